@@ -1,0 +1,66 @@
+//! Doubts about a number, shown beside it: a doubt is a result, never only a log line.
+//!
+//! Every kind is named once here; its text says what was seen, its advice what would mend it.
+
+use serde::{Deserialize, Serialize};
+
+/// What may be wrong with a measurement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum CaveatKind {
+    /// The sender could not keep the intended load: the offered load is lower.
+    SenderBelowIntendedLoad,
+    /// Other work took a good part of this host's CPU while the run lasted.
+    HostBusy,
+    /// The kernel granted a smaller socket buffer than was asked for.
+    BufferSmallerThanAsked,
+    /// The kernel refused segmentation offload: one system call carries fewer messages.
+    GsoRefused,
+    /// The kernel refused receive offload: one system call carries fewer messages.
+    GroRefused,
+    /// The clock's resolution is coarse beside the times that were measured.
+    ClockTooCoarse,
+    /// The run was too short for its rates to be trusted.
+    RunTooShort,
+    /// The senders of this run were not all active at the same time.
+    PartialOverlap,
+    /// Datagrams died in the receiving host's socket buffer, not in the network.
+    ReceiverSocketOverflow,
+    /// Messages arrived too late to be told from duplicates: they are counted as stale.
+    WindowExceeded,
+    /// The messages carry no usable counter: loss and order are unknown.
+    NoCounter,
+    /// A peer went away before it told its totals: what it sent is unknown.
+    PeerVanished,
+    /// The run was ended early by a signal.
+    Interrupted,
+    /// A process of the run died.
+    RoleDied,
+    /// A setting was refused by the kernel and the run went on without it.
+    SettingRefused,
+    /// A peer sent what the protocol does not allow; it was counted and ignored.
+    PeerNonsense,
+    /// The account of messages does not close.
+    AccountOpen,
+}
+
+/// One doubt: what was seen, and what would mend it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Caveat {
+    /// Which doubt.
+    pub kind: CaveatKind,
+    /// What was seen, with its numbers and the flow it concerns.
+    pub text: String,
+    /// What would mend it.
+    pub advice: String,
+}
+
+impl Caveat {
+    /// A caveat of `kind`.
+    #[must_use]
+    pub fn new(kind: CaveatKind, text: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { kind, text: text.into(), advice: advice.into() }
+    }
+}

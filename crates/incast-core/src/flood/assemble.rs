@@ -1,0 +1,359 @@
+//! Makes the flow of a record from what its two sides learned.
+//!
+//! Either side may be unknown: a plain peer reports nothing, a killed one cannot. What is unknown
+//! stays null. The intervals are differences of cumulative counts, so they sum to the whole.
+
+use super::report::{Measured, Sent};
+use crate::caveat::{Caveat, CaveatKind};
+use crate::load::{Load, Transport};
+use crate::record::{Batching, Flow, FlowCpu, Interval, Messages, SocketBuffers};
+use crate::sequence::Counts;
+use crate::stats::ratio;
+use crate::time::Span;
+
+/// Who sends what to whom: what is known of a flow before it runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FlowIdentity {
+    /// Name of the flow.
+    pub name: String,
+    /// Sending host.
+    pub from: String,
+    /// Receiving host.
+    pub to: String,
+    /// Carrier.
+    pub transport: Transport,
+    /// Message size in bytes.
+    pub message_bytes: u32,
+    /// Sockets that share the load.
+    pub streams: u32,
+    /// Intended load; `None` when this side does not know it.
+    pub load: Option<Load>,
+    /// Length of a reported interval.
+    pub interval: Span,
+    /// Start of the run by the wall clock, nanoseconds since 1970: what `start_s` counts from.
+    pub run_start_unix_ns: Option<u64>,
+}
+
+/// The least time over which a rate is given: below it one batch decides.
+const RATE_SPAN_MIN_NS: u64 = 1_000_000;
+/// A sender that keeps less than this part of its intended load gets a caveat.
+const LOAD_KEPT_MIN: f64 = 0.98;
+/// Shorter flows get a caveat: slow start, scheduling and interval edges still show in the rate.
+const RUN_NS_MIN: u64 = 1_000_000_000;
+
+/// The flow of the record.
+#[must_use]
+pub fn flow(identity: &FlowIdentity, sent: Option<&Sent>, measured: Option<&Measured>) -> Flow {
+    let messages = messages(sent, measured);
+    let bits = |count: u64| f64_of(count) * f64::from(identity.message_bytes) * 8.0;
+    let rate = |count: u64, ns: u64| (ns >= RATE_SPAN_MIN_NS).then(|| bits(count) / (f64_of(ns) / 1e9));
+    let receiver_ns = measured.and_then(|side| Some((side.first_ns?, side.last_ns?)));
+    let duration_ns = receiver_ns.map_or_else(|| sent.map(|side| side.duration_ns), |(first, last)| Some(last - first));
+    let goodput = messages.unique.zip(receiver_ns).and_then(|(unique, (first, last))| rate(unique, last - first));
+    let start_ns = measured.and_then(|side| {
+        let after = side.start_unix_ns.zip(identity.run_start_unix_ns).map(|(at, run)| at.saturating_sub(run));
+        Some(after.unwrap_or(0) + side.first_ns?)
+    });
+    Flow {
+        name: identity.name.clone(),
+        from: identity.from.clone(),
+        to: identity.to.clone(),
+        transport: Some(identity.transport),
+        message_bytes: identity.message_bytes,
+        streams: identity.streams,
+        intended_load_bits_per_s: identity.load.and_then(|load| load.bits_per_s(identity.message_bytes)),
+        offered_load_bits_per_s: sent.and_then(|side| rate(side.messages(), side.duration_ns)),
+        goodput_bits_per_s: goodput,
+        wire_rate_bits_per_s: goodput.map(|rate| rate * wire_factor(identity.transport, identity.message_bytes)),
+        start_s: start_ns.map(seconds),
+        duration_s: duration_ns.map(seconds),
+        lost_fraction: messages.lost.and_then(|lost| {
+            ratio(lost, messages.sent.or_else(|| Some(messages.unique? + lost))?)
+        }),
+        loss_runs: measured.filter(|_| messages.lost.is_some()).map(|side| side.loss_runs.clone()),
+        reordering: measured.filter(|_| messages.unique.is_some()).map(|side| side.reordering.clone()),
+        departure_error: sent.and_then(|side| side.departure_error.clone()),
+        cpu: cpu(sent, measured, messages.unique.map(|unique| bits(unique) / 8.0)),
+        socket_buffers: SocketBuffers {
+            send: sent.and_then(|side| side.buffer.clone()),
+            receive: measured.and_then(|side| side.buffer.clone()),
+        },
+        tcp: sent.and_then(|side| side.tcp.clone()),
+        batching: Batching {
+            send_calls: sent.and_then(|side| side.batching.send_calls),
+            receive_calls: measured.and_then(|side| side.batching.receive_calls),
+            segments_max: sent.and_then(|side| side.batching.segments_max),
+        },
+        intervals: intervals(identity, sent, measured),
+        complete: sent.is_none_or(|side| side.complete) && measured.is_none_or(|side| side.complete),
+        messages,
+    }
+}
+
+/// The account of messages (law 1). A stream without counters has only its received messages.
+fn messages(sent: Option<&Sent>, measured: Option<&Measured>) -> Messages {
+    let sent = sent.map(Sent::messages);
+    let Some(side) = measured else { return Messages { sent, ..Messages::default() } };
+    if side.uncounted > 0 && side.counts.received == 0 {
+        return Messages { sent, received: Some(side.uncounted), ..Messages::default() };
+    }
+    let counts = side.counts;
+    assert_eq!(counts.received, counts.unique + counts.duplicate + counts.stale, "law 1, at the receiver");
+    let unexplained = sent.map(|sent| signed(sent).saturating_sub(signed(counts.unique)).saturating_sub(signed(counts.lost)));
+    Messages {
+        sent,
+        received: Some(counts.received),
+        unique: Some(counts.unique),
+        duplicate: Some(counts.duplicate),
+        reordered: Some(counts.reordered),
+        late: Some(counts.late),
+        stale: Some(counts.stale),
+        lost: Some(counts.lost),
+        unexplained,
+    }
+}
+
+fn cpu(sent: Option<&Sent>, measured: Option<&Measured>, bytes: Option<f64>) -> FlowCpu {
+    let sender = sent.and_then(|side| side.cpu.clone());
+    let receiver = measured.and_then(|side| side.cpu.clone());
+    let both = sender.as_ref().zip(receiver.as_ref()).map(|(one, other)| one.total_s() + other.total_s());
+    let per_gigabyte = both.zip(bytes).filter(|(_, bytes)| *bytes > 0.0).map(|(cpu, bytes)| cpu / (bytes / 1e9));
+    FlowCpu {
+        sender,
+        receiver,
+        seconds_per_gigabyte: per_gigabyte,
+        cores_at_200_gbit_per_s: per_gigabyte.map(cores_at_200_gbit),
+    }
+}
+
+/// 200 Gbit/s are 25 gigabytes each second.
+#[must_use]
+pub fn cores_at_200_gbit(cpu_seconds_per_gigabyte: f64) -> f64 {
+    cpu_seconds_per_gigabyte * 25.0
+}
+
+/// Bytes on the wire per byte of payload, over Ethernet with 1500 B MTU and IPv4: headers, frame
+/// check, preamble and gap (38 B per frame). One UDP datagram in one frame costs 66 B, as UDPmon counts.
+#[must_use]
+pub fn wire_factor(transport: Transport, message_bytes: u32) -> f64 {
+    let payload = f64::from(message_bytes);
+    match transport {
+        Transport::Udp => {
+            // IP fragments carry 1480 B each; the UDP header is in the first.
+            let frames = f64::from((message_bytes + 8).div_ceil(1480));
+            (payload + 8.0 + frames * (20.0 + 38.0)) / payload
+        }
+        // Segments of 1448 B with 32 B of TCP header (timestamps) and 20 B of IP.
+        Transport::Tcp => (1448.0 + 32.0 + 20.0 + 38.0) / 1448.0,
+    }
+}
+
+/// Differences of the cumulative counts; the last interval ends with the flow and takes the rest.
+fn intervals(identity: &FlowIdentity, sent: Option<&Sent>, measured: Option<&Measured>) -> Vec<Interval> {
+    let end_ns = sent.map_or(0, |side| side.duration_ns).max(measured.and_then(|side| side.last_ns).unwrap_or(0));
+    let step_ns = identity.interval.as_ns().max(1);
+    let known = sent.map_or(0, |side| side.intervals.len()).max(measured.map_or(0, |side| side.intervals.len()));
+    let full = usize::try_from(end_ns.saturating_sub(1) / step_ns).unwrap_or(usize::MAX).min(known);
+    if end_ns == 0 {
+        return Vec::new();
+    }
+    let counted = measured.filter(|side| side.counts.received > 0 || side.uncounted == 0);
+    let sent_by = |index: usize| {
+        let side = sent?;
+        let whole = side.messages();
+        Some(if index < full { side.intervals.get(index).copied().unwrap_or(whole).min(whole) } else { whole })
+    };
+    let counts_by = |index: usize| {
+        let side = counted?;
+        Some(if index < full { side.intervals.get(index).copied().unwrap_or(side.counts) } else { side.counts })
+    };
+    let mut before = (sent.map(|_| 0), counted.map(|_| Counts::default()));
+    (0..=full)
+        .map(|index| {
+            let after = (sent_by(index), counts_by(index));
+            let from = u64::try_from(index).unwrap_or(u64::MAX).saturating_mul(step_ns);
+            let to = if index < full { from + step_ns } else { end_ns };
+            let slice = interval(identity, before, after, from, to);
+            before = after;
+            slice
+        })
+        .collect()
+}
+
+type Cumulative = (Option<u64>, Option<Counts>);
+
+fn interval(identity: &FlowIdentity, before: Cumulative, after: Cumulative, from_ns: u64, to_ns: u64) -> Interval {
+    let counts = before.1.zip(after.1);
+    let grown = |column: fn(&Counts) -> u64| counts.map(|(old, new)| column(&new).saturating_sub(column(&old)));
+    let unique = grown(|counts| counts.unique);
+    let span_s = seconds(to_ns.saturating_sub(from_ns));
+    Interval {
+        start_s: seconds(from_ns),
+        end_s: seconds(to_ns),
+        sent: before.0.zip(after.0).map(|(old, new)| new.saturating_sub(old)),
+        received: grown(|counts| counts.received),
+        unique,
+        duplicate: grown(|counts| counts.duplicate),
+        reordered: grown(|counts| counts.reordered),
+        late: grown(|counts| counts.late),
+        stale: grown(|counts| counts.stale),
+        lost: counts.map(|(old, new)| signed(new.lost) - signed(old.lost)),
+        goodput_bits_per_s: unique
+            .filter(|_| span_s > 0.0)
+            .map(|unique| f64_of(unique) * f64::from(identity.message_bytes) * 8.0 / span_s),
+    }
+}
+
+/// The doubts about one flow that follow from its numbers, and those its carriers told.
+#[must_use]
+pub fn caveats(flow: &Flow, sent: Option<&Sent>, measured: Option<&Measured>) -> Vec<Caveat> {
+    let mut out = Vec::new();
+    let name = &flow.name;
+    let mut doubt = |kind, text: String, advice: &str| out.push(Caveat::new(kind, text, advice));
+    if let (Some(intended), Some(offered)) = (flow.intended_load_bits_per_s, flow.offered_load_bits_per_s)
+        && offered < intended * LOAD_KEPT_MIN
+    {
+        let kept = 100.0 * offered / intended;
+        let text = format!("{name}: the sender kept {kept:.1} % of the intended load; loss and goodput belong to the offered load");
+        doubt(CaveatKind::SenderBelowIntendedLoad, text, "ask for less, send larger messages, or give the sender a core of its own");
+    }
+    for (end, buffer) in [("send", &flow.socket_buffers.send), ("receive", &flow.socket_buffers.receive)] {
+        if let Some(buffer) = buffer
+            && let Some(asked) = buffer.asked_bytes
+            && buffer.granted_bytes < asked.saturating_mul(2)
+        {
+            let text = format!(
+                "{name}: asked for a {end} buffer of {asked} bytes, the kernel reports {} (it reports twice what it grants)",
+                buffer.granted_bytes
+            );
+            let advice = if end == "send" { "raise net.core.wmem_max, or run as root" } else { "raise net.core.rmem_max, or run as root" };
+            doubt(CaveatKind::BufferSmallerThanAsked, text, advice);
+        }
+    }
+    if flow.duration_s.is_some_and(|duration| duration * 1e9 < f64_of(RUN_NS_MIN) * 0.95) {
+        let text = format!("{name}: measured over {:.3} s only", flow.duration_s.unwrap_or_default());
+        doubt(CaveatKind::RunTooShort, text, "run for at least a second; ten are better");
+    }
+    if let Some(stale) = flow.messages.stale.filter(|stale| *stale > 0) {
+        let text = format!("{name}: {stale} messages came too late to be told from duplicates; up to as many of the lost were not lost");
+        doubt(CaveatKind::WindowExceeded, text, "look for two paths of very different delay");
+    }
+    if let Some(side) = measured.filter(|side| side.uncounted > 0) {
+        let text = format!("{name}: {} messages carried no usable counter, so loss and order are unknown for them", side.uncounted);
+        doubt(CaveatKind::NoCounter, text, "let the sender write a counter from 1 in the first 8 bytes, little endian (lab sheet section 8)");
+    }
+    if !flow.complete {
+        let text = format!("{name}: a side went away before the end; the account covers what was told until then");
+        doubt(CaveatKind::PeerVanished, text, "look at that host, and run again");
+    }
+    if let Some(open) = flow.messages.unexplained.filter(|open| *open != 0) {
+        let text = format!("{name}: the account of messages does not close by {open}");
+        doubt(CaveatKind::AccountOpen, text, "do not trust this flow; a stale message, a second sender or a fault of incast can do this");
+    }
+    out.extend(sent.into_iter().flat_map(|side| side.caveats.iter().cloned()));
+    out.extend(measured.into_iter().flat_map(|side| side.caveats.iter().cloned()));
+    out
+}
+
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for rates and printing: 53 bits are enough")]
+fn f64_of(count: u64) -> f64 {
+    count as f64
+}
+
+fn seconds(ns: u64) -> f64 {
+    f64_of(ns) / 1e9
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity() -> FlowIdentity {
+        FlowIdentity {
+            name: "f".into(),
+            from: "y".into(),
+            to: "x".into(),
+            transport: Transport::Udp,
+            message_bytes: 1000,
+            streams: 1,
+            load: Some("8Mbit/s".parse().unwrap()),
+            interval: Span::from_s(1),
+            run_start_unix_ns: None,
+        }
+    }
+
+    fn counts(unique: u64, duplicate: u64, lost: u64) -> Counts {
+        Counts { received: unique + duplicate, unique, duplicate, lost, ..Counts::default() }
+    }
+
+    fn sides() -> (Sent, Measured) {
+        let sent = Sent { stream_messages: vec![2500], duration_ns: 2_500_000_000, intervals: vec![1000, 2000], complete: true, ..Sent::default() };
+        // A loss of the first second is given back by a late message in the second.
+        let intervals = vec![counts(990, 0, 10), counts(1995, 3, 5), counts(2490, 3, 5)];
+        let measured = Measured {
+            counts: counts(2490, 3, 10),
+            first_ns: Some(0),
+            last_ns: Some(2_490_000_000),
+            intervals,
+            complete: true,
+            ..Measured::default()
+        };
+        (sent, measured)
+    }
+
+    #[test]
+    fn intervals_sum_to_the_whole_exactly() {
+        let (sent, measured) = sides();
+        let flow = flow(&identity(), Some(&sent), Some(&measured));
+        let sum = |column: fn(&Interval) -> Option<u64>| flow.intervals.iter().filter_map(column).sum::<u64>();
+        assert_eq!(Some(sum(|slice| slice.sent)), flow.messages.sent);
+        assert_eq!(Some(sum(|slice| slice.unique)), flow.messages.unique);
+        assert_eq!(Some(sum(|slice| slice.duplicate)), flow.messages.duplicate);
+        let lost: Vec<_> = flow.intervals.iter().map(|slice| slice.lost).collect();
+        assert_eq!(lost, [Some(10), Some(-5), Some(5)], "the late ones come back, the tail is in the last");
+        assert_eq!(flow.intervals.last().map(|slice| (slice.start_s, slice.end_s)), Some((2.0, 2.5)));
+    }
+
+    #[test]
+    fn law_1_closes() {
+        let (sent, measured) = sides();
+        let flow = flow(&identity(), Some(&sent), Some(&measured));
+        assert_eq!(flow.messages.unexplained, Some(0));
+        assert_eq!(flow.lost_fraction, Some(10.0 / 2500.0));
+        assert!(caveats(&flow, Some(&sent), Some(&measured)).is_empty());
+    }
+
+    #[test]
+    fn unknown_is_null_never_zero() {
+        let (sent, measured) = sides();
+        let only_sent = flow(&identity(), Some(&sent), None);
+        assert_eq!((only_sent.messages.sent, only_sent.messages.lost, only_sent.goodput_bits_per_s), (Some(2500), None, None));
+        let only_measured = flow(&identity(), None, Some(&measured));
+        assert_eq!((only_measured.messages.sent, only_measured.messages.unexplained), (None, None));
+        assert_eq!(only_measured.lost_fraction, Some(10.0 / 2500.0), "the gaps alone tell a fraction");
+        let no_counter = Measured { uncounted: 7, ..Measured::default() };
+        let blind = flow(&identity(), None, Some(&no_counter));
+        assert_eq!((blind.messages.received, blind.messages.lost, blind.lost_fraction), (Some(7), None, None));
+    }
+
+    #[test]
+    fn one_udp_datagram_costs_66_bytes_on_the_wire() {
+        assert!((wire_factor(Transport::Udp, 1000) * 1000.0 - 1066.0).abs() < 1e-9);
+        // 4096 B: three fragments.
+        assert!((wire_factor(Transport::Udp, 4096) * 4096.0 - (4096.0 + 8.0 + 3.0 * 58.0)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_doubt_is_named() {
+        let (mut sent, measured) = sides();
+        sent.stream_messages = vec![2000];
+        sent.buffer = Some(crate::record::Buffer { asked_bytes: Some(8 << 20), granted_bytes: 8 << 20 });
+        let flow = flow(&identity(), Some(&sent), Some(&measured));
+        let kinds: Vec<_> = caveats(&flow, Some(&sent), Some(&measured)).into_iter().map(|caveat| caveat.kind).collect();
+        assert_eq!(kinds, [CaveatKind::SenderBelowIntendedLoad, CaveatKind::BufferSmallerThanAsked, CaveatKind::AccountOpen]);
+    }
+}

@@ -1,0 +1,23 @@
+//! The pure core of incast: every rule of measuring is written here once, as plain types and
+//! state machines that are told the time and the messages.
+//!
+//! Nothing in this crate opens a socket, reads a clock, starts a thread or iterates an unordered
+//! map. The worlds around it (real sockets, the simulator, tests) drive the same types.
+//!
+//! Verbs: `handle_*` takes something in, `poll_*` takes something out, `next_timeout` says when to
+//! call again, `record` counts, `parse`/`emit` are wire. `now` is always an argument.
+
+pub mod caveat;
+pub mod control;
+pub mod flood;
+pub mod load;
+pub mod pacer;
+pub mod random;
+pub mod record;
+pub mod scenario;
+pub mod sequence;
+pub mod session;
+pub mod stats;
+pub mod time;
+pub mod units;
+pub mod wire;

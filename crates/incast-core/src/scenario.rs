@@ -1,0 +1,111 @@
+//! The scenario file: one TOML text that says who sends what to whom, how fast, how long, and what
+//! is expected of it.
+//!
+//! Parsed, not validated: [`Scenario::parse`] gives a scenario that cannot be wrong, or everything
+//! that is wrong with the file, each fault with its place. No input makes it panic, and its bounds
+//! (file, hosts, flows, streams, faults) are named where they are checked.
+//! `scenarios/first-light.toml` explains the format by example.
+
+mod error;
+mod expect;
+mod findings;
+mod flows;
+mod hosts;
+mod judge;
+mod metric;
+mod model;
+mod reader;
+mod sockets;
+mod syntax;
+
+pub use error::{ScenarioError, ScenarioErrors};
+pub use judge::judge;
+pub use metric::Metric;
+pub use model::{ExpectationPlan, FlowPlan, HostPlan, Limits, Scenario, Scope, SocketPlan, Start};
+
+use findings::Findings;
+use flows::Flows;
+use hosts::Hosts;
+use reader::Reader;
+use toml::de::DeTable;
+
+use crate::time::Span;
+use crate::units::SPAN_EXAMPLES;
+
+impl Scenario {
+    /// Largest scenario file, in bytes: 1 MiB, some hundred times what people write.
+    pub const TEXT_BYTES_MAX: usize = 1 << 20;
+    /// The version of the format that this build reads.
+    pub const FORMAT: u64 = 1;
+
+    /// Reads a scenario file.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it, in the order of the file, up to [`ScenarioErrors::SHOWN_MAX`].
+    pub fn parse(text: &str) -> Result<Self, ScenarioErrors> {
+        let mut findings = Findings::new(text);
+        if text.len() > Self::TEXT_BYTES_MAX {
+            let message =
+                format!("the file has {} bytes; allowed: up to {}", text.len(), Self::TEXT_BYTES_MAX);
+            findings.add(&(0..0), message);
+        }
+        let scenario = match findings.count() {
+            0 => syntax::parse(text, &mut findings).map(|table| read(text, &table, &mut findings)),
+            _ => None,
+        };
+        findings.finish()?;
+        Ok(scenario.expect("a text that could not be read has a finding"))
+    }
+}
+
+/// Reads the whole file; what it returns counts only if nothing was found.
+fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Scenario {
+    let mut reader = Reader::open(table, "the scenario", 0..0, KEYS, findings);
+    reader.require("incast", "the file begins with the version of its format: incast = 1");
+    reader.require("name", "the directory of its records is called by it");
+    reader.integer("incast", Scenario::FORMAT..=Scenario::FORMAT);
+    let interval = [Span::from_ms(10), Span::from_s(3600)];
+    let name = reader.name("name").map(|name| (*name.get_ref()).to_owned());
+    let title = reader.sentence("title");
+    let seed = reader.integer("seed", 0..=u64::MAX).unwrap_or(1);
+    let start =
+        reader.word("start", "start", &[("together", Start::Together), ("as-they-come", Start::AsTheyCome)]);
+    let interval = reader.quantity_within("interval", SPAN_EXAMPLES, interval).unwrap_or(INTERVAL_DEFAULT);
+    let duration = reader.quantity_within("duration", SPAN_EXAMPLES, [Span(1), flows::SPAN_MAX]);
+    let host_tables = reader.tables("host", flows::FLOWS_MAX);
+    let flow_tables = reader.tables("flow", flows::FLOWS_MAX);
+    let expect_tables = reader.tables("expect", expect::EXPECTATIONS_MAX);
+
+    let mut hosts = Hosts::new(host_tables.is_none());
+    for (table, header) in host_tables.unwrap_or_default() {
+        hosts.read(table, header, reader.findings);
+    }
+    let mut flows = Flows::new(&hosts, duration.unwrap_or(DURATION_DEFAULT));
+    flows.incomplete |= flow_tables.is_none();
+    for (table, header) in flow_tables.unwrap_or_default() {
+        flows.read(table, header, reader.findings);
+    }
+    let mut expectations = Vec::new();
+    for (table, header) in expect_tables.unwrap_or_default() {
+        expectations.extend(expect::read(table, header, &flows, reader.findings));
+    }
+    let flows = flows.finish(reader.findings);
+    Scenario {
+        name: name.unwrap_or_default(),
+        title,
+        seed,
+        start: start.unwrap_or_default(),
+        interval,
+        hosts: hosts.into_plans(),
+        flows,
+        expectations,
+        text: text.to_owned(),
+    }
+}
+
+const KEYS: &[&str] =
+    &["duration", "expect", "flow", "host", "incast", "interval", "name", "seed", "start", "title"];
+const INTERVAL_DEFAULT: Span = Span::from_s(1);
+/// How long a flow lasts when neither it nor the scenario says: as other tools do.
+const DURATION_DEFAULT: Span = Span::from_s(10);

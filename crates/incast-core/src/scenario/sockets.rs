@@ -1,0 +1,55 @@
+//! What a `[[flow]]` asks of the kernel, and which transport understands it.
+
+use super::findings::quoted;
+use super::model::SocketPlan;
+use super::reader::Reader;
+use crate::load::Transport;
+use crate::units::{BYTES_EXAMPLES, Bytes};
+
+/// Reads the socket settings of a flow; `transport` is `None` when it could not be read.
+pub(super) fn read(reader: &mut Reader<'_, '_>, transport: Option<Transport>) -> SocketPlan {
+    only(reader, transport, Transport::Tcp, "congestion", "UDP has no congestion control");
+    only(reader, transport, Transport::Tcp, "no_delay", "UDP never waits to fill a packet");
+    only(reader, transport, Transport::Udp, "segments_max", "TCP cuts its own segments");
+    let buffer = [Bytes(1), Bytes(BUFFER_BYTES_MAX)];
+    SocketPlan {
+        send_buffer: reader.quantity_within("send_buffer", BYTES_EXAMPLES, buffer),
+        receive_buffer: reader.quantity_within("receive_buffer", BYTES_EXAMPLES, buffer),
+        congestion: congestion(reader),
+        no_delay: reader.flag("no_delay"),
+        dscp: reader.small("dscp", 0..=63),
+        segments_max: reader.small("segments_max", 1..=SEGMENTS_MAX),
+    }
+}
+
+/// Notes a setting that the flow's transport does not have.
+fn only(reader: &mut Reader<'_, '_>, found: Option<Transport>, needed: Transport, key: &str, why: &str) {
+    if let Some(found) = found.filter(|found| *found != needed)
+        && reader.has(key)
+    {
+        let (needed, found) = (needed.name(), found.name());
+        reader.fault(key, format!("`{key}` is for transport {needed}, and this flow is {found}: {why}"));
+    }
+}
+
+/// The kernel knows which are loaded; here it only has to look like a name.
+fn congestion(reader: &mut Reader<'_, '_>) -> Option<String> {
+    let name = reader.text("congestion")?.into_inner();
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-');
+    if name.is_empty() || name.len() > CONGESTION_CHARACTERS_MAX || !name.chars().all(fits) {
+        let found = quoted(name);
+        reader.fault(
+            "congestion",
+            format!("{found} is no congestion control; write for example cubic, reno, bbr"),
+        );
+        return None;
+    }
+    Some(name.to_owned())
+}
+
+/// Largest buffer that may be asked for: Linux doubles it in an `int` (`__sock_set_rcvbuf`, net/core/sock.c).
+const BUFFER_BYTES_MAX: u64 = 1_000_000_000;
+/// Most segments of one offloaded datagram: `UDP_MAX_SEGMENTS` is 64 up to Linux 6.8, and 128 after.
+const SEGMENTS_MAX: u64 = 64;
+/// `TCP_CA_NAME_MAX` of Linux is 16 with its final zero.
+const CONGESTION_CHARACTERS_MAX: usize = 15;
