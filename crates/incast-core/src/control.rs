@@ -130,7 +130,10 @@ pub enum HelloError {
 impl fmt::Display for HelloError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Version(theirs) => write!(out, "protocol version {theirs} is not spoken here (this is version {VERSION}): use the same incast on both ends"),
+            Self::Version(theirs) => write!(
+                out,
+                "protocol version {theirs} is not spoken here (this is version {VERSION}): use the same incast on both ends"
+            ),
             Self::MessageBytes(bytes, transport) => write!(
                 out,
                 "message size {bytes} B is out of range: {} to {} B over {}",
@@ -139,8 +142,13 @@ impl fmt::Display for HelloError {
                 transport.name()
             ),
             Self::Streams(streams) => write!(out, "{streams} streams are out of range: 1 to {STREAMS_MAX}"),
-            Self::Duration => write!(out, "the session has no end within {DURATION_MAX}, or its intervals are not between 1ms and 1h"),
-            Self::Name => write!(out, "a name is empty, longer than {NAME_BYTES_MAX} bytes, or has control characters"),
+            Self::Duration => write!(
+                out,
+                "the session has no end within {DURATION_MAX}, or its intervals are not between 1ms and 1h"
+            ),
+            Self::Name => {
+                write!(out, "a name is empty, longer than {NAME_BYTES_MAX} bytes, or has control characters")
+            }
             Self::Setting(name) => write!(out, "{name} is out of range"),
         }
     }
@@ -157,7 +165,9 @@ impl Hello {
         if self.version != VERSION {
             return Err(HelloError::Version(self.version));
         }
-        let named = |name: &str| !name.is_empty() && name.len() <= NAME_BYTES_MAX && !name.chars().any(char::is_control);
+        let named = |name: &str| {
+            !name.is_empty() && name.len() <= NAME_BYTES_MAX && !name.chars().any(char::is_control)
+        };
         if !named(&self.host) || !named(&self.flow) {
             return Err(HelloError::Name);
         }
@@ -178,20 +188,26 @@ impl SendPlan {
             return Err(HelloError::Streams(self.streams));
         }
         let bounded = self.stop.messages.is_some() || self.stop.after.is_some();
-        let short = self.stop.after.is_none_or(|after| after <= DURATION_MAX) && self.start_after <= DURATION_MAX;
+        let short =
+            self.stop.after.is_none_or(|after| after <= DURATION_MAX) && self.start_after <= DURATION_MAX;
         let interval = (Span::from_ms(1)..=Span::from_s(3_600)).contains(&self.interval);
         if !bounded || !short || !interval {
             return Err(HelloError::Duration);
         }
         // From one message a day to one a nanosecond; a rational schedule stays within u128.
-        let period = self.load.interval(self.message_bytes).map(|interval| interval.picoseconds / interval.messages.max(1));
+        let period = self
+            .load
+            .interval(self.message_bytes)
+            .map(|interval| interval.picoseconds / interval.messages.max(1));
         if period.is_some_and(|ps| ps > u128::from(DURATION_MAX.0)) {
             return Err(HelloError::Setting("the load"));
         }
         if self.dscp.is_some_and(|dscp| dscp > 63) {
             return Err(HelloError::Setting("dscp (0 to 63)"));
         }
-        if self.congestion.as_ref().is_some_and(|name| name.is_empty() || name.len() > 15 || !name.chars().all(|c| c.is_ascii_graphic())) {
+        if self.congestion.as_ref().is_some_and(|name| {
+            name.is_empty() || name.len() > 15 || !name.chars().all(|c| c.is_ascii_graphic())
+        }) {
             return Err(HelloError::Setting("the name of the congestion control"));
         }
         if self.segments_max == Some(0) {

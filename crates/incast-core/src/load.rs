@@ -80,9 +80,9 @@ impl FromStr for Load {
             return Err(zero("is not a load"));
         };
         match load {
-            Self::BitRate(BitRate(0)) | Self::MessageRate(Frequency { millihertz: 0 }) | Self::Gap(Span(0)) => {
-                Err(zero("is zero"))
-            }
+            Self::BitRate(BitRate(0))
+            | Self::MessageRate(Frequency { millihertz: 0 })
+            | Self::Gap(Span(0)) => Err(zero("is zero")),
             load => Ok(load),
         }
     }

@@ -56,7 +56,14 @@ struct Poisson {
 impl Pacer {
     /// A schedule that begins at `start`, for one of `streams` equal streams that share `load`.
     #[must_use]
-    pub fn new(load: Load, spacing: Spacing, message_bytes: u32, streams: u32, start: Time, random: Random) -> Self {
+    pub fn new(
+        load: Load,
+        spacing: Spacing,
+        message_bytes: u32,
+        streams: u32,
+        start: Time,
+        random: Random,
+    ) -> Self {
         let schedule = match load.interval(message_bytes) {
             None => Schedule::Unlimited,
             Some(Interval { picoseconds, messages }) => {
@@ -120,7 +127,8 @@ impl Even {
         if now < self.start {
             return 0;
         }
-        let bursts = u128::from(now.since(self.start).0) * self.interval.messages / self.interval.picoseconds + 1;
+        let bursts =
+            u128::from(now.since(self.start).0) * self.interval.messages / self.interval.picoseconds + 1;
         u64::try_from(bursts).unwrap_or(u64::MAX).saturating_mul(self.burst)
     }
 
@@ -160,7 +168,12 @@ impl Poisson {
         if self.next + CATCH_UP < now {
             // The process has no memory: it may as well go on from the bound.
             let behind = (now - CATCH_UP).since(self.next);
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "an estimate; `as` saturates")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                clippy::cast_precision_loss,
+                reason = "an estimate; `as` saturates"
+            )]
             let given_up = (behind.0 as f64 / self.mean_ps) as u64;
             // The last message due is kept: with gaps longer than the bound it is the only one.
             *skipped += given_up;
@@ -198,7 +211,10 @@ mod tests {
 
     #[test]
     fn fixed_spacing_is_exact_and_does_not_drift() {
-        assert_eq!(departures(&mut pacer("10us", "fixed"), Time::from_ns(30_001)), [(0, 1), (10_000, 1), (20_000, 1), (30_000, 1)]);
+        assert_eq!(
+            departures(&mut pacer("10us", "fixed"), Time::from_ns(30_001)),
+            [(0, 1), (10_000, 1), (20_000, 1), (30_000, 1)]
+        );
         // 3 Mbit/s of 1000 B: 375 messages a second, a period that is no whole number of ps.
         let mut third = pacer("3Mbit/s", "fixed");
         assert_eq!(departures(&mut third, Time::ZERO + Span::from_s(1)).len(), 375);
@@ -207,12 +223,18 @@ mod tests {
 
     #[test]
     fn bursts_keep_the_mean_rate() {
-        assert_eq!(departures(&mut pacer("10us", "burst:4"), Time::from_ns(80_001)), [(0, 4), (40_000, 4), (80_000, 4)]);
+        assert_eq!(
+            departures(&mut pacer("10us", "burst:4"), Time::from_ns(80_001)),
+            [(0, 4), (40_000, 4), (80_000, 4)]
+        );
     }
 
     #[test]
     fn poisson_keeps_the_mean_rate() {
-        let sent: u32 = departures(&mut pacer("10us", "poisson"), Time::ZERO + Span::from_s(1)).iter().map(|(_, n)| n).sum();
+        let sent: u32 = departures(&mut pacer("10us", "poisson"), Time::ZERO + Span::from_s(1))
+            .iter()
+            .map(|(_, n)| n)
+            .sum();
         // 100 000 expected, standard deviation 316; five of them.
         assert!(sent.abs_diff(100_000) < 1_580, "{sent}");
     }
@@ -228,7 +250,10 @@ mod tests {
             }
             // 10 ms at 100 kHz are 1000 messages; Poisson scatters around it.
             assert!(caught_up.abs_diff(1_000) < 200, "{spacing}: {caught_up}");
-            assert!((caught_up + pacer.skipped()).abs_diff(10_000) < 200, "{spacing}: every turn is sent or given up");
+            assert!(
+                (caught_up + pacer.skipped()).abs_diff(10_000) < 200,
+                "{spacing}: every turn is sent or given up"
+            );
         }
     }
 

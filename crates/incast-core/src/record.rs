@@ -213,13 +213,13 @@ plain_data! {
     pub struct Reordering {
         /// Reordered over unique (§4.1.3).
         pub ratio: f64,
-        /// Largest extent in messages (§4.2.1).
+        /// Largest extent in messages (§4.2.3).
         pub extent_max: u64,
         /// Mean extent over reordered messages.
         pub extent_mean: Option<f64>,
         /// Reordered messages whose extent could not be told (too many gaps at once).
         pub extent_unknown: u64,
-        /// Entry `n - 1` counts the messages that are at least `n`-reordered (§5.4), `n` from 1.
+        /// Entry `n - 1` counts the messages that are at least `n`-reordered (§5.3), `n` from 1.
         pub n_reordering: Vec<u64>,
     }
 

@@ -230,7 +230,9 @@ impl Session {
                 self.phase = Phase::Arming;
                 self.notices.push_back(Notice::Granted { host, forward, reverse });
             }
-            (Message::Refuse { reason }, Side::Client, Phase::Greeting) => self.fail(Failure::Refused(reason)),
+            (Message::Refuse { reason }, Side::Client, Phase::Greeting) => {
+                self.fail(Failure::Refused(reason))
+            }
             (Message::Ready, Side::Server, Phase::Arming) => {
                 self.phase = Phase::Armed;
                 self.notices.push_back(Notice::PeerReady);
@@ -240,11 +242,15 @@ impl Session {
                 self.notices.push_back(Notice::Start);
             }
             (Message::Stop, _, Phase::Running) => self.notices.push_back(Notice::StopSending),
-            (Message::Sent(sent), _, Phase::Running) if self.theirs.sent && sent.is_plausible(self.streams) => {
+            (Message::Sent(sent), _, Phase::Running)
+                if self.theirs.sent && sent.is_plausible(self.streams) =>
+            {
                 self.theirs.sent = false;
                 self.notices.push_back(Notice::PeerSent(sent));
             }
-            (Message::Measured(measured), _, Phase::Running) if self.theirs.measured && measured.is_plausible() => {
+            (Message::Measured(measured), _, Phase::Running)
+                if self.theirs.measured && measured.is_plausible() =>
+            {
                 self.theirs.measured = false;
                 self.notices.push_back(Notice::PeerMeasured(measured));
                 self.close_if_done();
@@ -284,7 +290,8 @@ impl Session {
     /// Whether this side sends data.
     #[must_use]
     pub fn sends(&self) -> bool {
-        self.direction == Direction::Both || (self.side == Side::Client) == (self.direction == Direction::Forward)
+        self.direction == Direction::Both
+            || (self.side == Side::Client) == (self.direction == Direction::Forward)
     }
 
     /// Whether this side receives data.
@@ -458,28 +465,48 @@ mod tests {
         assert_eq!(notices(&mut server), [Notice::Failed(Failure::OutOfTurn("ready"))]);
         let (_, mut server) = running(Direction::Forward);
         server.handle_message(Time::ZERO, Message::Measured(Box::default()));
-        assert_eq!(notices(&mut server), [Notice::Failed(Failure::OutOfTurn("measured"))], "the client only sends");
+        assert_eq!(
+            notices(&mut server),
+            [Notice::Failed(Failure::OutOfTurn("measured"))],
+            "the client only sends"
+        );
         let (_, mut server) = running(Direction::Forward);
         server.handle_message(Time::ZERO, Message::Sent(Box::new(account())));
         server.handle_message(Time::ZERO, Message::Sent(Box::new(account())));
-        assert_eq!(notices(&mut server).last(), Some(&Notice::Failed(Failure::OutOfTurn("sent"))), "once only");
+        assert_eq!(
+            notices(&mut server).last(),
+            Some(&Notice::Failed(Failure::OutOfTurn("sent"))),
+            "once only"
+        );
     }
 
     #[test]
     fn an_account_that_cannot_be_one_ends_the_session() {
         let (_, mut server) = running(Direction::Forward);
         server.handle_message(Time::ZERO, Message::Sent(Box::default()));
-        assert_eq!(notices(&mut server), [Notice::Failed(Failure::OutOfTurn("sent"))], "one stream, no total");
+        assert_eq!(
+            notices(&mut server),
+            [Notice::Failed(Failure::OutOfTurn("sent"))],
+            "one stream, no total"
+        );
         let (mut client, _) = running(Direction::Forward);
         let unbalanced = Counts { received: 2, unique: 1, ..Counts::default() };
-        client.handle_message(Time::ZERO, Message::Measured(Box::new(Measured { counts: unbalanced, ..Measured::default() })));
-        assert_eq!(notices(&mut client), [Notice::Failed(Failure::OutOfTurn("measured"))], "law 1 does not hold");
+        client.handle_message(
+            Time::ZERO,
+            Message::Measured(Box::new(Measured { counts: unbalanced, ..Measured::default() })),
+        );
+        assert_eq!(
+            notices(&mut client),
+            [Notice::Failed(Failure::OutOfTurn("measured"))],
+            "law 1 does not hold"
+        );
     }
 
     #[test]
     fn a_refusal_reaches_the_client_in_its_words() {
         let now = Time::ZERO;
-        let (mut client, mut server) = (Session::client(now, hello(Direction::Forward)), Session::server(now));
+        let (mut client, mut server) =
+            (Session::client(now, hello(Direction::Forward)), Session::server(now));
         exchange(now, &mut client, &mut server);
         server.refuse(now, "no more room".into());
         exchange(now, &mut client, &mut server);

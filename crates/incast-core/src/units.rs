@@ -123,10 +123,15 @@ impl FromStr for Span {
 fn parse(text: &str, scales: &[Scale], examples: &'static str) -> Result<u64, UnitError> {
     let bad = |what| UnitError::new(text, what, examples);
     let trimmed = text.trim();
-    let digits_end = trimmed.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '_').unwrap_or(trimmed.len());
+    let digits_end =
+        trimmed.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '_').unwrap_or(trimmed.len());
     let (number, unit) = trimmed.split_at(digits_end);
     if number.is_empty() {
-        return Err(bad(if trimmed.starts_with('-') { "is negative" } else { "does not begin with a number" }));
+        return Err(bad(if trimmed.starts_with('-') {
+            "is negative"
+        } else {
+            "does not begin with a number"
+        }));
     }
     let unit = unit.trim_start();
     if unit.is_empty() {
@@ -144,7 +149,8 @@ fn parse(text: &str, scales: &[Scale], examples: &'static str) -> Result<u64, Un
     let fraction = fraction.trim_end_matches('0');
     if !fraction.is_empty() {
         let places = u32::try_from(fraction.len()).ok().filter(|places| *places <= 18);
-        let denominator = places.map(|places| 10_u128.pow(places)).ok_or_else(|| bad("has too many decimals"))?;
+        let denominator =
+            places.map(|places| 10_u128.pow(places)).ok_or_else(|| bad("has too many decimals"))?;
         let numerator = u128::from(fraction.parse::<u64>().map_err(|_| bad("has too many decimals"))?);
         let scaled = numerator * u128::from(scale);
         if !scaled.is_multiple_of(denominator) {

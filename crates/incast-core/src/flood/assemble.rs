@@ -48,10 +48,13 @@ pub fn flow(identity: &FlowIdentity, sent: Option<&Sent>, measured: Option<&Meas
     let bits = |count: u64| f64_of(count) * f64::from(identity.message_bytes) * 8.0;
     let rate = |count: u64, ns: u64| (ns >= RATE_SPAN_MIN_NS).then(|| bits(count) / (f64_of(ns) / 1e9));
     let receiver_ns = measured.and_then(|side| Some((side.first_ns?, side.last_ns?)));
-    let duration_ns = receiver_ns.map_or_else(|| sent.map(|side| side.duration_ns), |(first, last)| Some(last - first));
-    let goodput = messages.unique.zip(receiver_ns).and_then(|(unique, (first, last))| rate(unique, last - first));
+    let duration_ns =
+        receiver_ns.map_or_else(|| sent.map(|side| side.duration_ns), |(first, last)| Some(last - first));
+    let goodput =
+        messages.unique.zip(receiver_ns).and_then(|(unique, (first, last))| rate(unique, last - first));
     let start_ns = measured.and_then(|side| {
-        let after = side.start_unix_ns.zip(identity.run_start_unix_ns).map(|(at, run)| at.saturating_sub(run));
+        let after =
+            side.start_unix_ns.zip(identity.run_start_unix_ns).map(|(at, run)| at.saturating_sub(run));
         Some(after.unwrap_or(0) + side.first_ns?)
     });
     Flow {
@@ -64,11 +67,12 @@ pub fn flow(identity: &FlowIdentity, sent: Option<&Sent>, measured: Option<&Meas
         intended_load_bits_per_s: identity.load.and_then(|load| load.bits_per_s(identity.message_bytes)),
         offered_load_bits_per_s: sent.and_then(|side| rate(side.messages(), side.duration_ns)),
         goodput_bits_per_s: goodput,
-        wire_rate_bits_per_s: goodput.map(|rate| rate * wire_factor(identity.transport, identity.message_bytes)),
+        wire_rate_bits_per_s: goodput
+            .map(|rate| rate * wire_factor(identity.transport, identity.message_bytes)),
         start_s: start_ns.map(seconds),
         duration_s: duration_ns.map(seconds),
         lost_fraction: messages.lost.and_then(|lost| {
-            ratio(lost, messages.sent.or_else(|| Some(messages.unique? + lost))?)
+            ratio(lost, messages.sent.or_else(|| Some(messages.unique?.saturating_add(lost)))?)
         }),
         loss_runs: measured.filter(|_| messages.lost.is_some()).map(|side| side.loss_runs.clone()),
         reordering: measured.filter(|_| messages.unique.is_some()).map(|side| side.reordering.clone()),
@@ -99,7 +103,8 @@ fn messages(sent: Option<&Sent>, measured: Option<&Measured>) -> Messages {
     }
     let counts = side.counts;
     assert_eq!(counts.received, counts.unique + counts.duplicate + counts.stale, "law 1, at the receiver");
-    let unexplained = sent.map(|sent| signed(sent).saturating_sub(signed(counts.unique)).saturating_sub(signed(counts.lost)));
+    let unexplained = sent
+        .map(|sent| signed(sent).saturating_sub(signed(counts.unique)).saturating_sub(signed(counts.lost)));
     Messages {
         sent,
         received: Some(counts.received),
@@ -117,7 +122,8 @@ fn cpu(sent: Option<&Sent>, measured: Option<&Measured>, bytes: Option<f64>) -> 
     let sender = sent.and_then(|side| side.cpu.clone());
     let receiver = measured.and_then(|side| side.cpu.clone());
     let both = sender.as_ref().zip(receiver.as_ref()).map(|(one, other)| one.total_s() + other.total_s());
-    let per_gigabyte = both.zip(bytes).filter(|(_, bytes)| *bytes > 0.0).map(|(cpu, bytes)| cpu / (bytes / 1e9));
+    let per_gigabyte =
+        both.zip(bytes).filter(|(_, bytes)| *bytes > 0.0).map(|(cpu, bytes)| cpu / (bytes / 1e9));
     FlowCpu {
         sender,
         receiver,
@@ -150,9 +156,11 @@ pub fn wire_factor(transport: Transport, message_bytes: u32) -> f64 {
 
 /// Differences of the cumulative counts; the last interval ends with the flow and takes the rest.
 fn intervals(identity: &FlowIdentity, sent: Option<&Sent>, measured: Option<&Measured>) -> Vec<Interval> {
-    let end_ns = sent.map_or(0, |side| side.duration_ns).max(measured.and_then(|side| side.last_ns).unwrap_or(0));
+    let end_ns =
+        sent.map_or(0, |side| side.duration_ns).max(measured.and_then(|side| side.last_ns).unwrap_or(0));
     let step_ns = identity.interval.as_ns().max(1);
-    let known = sent.map_or(0, |side| side.intervals.len()).max(measured.map_or(0, |side| side.intervals.len()));
+    let known =
+        sent.map_or(0, |side| side.intervals.len()).max(measured.map_or(0, |side| side.intervals.len()));
     let full = usize::try_from(end_ns.saturating_sub(1) / step_ns).unwrap_or(usize::MAX).min(known);
     if end_ns == 0 {
         return Vec::new();
@@ -161,11 +169,19 @@ fn intervals(identity: &FlowIdentity, sent: Option<&Sent>, measured: Option<&Mea
     let sent_by = |index: usize| {
         let side = sent?;
         let whole = side.messages();
-        Some(if index < full { side.intervals.get(index).copied().unwrap_or(whole).min(whole) } else { whole })
+        Some(if index < full {
+            side.intervals.get(index).copied().unwrap_or(whole).min(whole)
+        } else {
+            whole
+        })
     };
     let counts_by = |index: usize| {
         let side = counted?;
-        Some(if index < full { side.intervals.get(index).copied().unwrap_or(side.counts) } else { side.counts })
+        Some(if index < full {
+            side.intervals.get(index).copied().unwrap_or(side.counts)
+        } else {
+            side.counts
+        })
     };
     let mut before = (sent.map(|_| 0), counted.map(|_| Counts::default()));
     (0..=full)
@@ -182,9 +198,16 @@ fn intervals(identity: &FlowIdentity, sent: Option<&Sent>, measured: Option<&Mea
 
 type Cumulative = (Option<u64>, Option<Counts>);
 
-fn interval(identity: &FlowIdentity, before: Cumulative, after: Cumulative, from_ns: u64, to_ns: u64) -> Interval {
+fn interval(
+    identity: &FlowIdentity,
+    before: Cumulative,
+    after: Cumulative,
+    from_ns: u64,
+    to_ns: u64,
+) -> Interval {
     let counts = before.1.zip(after.1);
-    let grown = |column: fn(&Counts) -> u64| counts.map(|(old, new)| column(&new).saturating_sub(column(&old)));
+    let grown =
+        |column: fn(&Counts) -> u64| counts.map(|(old, new)| column(&new).saturating_sub(column(&old)));
     let unique = grown(|counts| counts.unique);
     let span_s = seconds(to_ns.saturating_sub(from_ns));
     Interval {
@@ -214,41 +237,48 @@ pub fn caveats(flow: &Flow, sent: Option<&Sent>, measured: Option<&Measured>) ->
         && offered < intended * LOAD_KEPT_MIN
     {
         let kept = 100.0 * offered / intended;
-        let text = format!("{name}: the sender kept {kept:.1} % of the intended load; loss and goodput belong to the offered load");
-        doubt(CaveatKind::SenderBelowIntendedLoad, text, "ask for less, send larger messages, or give the sender a core of its own");
-    }
-    for (end, buffer) in [("send", &flow.socket_buffers.send), ("receive", &flow.socket_buffers.receive)] {
-        if let Some(buffer) = buffer
-            && let Some(asked) = buffer.asked_bytes
-            && buffer.granted_bytes < asked.saturating_mul(2)
-        {
-            let text = format!(
-                "{name}: asked for a {end} buffer of {asked} bytes, the kernel reports {} (it reports twice what it grants)",
-                buffer.granted_bytes
-            );
-            let advice = if end == "send" { "raise net.core.wmem_max, or run as root" } else { "raise net.core.rmem_max, or run as root" };
-            doubt(CaveatKind::BufferSmallerThanAsked, text, advice);
-        }
+        let text = format!(
+            "{name}: the sender kept {kept:.1} % of the intended load; loss and goodput belong to the offered load"
+        );
+        doubt(
+            CaveatKind::SenderBelowIntendedLoad,
+            text,
+            "ask for less, send larger messages, or give the sender a core of its own",
+        );
     }
     if flow.duration_s.is_some_and(|duration| duration * 1e9 < f64_of(RUN_NS_MIN) * 0.95) {
         let text = format!("{name}: measured over {:.3} s only", flow.duration_s.unwrap_or_default());
         doubt(CaveatKind::RunTooShort, text, "run for at least a second; ten are better");
     }
     if let Some(stale) = flow.messages.stale.filter(|stale| *stale > 0) {
-        let text = format!("{name}: {stale} messages came too late to be told from duplicates; up to as many of the lost were not lost");
+        let text = format!(
+            "{name}: {stale} messages came too late to be told from duplicates; up to as many of the lost were not lost"
+        );
         doubt(CaveatKind::WindowExceeded, text, "look for two paths of very different delay");
     }
     if let Some(side) = measured.filter(|side| side.uncounted > 0) {
-        let text = format!("{name}: {} messages carried no usable counter, so loss and order are unknown for them", side.uncounted);
-        doubt(CaveatKind::NoCounter, text, "let the sender write a counter from 1 in the first 8 bytes, little endian (lab sheet section 8)");
+        let text = format!(
+            "{name}: {} messages carried no usable counter, so loss and order are unknown for them",
+            side.uncounted
+        );
+        doubt(
+            CaveatKind::NoCounter,
+            text,
+            "let the sender write a counter from 1 in the first 8 bytes, little endian (lab sheet section 8)",
+        );
     }
     if !flow.complete {
-        let text = format!("{name}: a side went away before the end; the account covers what was told until then");
+        let text =
+            format!("{name}: a side went away before the end; the account covers what was told until then");
         doubt(CaveatKind::PeerVanished, text, "look at that host, and run again");
     }
     if let Some(open) = flow.messages.unexplained.filter(|open| *open != 0) {
         let text = format!("{name}: the account of messages does not close by {open}");
-        doubt(CaveatKind::AccountOpen, text, "do not trust this flow; a stale message, a second sender or a fault of incast can do this");
+        doubt(
+            CaveatKind::AccountOpen,
+            text,
+            "do not trust this flow; a stale message, a second sender or a fault of incast can do this",
+        );
     }
     out.extend(sent.into_iter().flat_map(|side| side.caveats.iter().cloned()));
     out.extend(measured.into_iter().flat_map(|side| side.caveats.iter().cloned()));
@@ -291,7 +321,13 @@ mod tests {
     }
 
     fn sides() -> (Sent, Measured) {
-        let sent = Sent { stream_messages: vec![2500], duration_ns: 2_500_000_000, intervals: vec![1000, 2000], complete: true, ..Sent::default() };
+        let sent = Sent {
+            stream_messages: vec![2500],
+            duration_ns: 2_500_000_000,
+            intervals: vec![1000, 2000],
+            complete: true,
+            ..Sent::default()
+        };
         // A loss of the first second is given back by a late message in the second.
         let intervals = vec![counts(990, 0, 10), counts(1995, 3, 5), counts(2490, 3, 5)];
         let measured = Measured {
@@ -309,7 +345,8 @@ mod tests {
     fn intervals_sum_to_the_whole_exactly() {
         let (sent, measured) = sides();
         let flow = flow(&identity(), Some(&sent), Some(&measured));
-        let sum = |column: fn(&Interval) -> Option<u64>| flow.intervals.iter().filter_map(column).sum::<u64>();
+        let sum =
+            |column: fn(&Interval) -> Option<u64>| flow.intervals.iter().filter_map(column).sum::<u64>();
         assert_eq!(Some(sum(|slice| slice.sent)), flow.messages.sent);
         assert_eq!(Some(sum(|slice| slice.unique)), flow.messages.unique);
         assert_eq!(Some(sum(|slice| slice.duplicate)), flow.messages.duplicate);
@@ -331,13 +368,19 @@ mod tests {
     fn unknown_is_null_never_zero() {
         let (sent, measured) = sides();
         let only_sent = flow(&identity(), Some(&sent), None);
-        assert_eq!((only_sent.messages.sent, only_sent.messages.lost, only_sent.goodput_bits_per_s), (Some(2500), None, None));
+        assert_eq!(
+            (only_sent.messages.sent, only_sent.messages.lost, only_sent.goodput_bits_per_s),
+            (Some(2500), None, None)
+        );
         let only_measured = flow(&identity(), None, Some(&measured));
         assert_eq!((only_measured.messages.sent, only_measured.messages.unexplained), (None, None));
         assert_eq!(only_measured.lost_fraction, Some(10.0 / 2500.0), "the gaps alone tell a fraction");
         let no_counter = Measured { uncounted: 7, ..Measured::default() };
         let blind = flow(&identity(), None, Some(&no_counter));
-        assert_eq!((blind.messages.received, blind.messages.lost, blind.lost_fraction), (Some(7), None, None));
+        assert_eq!(
+            (blind.messages.received, blind.messages.lost, blind.lost_fraction),
+            (Some(7), None, None)
+        );
     }
 
     #[test]
@@ -351,9 +394,9 @@ mod tests {
     fn a_doubt_is_named() {
         let (mut sent, measured) = sides();
         sent.stream_messages = vec![2000];
-        sent.buffer = Some(crate::record::Buffer { asked_bytes: Some(8 << 20), granted_bytes: 8 << 20 });
         let flow = flow(&identity(), Some(&sent), Some(&measured));
-        let kinds: Vec<_> = caveats(&flow, Some(&sent), Some(&measured)).into_iter().map(|caveat| caveat.kind).collect();
-        assert_eq!(kinds, [CaveatKind::SenderBelowIntendedLoad, CaveatKind::BufferSmallerThanAsked, CaveatKind::AccountOpen]);
+        let kinds: Vec<_> =
+            caveats(&flow, Some(&sent), Some(&measured)).into_iter().map(|caveat| caveat.kind).collect();
+        assert_eq!(kinds, [CaveatKind::SenderBelowIntendedLoad, CaveatKind::AccountOpen]);
     }
 }

@@ -34,7 +34,8 @@ pub fn sent(senders: &[&FloodSender]) -> Sent {
 pub fn measured(receivers: &[&FloodReceiver]) -> Measured {
     let whole: Vec<Counts> = receivers.iter().map(|receiver| receiver.counts()).collect();
     let intervals: Vec<&[Counts]> = receivers.iter().map(|receiver| receiver.intervals()).collect();
-    let (mut counts, mut runs, mut reordering) = (Counts::default(), LossRuns::default(), ReorderingReport::default());
+    let (mut counts, mut runs, mut reordering) =
+        (Counts::default(), LossRuns::default(), ReorderingReport::default());
     for receiver in receivers {
         counts.add(&receiver.counts());
         runs.add(receiver.tracker().loss_runs());

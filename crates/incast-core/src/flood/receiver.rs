@@ -75,7 +75,7 @@ impl FloodReceiver {
 
     /// The sender tells how many messages it sent in all.
     pub fn handle_total(&mut self, now: Time, messages: u64) {
-        self.total.get_or_insert((FIRST_COUNTER.saturating_add(messages), now));
+        self.total.get_or_insert_with(|| (FIRST_COUNTER.saturating_add(messages), now));
     }
 
     /// Whether nothing more is to be waited for.

@@ -85,11 +85,15 @@ impl Measured {
     #[must_use]
     pub fn is_plausible(&self) -> bool {
         let law = |counts: &Counts| {
-            let sum = counts.unique.checked_add(counts.duplicate).and_then(|sum| sum.checked_add(counts.stale));
+            let sum =
+                counts.unique.checked_add(counts.duplicate).and_then(|sum| sum.checked_add(counts.stale));
             sum == Some(counts.received)
         };
         let ordered = self.first_ns.zip(self.last_ns).is_none_or(|(first, last)| first <= last);
-        law(&self.counts) && ordered && self.intervals.len() <= INTERVALS_MAX && self.intervals.iter().all(law)
+        law(&self.counts)
+            && ordered
+            && self.intervals.len() <= INTERVALS_MAX
+            && self.intervals.iter().all(law)
     }
 }
 

@@ -75,10 +75,20 @@ impl FloodSender {
             Span(u64::try_from(shift).unwrap_or(u64::MAX))
         });
         Self {
-            pacer: Pacer::new(plan.load, plan.spacing, plan.message_bytes, plan.streams.max(1), start + shift, random),
+            pacer: Pacer::new(
+                plan.load,
+                plan.spacing,
+                plan.message_bytes,
+                plan.streams.max(1),
+                start + shift,
+                random,
+            ),
             start,
             deadline: plan.stop.after.map(|after| start + after),
-            end: plan.stop.messages.map_or(u64::MAX, |messages| FIRST_COUNTER.saturating_add(share(messages))),
+            end: plan
+                .stop
+                .messages
+                .map_or(u64::MAX, |messages| FIRST_COUNTER.saturating_add(share(messages))),
             next: FIRST_COUNTER,
             last_departure: None,
             finished: None,
@@ -134,6 +144,12 @@ impl FloodSender {
         }
         let departure = self.pacer.next_departure().unwrap_or(self.start).max(self.start);
         Some(self.deadline.map_or(departure, |deadline| departure.min(deadline)))
+    }
+
+    /// When the stream ends at the latest, if a time was set.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Time> {
+        self.deadline
     }
 
     /// Whether the stream has ended.
@@ -227,7 +243,10 @@ mod tests {
     fn counters_run_from_one_without_a_gap() {
         let mut sender = FloodSender::new(&plan("unlimited", messages(10)), Time::ZERO);
         let trains = drive(&mut sender, 4);
-        assert_eq!(trains.iter().map(|train| (train.first, train.messages)).collect::<Vec<_>>(), [(1, 4), (5, 4), (9, 2)]);
+        assert_eq!(
+            trains.iter().map(|train| (train.first, train.messages)).collect::<Vec<_>>(),
+            [(1, 4), (5, 4), (9, 2)]
+        );
         assert_eq!(sender.messages(), 10);
     }
 
@@ -253,7 +272,10 @@ mod tests {
         for streams in 1..=7 {
             let sum: u64 = (0..streams)
                 .map(|index| {
-                    let mut sender = FloodSender::new(&StreamPlan { streams, index, ..plan("1us", messages(100)) }, Time::ZERO);
+                    let mut sender = FloodSender::new(
+                        &StreamPlan { streams, index, ..plan("1us", messages(100)) },
+                        Time::ZERO,
+                    );
                     drive(&mut sender, 4);
                     sender.messages()
                 })

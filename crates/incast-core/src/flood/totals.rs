@@ -14,22 +14,29 @@ const OVERLAP_MIN: f64 = 0.9;
 pub fn totals(flows: &[Flow], cpu: Option<Cpu>, socket_drops: Option<u64>) -> Totals {
     let messages = messages(flows);
     let span = span(flows);
-    let delivered = sum(flows, |flow| Some(flow.messages.unique? * u64::from(flow.message_bytes)));
+    let delivered =
+        sum(flows, |flow| Some(flow.messages.unique?.saturating_mul(u64::from(flow.message_bytes))));
     let goodput = delivered.zip(span).filter(|(_, (start, end))| end > start).map(|(bytes, (start, end))| {
         #[expect(clippy::cast_precision_loss, reason = "for printing")]
         let bits = bytes as f64 * 8.0;
         bits / (end - start)
     });
     let wire = goodput.and_then(|goodput| {
-        let weight = |flow: &Flow| Some(flow.goodput_bits_per_s? * wire_factor(flow.transport?, flow.message_bytes));
+        let weight =
+            |flow: &Flow| Some(flow.goodput_bits_per_s? * wire_factor(flow.transport?, flow.message_bytes));
         let (wire, plain) = (sum_f64(flows, weight)?, sum_f64(flows, |flow| flow.goodput_bits_per_s)?);
         (plain > 0.0).then(|| goodput * wire / plain)
     });
     let rates: Option<Vec<f64>> = flows.iter().map(|flow| flow.goodput_bits_per_s).collect();
     #[expect(clippy::cast_precision_loss, reason = "for printing")]
-    let per_gigabyte = cpu.as_ref().zip(delivered.filter(|bytes| *bytes > 0)).map(|(cpu, bytes)| cpu.total_s() / (bytes as f64 / 1e9));
+    let per_gigabyte = cpu
+        .as_ref()
+        .zip(delivered.filter(|bytes| *bytes > 0))
+        .map(|(cpu, bytes)| cpu.total_s() / (bytes as f64 / 1e9));
     Totals {
-        lost_fraction: messages.lost.and_then(|lost| ratio(lost, messages.sent.or_else(|| Some(messages.unique? + lost))?)),
+        lost_fraction: messages.lost.and_then(|lost| {
+            ratio(lost, messages.sent.or_else(|| Some(messages.unique?.saturating_add(lost)))?)
+        }),
         messages,
         intended_load_bits_per_s: sum_f64(flows, |flow| flow.intended_load_bits_per_s),
         offered_load_bits_per_s: sum_f64(flows, |flow| flow.offered_load_bits_per_s),
@@ -52,14 +59,19 @@ pub fn caveats(totals: &Totals) -> Vec<Caveat> {
     let mut out = Vec::new();
     if let Some(overlap) = totals.overlap_fraction.filter(|overlap| *overlap < OVERLAP_MIN) {
         let text = format!("all senders were active together for {:.0} % of the time only", overlap * 100.0);
-        let advice = "start them together (`--barrier N`, or start = \"together\") and give them the same duration";
+        let advice =
+            "start them together (`--barrier N`, or start = \"together\") and give them the same duration";
         out.push(Caveat::new(CaveatKind::PartialOverlap, text, advice));
     }
     if let Some(drops) = totals.receiver_socket_drops.filter(|drops| *drops > 0) {
         let text = format!(
             "the receiving host dropped {drops} datagrams at its own full socket buffer (one of them may carry many messages); this loss is not the network's"
         );
-        out.push(Caveat::new(CaveatKind::ReceiverSocketOverflow, text, "ask for a larger receive buffer, or for less load"));
+        out.push(Caveat::new(
+            CaveatKind::ReceiverSocketOverflow,
+            text,
+            "ask for a larger receive buffer, or for less load",
+        ));
     }
     out
 }
@@ -121,7 +133,13 @@ mod tests {
             start_s: Some(start),
             duration_s: Some(duration),
             goodput_bits_per_s: Some(goodput),
-            messages: Messages { sent: Some(unique + 1), unique: Some(unique), lost: Some(1), unexplained: Some(0), ..Messages::default() },
+            messages: Messages {
+                sent: Some(unique + 1),
+                unique: Some(unique),
+                lost: Some(1),
+                unexplained: Some(0),
+                ..Messages::default()
+            },
             ..Flow::default()
         }
     }
@@ -129,7 +147,10 @@ mod tests {
     #[test]
     fn totals_sum_and_unknown_stays_unknown() {
         let sums = totals(&[flow(0.0, 1.0, 10), flow(0.5, 1.0, 30)], None, None);
-        assert_eq!((sums.messages.sent, sums.messages.lost, sums.messages.unexplained), (Some(42), Some(2), Some(0)));
+        assert_eq!(
+            (sums.messages.sent, sums.messages.lost, sums.messages.unexplained),
+            (Some(42), Some(2), Some(0))
+        );
         assert_eq!(sums.messages.received, None);
         assert_eq!(sums.delivered_bytes, Some(40_000));
         assert_eq!((sums.duration_s, sums.goodput_bits_per_s), (Some(1.5), Some(320_000.0 / 1.5)));

@@ -83,7 +83,8 @@ mod tests {
         for length in [0, 1, PIECE_BYTES_MAX, PIECE_BYTES_MAX + 1, 3 * PIECE_BYTES_MAX] {
             let message: Vec<u8> = (0..length).map(|index| u8::try_from(index % 251).unwrap()).collect();
             let mut assembler = Assembler::default();
-            let out: Vec<_> = pieces(&message).filter_map(|piece| assembler.handle_frame(&piece).unwrap()).collect();
+            let out: Vec<_> =
+                pieces(&message).filter_map(|piece| assembler.handle_frame(&piece).unwrap()).collect();
             assert_eq!(out, [message], "length {length}");
         }
     }

@@ -1,0 +1,324 @@
+//! The native client: one session with a server, carried out on the calling thread.
+//!
+//! It opens the control connection, is granted its streams, opens their sockets, waits to be
+//! started (by its owner first, if it is held, then by the server's barrier) and exchanges the
+//! accounts at the end.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender};
+use incast_core::control::{Hello, SendPlan, VERSION};
+use incast_core::flood::assemble::FlowIdentity;
+use incast_core::load::{Direction, Transport};
+use incast_core::session::{Notice, Session};
+use incast_core::units::Bytes;
+use incast_core::wire::{preface, probe};
+
+use crate::channel::{CONNECT_MAX, Channel, DialError};
+use crate::clock::Clock;
+use crate::conversation::{Conversation, FlowNotice, FlowOutcome, Happening, Order};
+use crate::faults::FaultCounters;
+use crate::hub::{Hub, HubPlan};
+use crate::key::Key;
+use crate::live::LiveFlow;
+use crate::socket::{self, Granted, SocketError};
+use crate::tcp::TcpOutlet;
+use crate::traffic::{Inlet, Outlet, Settings, ThreadCpu, Traffic};
+use crate::udp::UdpOutlet;
+
+/// What a client is to do.
+#[derive(Clone)]
+pub struct ClientPlan {
+    /// The server's port.
+    pub server: SocketAddr,
+    /// Name of this host.
+    pub host: String,
+    /// Name of the flow.
+    pub flow: String,
+    /// Which way messages travel.
+    pub direction: Direction,
+    /// What is sent, by either side.
+    pub send: SendPlan,
+    /// Key that the server must have.
+    pub key: Key,
+    /// Wait for [`Order::Start`] before being ready.
+    pub hold: bool,
+    /// Receive buffer to ask for, in reverse.
+    pub receive_buffer: Option<Bytes>,
+    /// Receivers poll without sleeping.
+    pub spin: bool,
+    /// Pins data threads to this core.
+    pub core: Option<u32>,
+    /// Clock of the run.
+    pub clock: Clock,
+    /// Start of the run by the wall clock.
+    pub run_start_unix_ns: u64,
+    /// CPU of the calling thread.
+    pub thread_cpu: ThreadCpu,
+}
+
+/// Why a client could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// A socket could not be had.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// The control connection could not be made.
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    /// The session ended before any data flowed.
+    #[error("{server}: {reason}")]
+    Session {
+        /// The server.
+        server: SocketAddr,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A client under way.
+struct Client<'a> {
+    plan: &'a ClientPlan,
+    conversation: Conversation,
+    notices: &'a Sender<FlowNotice>,
+    server_name: String,
+    outlets: Vec<Outlet>,
+    inlets: Vec<Inlet>,
+    /// Sockets that receive over UDP, and the ids to greet the server with.
+    hubs: Vec<(Hub, u64)>,
+    held: bool,
+    armed: bool,
+    started: bool,
+    flows: Vec<(Direction, FlowIdentity)>,
+}
+
+/// Runs one session; its flows are told through `notices` and returned.
+///
+/// # Errors
+/// When no data could flow. A session that fails later returns what its flows came to.
+pub fn run(
+    plan: &ClientPlan,
+    notices: &Sender<FlowNotice>,
+    orders: &Receiver<Order>,
+) -> Result<Vec<FlowOutcome>, ClientError> {
+    let channel = Channel::dial(plan.server, &plan.key)?;
+    let hello = Hello {
+        version: VERSION,
+        host: plan.host.clone(),
+        flow: plan.flow.clone(),
+        direction: plan.direction,
+        plan: plan.send.clone(),
+    };
+    let conversation = Conversation::new(Session::client(plan.clock.now(), hello), channel, plan.clock);
+    let client = Client {
+        plan,
+        conversation,
+        notices,
+        server_name: plan.server.to_string(),
+        outlets: Vec::new(),
+        inlets: Vec::new(),
+        hubs: Vec::new(),
+        held: plan.hold,
+        armed: false,
+        started: false,
+        flows: Vec::new(),
+    };
+    client.run(orders)
+}
+
+impl Client<'_> {
+    fn run(mut self, orders: &Receiver<Order>) -> Result<Vec<FlowOutcome>, ClientError> {
+        // An owner that is gone is noticed once, and then listened to no more.
+        let nobody = crossbeam_channel::never();
+        let mut orders = orders;
+        let failure = loop {
+            match self.conversation.wait(orders) {
+                Happening::Over(failure) => break failure,
+                Happening::Ordered(Some(Order::Start)) => {
+                    self.held = false;
+                    self.ready_if_armed();
+                }
+                Happening::Ordered(order) => {
+                    orders = if order.is_none() { &nobody } else { orders };
+                    if !self.started {
+                        self.abort("stopped before it began");
+                        break Some("stopped before it began".into());
+                    }
+                    self.conversation.stop();
+                }
+                Happening::Notice(Notice::Granted { host, forward, reverse }) => {
+                    self.server_name = host;
+                    self.open(&forward, &reverse)?;
+                    self.armed = true;
+                    let _ = self.notices.send(FlowNotice::Armed);
+                    self.ready_if_armed();
+                }
+                Happening::Notice(Notice::Start) => self.start(),
+                Happening::Notice(_) | Happening::Data(_) => {}
+                Happening::Tick => self.greet_for_reverse(),
+            }
+        };
+        self.finish(failure)
+    }
+
+    fn abort(&mut self, reason: &str) {
+        let now = self.conversation.now();
+        self.conversation.session.abort(now, reason.into());
+    }
+
+    fn ready_if_armed(&mut self) {
+        if self.armed && !self.held && !self.started {
+            self.greet_for_reverse();
+            let now = self.conversation.now();
+            self.conversation.session.ready(now);
+        }
+    }
+
+    /// Tells the server where our UDP sockets are, until the data starts: a greeting may be lost.
+    fn greet_for_reverse(&self) {
+        for (hub, stream) in self.hubs.iter().filter(|_| !self.started) {
+            let mut greeting = [0; probe::HEAD_BYTES];
+            probe::emit_stream_id(&mut greeting, *stream);
+            let _ = hub.socket().send_to(&greeting, self.plan.server);
+        }
+    }
+
+    /// Opens the sockets of every stream.
+    fn open(&mut self, forward: &[u64], reverse: &[u64]) -> Result<(), SocketError> {
+        let plan = self.plan;
+        for stream in forward {
+            self.outlets.push(match plan.send.transport {
+                Transport::Tcp => {
+                    let (connection, granted) = connect_data(plan, *stream)?;
+                    Outlet::Tcp(
+                        Box::new(TcpOutlet::open(connection, plan.send.message_bytes, Some(*stream))?),
+                        granted,
+                    )
+                }
+                Transport::Udp => {
+                    let (socket, granted) = socket::udp_connect(plan.server, &plan.send)?;
+                    let outlet = UdpOutlet::open(
+                        socket,
+                        plan.send.message_bytes,
+                        Some(*stream),
+                        plan.send.segments_max,
+                    )?;
+                    Outlet::Udp(Box::new(outlet), granted)
+                }
+            });
+        }
+        for stream in reverse {
+            match plan.send.transport {
+                Transport::Tcp => {
+                    let (connection, granted) = connect_data(plan, *stream)?;
+                    let granted = socket::receiving(&connection, &granted);
+                    self.inlets.push(Inlet::Tcp(connection, granted));
+                }
+                Transport::Udp => {
+                    let hub = self.open_hub()?;
+                    self.inlets.push(Inlet::Udp(hub.handle(), *stream));
+                    self.hubs.push((hub, *stream));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A socket of our own for a stream that comes to us.
+    fn open_hub(&self) -> Result<Hub, SocketError> {
+        let plan = self.plan;
+        let any: IpAddr =
+            if plan.server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+        let (socket, granted): (UdpSocket, Granted) =
+            socket::udp_bind(SocketAddr::new(any, 0), plan.receive_buffer)?;
+        let hub_plan = HubPlan {
+            clock: plan.clock,
+            spin: plan.spin,
+            core: plan.core,
+            plain: None,
+            thread_cpu: plan.thread_cpu,
+        };
+        Hub::start(socket, granted, hub_plan, Arc::<FaultCounters>::default())
+            .map_err(|error| SocketError::new("start a receiving thread", error))
+    }
+
+    fn start(&mut self) {
+        let plan = self.plan;
+        self.started = true;
+        let settings = Settings {
+            clock: plan.clock,
+            thread_cpu: plan.thread_cpu,
+            spin: plan.spin,
+            sender_core: plan.core,
+            receiver_core: plan.core,
+        };
+        let mut traffic = Traffic::new(plan.send.clone(), settings);
+        let events = self.conversation.events.clone();
+        if !self.inlets.is_empty() {
+            let live = traffic.start_receiving(std::mem::take(&mut self.inlets), &events);
+            self.announce(Direction::Reverse, live);
+        }
+        if !self.outlets.is_empty() {
+            let live = traffic.start_sending(std::mem::take(&mut self.outlets), &events);
+            self.announce(Direction::Forward, live);
+        }
+        self.conversation.traffic = Some(traffic);
+    }
+
+    fn announce(&mut self, direction: Direction, live: LiveFlow) {
+        let plan = self.plan;
+        let (us, server) = (plan.host.clone(), self.server_name.clone());
+        let (from, to) = if direction == Direction::Forward { (us, server) } else { (server, us) };
+        let both = plan.direction == Direction::Both && direction == Direction::Reverse;
+        let identity = FlowIdentity {
+            name: if both { format!("{} (reverse)", plan.flow) } else { plan.flow.clone() },
+            from,
+            to,
+            transport: plan.send.transport,
+            message_bytes: plan.send.message_bytes,
+            streams: plan.send.streams,
+            load: Some(plan.send.load),
+            interval: plan.send.interval,
+            run_start_unix_ns: Some(plan.run_start_unix_ns),
+        };
+        let id = u64::from(direction == Direction::Reverse);
+        self.flows.push((direction, identity.clone()));
+        let _ = self.notices.send(FlowNotice::Started { id, identity, live });
+    }
+
+    fn finish(mut self, failure: Option<String>) -> Result<Vec<FlowOutcome>, ClientError> {
+        if failure.is_some() {
+            self.conversation.end_data();
+        }
+        let failure = failure.or_else(|| self.conversation.failure.take());
+        let server = self.plan.server;
+        let accounts = self.conversation.close();
+        if !self.started {
+            let reason = failure.unwrap_or_else(|| "the session ended before any data flowed".into());
+            return Err(ClientError::Session { server, reason });
+        }
+        let outcomes: Vec<FlowOutcome> = self
+            .flows
+            .into_iter()
+            .map(|(direction, identity)| {
+                let (sent, measured) = match direction {
+                    Direction::Reverse => (accounts.their_sent.clone(), accounts.our_measured.clone()),
+                    Direction::Forward | Direction::Both => {
+                        (accounts.our_sent.clone(), accounts.their_measured.clone())
+                    }
+                };
+                FlowOutcome { identity, sent, measured, failure: failure.clone() }
+            })
+            .collect();
+        Ok(outcomes)
+    }
+}
+
+/// A data connection for one stream, greeted.
+fn connect_data(plan: &ClientPlan, stream: u64) -> Result<(TcpStream, Granted), SocketError> {
+    let (mut connection, granted) = socket::tcp_connect(plan.server, &plan.send, CONNECT_MAX)?;
+    std::io::Write::write_all(&mut connection, &preface::Preface::emit_data(stream))
+        .map_err(|error| SocketError::new(format!("greet {}", plan.server), error))?;
+    Ok((connection, granted))
+}

@@ -1,0 +1,178 @@
+//! One UDP socket, many streams: the thread that receives, tells streams apart and counts.
+//!
+//! Native streams are told apart by the random id in every message, whatever address it comes
+//! from; plain ones by their source address. A datagram that belongs to no stream is counted as a
+//! stranger's and never answered. The thread owns every receiver: orders come over a channel, and
+//! finished receivers leave the same way, so the packet path takes no lock.
+
+mod run;
+
+use std::io;
+use std::net::UdpSocket;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Sender, unbounded};
+use incast_core::flood::FloodReceiver;
+use incast_core::record::Cpu;
+use incast_core::time::Span;
+
+use crate::clock::Clock;
+use crate::faults::FaultCounters;
+use crate::live::Live;
+use crate::socket::Granted;
+use crate::traffic::{DataEvent, ThreadCpu};
+use crate::udp::UdpInlet;
+
+/// Most plain senders that are told apart; further ones are counted as strangers.
+pub(crate) const PLAIN_SOURCES_MAX: usize = 4_096;
+
+/// How a hub works; the same for all its streams.
+#[derive(Clone)]
+pub(crate) struct HubPlan {
+    pub(crate) clock: Clock,
+    pub(crate) spin: bool,
+    pub(crate) core: Option<u32>,
+    pub(crate) plain: Option<PlainPlan>,
+    pub(crate) thread_cpu: ThreadCpu,
+}
+
+/// What a plain hub needs to make streams of its own accord.
+#[derive(Clone)]
+pub(crate) struct PlainPlan {
+    pub(crate) message_bytes: u32,
+    pub(crate) interval: Span,
+    /// Where to tell of new sources, and of what came from them.
+    pub(crate) events: Sender<DataEvent>,
+}
+
+/// Orders to the hub.
+enum Command {
+    Open {
+        stream: u64,
+        slot: Box<Slot>,
+    },
+    /// The sender's total is known: give the receiver back when it is drained.
+    Total {
+        stream: u64,
+        messages: u64,
+    },
+    /// Give the receiver back now.
+    End {
+        stream: u64,
+    },
+    Stop,
+}
+
+/// One stream at the hub.
+struct Slot {
+    kind: SlotKind,
+    index: usize,
+    events: Sender<DataEvent>,
+    live: Arc<Live>,
+    /// Messages without a usable counter (plain only).
+    uncounted: u64,
+    /// The last batch that brought something.
+    batch: u64,
+    /// CPU of the thread when this stream began, if it has been the only one since.
+    alone_since: Option<Cpu>,
+}
+
+enum SlotKind {
+    /// Counts messages of `message_bytes`.
+    Receive { receiver: Box<FloodReceiver>, message_bytes: usize },
+    /// Waits for the address to which the client wants its messages.
+    Greeting,
+}
+
+impl Slot {
+    fn new(kind: SlotKind, index: usize, events: Sender<DataEvent>, live: Arc<Live>) -> Self {
+        Self { kind, index, events, live, uncounted: 0, batch: 0, alone_since: None }
+    }
+}
+
+/// A running hub. Dropping it stops the thread, which gives every receiver back first.
+pub(crate) struct Hub {
+    handle: HubHandle,
+    socket: UdpSocket,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What can be ordered of a hub, by any thread.
+#[derive(Clone)]
+pub(crate) struct HubHandle {
+    commands: Sender<Command>,
+}
+
+impl Hub {
+    /// Starts a hub on `socket`.
+    pub(crate) fn start(
+        socket: UdpSocket,
+        granted: Granted,
+        plan: HubPlan,
+        faults: Arc<FaultCounters>,
+    ) -> io::Result<Self> {
+        let (commands, orders) = unbounded();
+        let mut inlet = UdpInlet::open(socket.try_clone()?).map_err(io::Error::other)?;
+        let thread = std::thread::Builder::new()
+            .name("udp hub".into())
+            .spawn(move || run::Run::new(plan, orders, faults, granted).run(&mut inlet))?;
+        Ok(Self { handle: HubHandle { commands }, socket, thread: Some(thread) })
+    }
+
+    pub(crate) fn handle(&self) -> HubHandle {
+        self.handle.clone()
+    }
+
+    /// The socket, for sending from the same port.
+    pub(crate) fn socket(&self) -> &UdpSocket {
+        &self.socket
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        self.handle.order(Command::Stop);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl HubHandle {
+    /// Counts the messages of `stream` until its total is told and it is drained, or it is ended.
+    pub(crate) fn receive(&self, stream: u64, receiver: FloodReceiver, message_bytes: u32, report: Report) {
+        let message_bytes = usize::try_from(message_bytes).unwrap_or(usize::MAX);
+        let kind = SlotKind::Receive { receiver: Box::new(receiver), message_bytes };
+        let slot = Box::new(Slot::new(kind, report.index, report.events, report.live));
+        self.order(Command::Open { stream, slot });
+    }
+
+    /// Waits for a datagram of `stream` and tells where it came from.
+    pub(crate) fn greet(&self, stream: u64, index: usize, events: Sender<DataEvent>) {
+        let slot = Box::new(Slot::new(SlotKind::Greeting, index, events, Arc::default()));
+        self.order(Command::Open { stream, slot });
+    }
+
+    pub(crate) fn total(&self, stream: u64, messages: u64) {
+        self.order(Command::Total { stream, messages });
+    }
+
+    pub(crate) fn end(&self, stream: u64) {
+        self.order(Command::End { stream });
+    }
+
+    fn order(&self, command: Command) {
+        // A hub that is gone has given everything back already.
+        let _ = self.commands.send(command);
+    }
+}
+
+/// Where a worker reports to.
+#[derive(Clone)]
+pub(crate) struct Report {
+    /// Which stream of its flow this is.
+    pub(crate) index: usize,
+    pub(crate) events: Sender<DataEvent>,
+    pub(crate) live: Arc<Live>,
+}

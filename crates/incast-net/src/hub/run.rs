@@ -1,0 +1,246 @@
+//! The hub's thread: takes orders, takes datagrams, counts.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crossbeam_channel::Receiver;
+use incast_core::flood::FloodReceiver;
+use incast_core::record::Batching;
+use incast_core::sequence::Arrival as Order;
+use incast_core::time::Time;
+use incast_core::wire::probe;
+
+use super::{Command, HubPlan, PLAIN_SOURCES_MAX, PlainPlan, Slot, SlotKind};
+use crate::faults::{FaultCounters, count};
+use crate::live::Live;
+use crate::socket::{self, Granted};
+use crate::traffic::{DataEvent, ReceivedStream};
+use crate::udp::{Arrival, UdpInlet};
+use crate::wait::Wait;
+
+pub(super) struct Run {
+    plan: HubPlan,
+    orders: Receiver<Command>,
+    /// Orders met in the middle of a batch that could wait.
+    postponed: VecDeque<Command>,
+    faults: Arc<FaultCounters>,
+    granted: Granted,
+    streams: HashMap<u64, Slot>,
+    /// Plain streams by their source address.
+    sources: HashMap<SocketAddr, u64>,
+    sources_heard: u64,
+    /// Streams whose total is known.
+    draining: Vec<u64>,
+    batch: u64,
+    /// Streams that the current batch brought something for.
+    touched: Vec<u64>,
+}
+
+impl Run {
+    pub(super) fn new(
+        plan: HubPlan,
+        orders: Receiver<Command>,
+        faults: Arc<FaultCounters>,
+        granted: Granted,
+    ) -> Self {
+        Self {
+            plan,
+            orders,
+            postponed: VecDeque::new(),
+            faults,
+            granted,
+            streams: HashMap::new(),
+            sources: HashMap::new(),
+            sources_heard: 0,
+            draining: Vec::new(),
+            batch: 0,
+            touched: Vec::new(),
+        }
+    }
+
+    pub(super) fn run(mut self, inlet: &mut UdpInlet) {
+        let wait = if self.plan.spin { Wait::Poll } else { Wait::Block };
+        self.granted.caveats.extend(self.plan.core.and_then(socket::pin_to_core));
+        self.granted.caveats.extend(inlet.caveats().iter().cloned());
+        while self.handle_commands(inlet) {
+            self.batch += 1;
+            let (clock, mut now) = (self.plan.clock, None);
+            let taken = inlet.receive(wait, |arrival| {
+                let now = *now.get_or_insert_with(|| clock.now());
+                match self.plan.plain.is_some() {
+                    false => self.handle_native(now, &arrival),
+                    true => self.handle_plain(now, &arrival),
+                }
+            });
+            self.end_batch();
+            if taken.is_err() {
+                // Nothing that a peer does brings us here: the socket itself is gone.
+                break;
+            }
+        }
+        let all: Vec<u64> = self.streams.keys().copied().collect();
+        all.into_iter().for_each(|stream| self.finish(stream, inlet));
+    }
+
+    /// Carries out what was ordered; false is the end.
+    fn handle_commands(&mut self, inlet: &UdpInlet) -> bool {
+        while let Some(command) = self.postponed.pop_front().or_else(|| self.orders.try_recv().ok()) {
+            match command {
+                Command::Open { stream, slot } => self.open(stream, *slot),
+                Command::Total { stream, messages } => {
+                    let now = self.plan.clock.now();
+                    if let Some(SlotKind::Receive { receiver, .. }) =
+                        self.streams.get_mut(&stream).map(|slot| &mut slot.kind)
+                    {
+                        receiver.handle_total(now, messages);
+                        self.draining.push(stream);
+                    }
+                }
+                Command::End { stream } => self.finish(stream, inlet),
+                Command::Stop => return false,
+            }
+        }
+        if !self.draining.is_empty() {
+            let now = self.plan.clock.now();
+            let streams = &self.streams;
+            let drained = |stream: &u64| match streams.get(stream).map(|slot| &slot.kind) {
+                Some(SlotKind::Receive { receiver, .. }) => receiver.is_drained(now),
+                _ => true,
+            };
+            let (over, still): (Vec<u64>, Vec<u64>) =
+                self.draining.iter().partition(|stream| drained(stream));
+            self.draining = still;
+            over.into_iter().for_each(|stream| self.finish(stream, inlet));
+        }
+        true
+    }
+
+    fn open(&mut self, stream: u64, mut slot: Slot) {
+        // CPU belongs to a flow only while the thread serves nobody else.
+        slot.alone_since = if self.streams.is_empty() { (self.plan.thread_cpu)() } else { None };
+        self.streams.values_mut().for_each(|other| other.alone_since = None);
+        self.streams.insert(stream, slot);
+    }
+
+    /// Gives the receiver of `stream` back to its flow.
+    fn finish(&mut self, stream: u64, inlet: &UdpInlet) {
+        let Some(slot) = self.streams.remove(&stream) else { return };
+        // A plain source that speaks again after its end is a new stream.
+        self.sources.retain(|_, known| *known != stream);
+        let SlotKind::Receive { receiver, .. } = slot.kind else { return };
+        let cpu = slot.alone_since.zip((self.plan.thread_cpu)()).map(|(before, after)| after.since(&before));
+        let received = ReceivedStream {
+            receiver: *receiver,
+            uncounted: slot.uncounted,
+            partial_bytes: 0,
+            cpu,
+            buffer: Some(self.granted.buffer.clone()),
+            batching: Batching { receive_calls: Some(inlet.receive_calls()), ..Batching::default() },
+            caveats: self.granted.caveats.clone(),
+        };
+        let _ =
+            slot.events.send(DataEvent::Received { stream, index: slot.index, account: Box::new(received) });
+    }
+
+    fn handle_native(&mut self, now: Time, arrival: &Arrival<'_>) {
+        let mut messages = arrival.datagrams().peekable();
+        while let Some(message) = messages.peek() {
+            let stream = probe::stream_id(message);
+            let slot =
+                stream.filter(|stream| self.streams.contains_key(stream) || self.take_late_orders(*stream));
+            let Some(slot) = slot.and_then(|stream| self.streams.get_mut(&stream)) else {
+                count(&self.faults.strangers);
+                messages.next();
+                continue;
+            };
+            let SlotKind::Receive { receiver, message_bytes } = &mut slot.kind else {
+                if let Some(from) = arrival.from.decode() {
+                    let _ = slot.events.send(DataEvent::Greeted { index: slot.index, from });
+                }
+                messages.next();
+                continue;
+            };
+            if slot.batch != self.batch {
+                slot.batch = self.batch;
+                receiver.handle_batch(now);
+                self.touched.extend(stream);
+            }
+            // All that follow of the same stream, without looking the stream up again.
+            while let Some(message) = messages.next_if(|message| probe::stream_id(message) == stream) {
+                if message.len() != *message_bytes || arrival.truncated {
+                    count(&self.faults.wrong_sizes);
+                } else if probe::counter(message).map(|counter| receiver.handle_message(counter))
+                    == Some(Order::Implausible)
+                {
+                    count(&self.faults.implausible_counters);
+                }
+            }
+        }
+    }
+
+    fn handle_plain(&mut self, now: Time, arrival: &Arrival<'_>) {
+        let from = arrival.from.decode();
+        let known =
+            from.and_then(|from| self.sources.get(&from).copied().or_else(|| self.open_source(now, from)));
+        let Some((stream, slot)) = known.and_then(|stream| Some((stream, self.streams.get_mut(&stream)?)))
+        else {
+            count(&self.faults.strangers);
+            return;
+        };
+        let SlotKind::Receive { receiver, message_bytes } = &mut slot.kind else { return };
+        if slot.batch != self.batch {
+            slot.batch = self.batch;
+            receiver.handle_batch(now);
+            self.touched.push(stream);
+        }
+        for message in arrival.datagrams() {
+            match probe::counter(message).filter(|_| message.len() == *message_bytes && !arrival.truncated) {
+                None => count(&self.faults.wrong_sizes),
+                Some(counter) => {
+                    slot.uncounted += u64::from(receiver.handle_message(counter) == Order::Implausible)
+                }
+            }
+        }
+    }
+
+    /// A plain source heard for the first time becomes a stream.
+    fn open_source(&mut self, now: Time, from: SocketAddr) -> Option<u64> {
+        let PlainPlan { message_bytes, interval, events } = self.plan.plain.clone()?;
+        if self.sources.len() >= PLAIN_SOURCES_MAX {
+            return None;
+        }
+        let stream = self.sources_heard;
+        self.sources_heard += 1;
+        let live = Arc::<Live>::default();
+        let receiver = Box::new(FloodReceiver::new(now, interval));
+        let kind = SlotKind::Receive { receiver, message_bytes: usize::try_from(message_bytes).ok()? };
+        let _ = events.send(DataEvent::Heard { stream, from, live: Arc::clone(&live) });
+        self.open(stream, Slot::new(kind, 0, events, live));
+        self.sources.insert(from, stream);
+        Some(stream)
+    }
+
+    /// The order to receive `stream` may have come after we last looked, and before its first
+    /// datagram. Everything else waits until the batch is over.
+    fn take_late_orders(&mut self, stream: u64) -> bool {
+        while let Ok(command) = self.orders.try_recv() {
+            match command {
+                Command::Open { stream, slot } => self.open(stream, *slot),
+                other => self.postponed.push_back(other),
+            }
+        }
+        self.streams.contains_key(&stream)
+    }
+
+    fn end_batch(&mut self) {
+        for stream in self.touched.drain(..) {
+            if let Some(Slot { kind: SlotKind::Receive { receiver, .. }, live, .. }) =
+                self.streams.get_mut(&stream)
+            {
+                receiver.handle_batch_end();
+                live.store_counts(&receiver.counts());
+            }
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! One session at the server: grants the client's wish, opens what it needs, carries it out.
+
+use std::collections::HashMap;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use incast_core::control::{Hello, SendPlan};
+use incast_core::flood::assemble::FlowIdentity;
+use incast_core::load::{Direction, Transport};
+use incast_core::session::{Notice, Session};
+
+use super::{Shared, lock};
+use crate::channel::Channel;
+use crate::conversation::{Accounts, Conversation, FlowNotice, FlowOutcome, Happening};
+use crate::live::LiveFlow;
+use crate::socket::{self, SocketError};
+use crate::tcp::TcpOutlet;
+use crate::traffic::{DataEvent, Inlet, Outlet, Traffic};
+use crate::udp::UdpOutlet;
+
+/// A session under way at the server.
+struct Serving<'a> {
+    shared: &'a Arc<Shared>,
+    peer: SocketAddr,
+    conversation: Conversation,
+    id: u64,
+    granted: Option<Granted>,
+    /// The rules say that the client is ready, and the session is at the barrier.
+    at_barrier: bool,
+    stopped: bool,
+}
+
+/// What was granted, and how much of it is in place.
+struct Granted {
+    hello: Hello,
+    /// Stream ids from client to server, and from server to client.
+    forward: Vec<u64>,
+    reverse: Vec<u64>,
+    connections: HashMap<u64, TcpStream>,
+    addresses: Vec<Option<SocketAddr>>,
+    peer_ready: bool,
+    flows: Vec<(Direction, u64, FlowIdentity)>,
+}
+
+/// Serves one client until its session is over.
+pub(super) fn serve(shared: &Arc<Shared>, channel: Channel, peer: SocketAddr) {
+    shared.sessions.fetch_add(1, Relaxed);
+    let clock = shared.plan.clock;
+    let id = shared.flow_ids.fetch_add(2, Relaxed);
+    let conversation = Conversation::new(Session::server(clock.now()), channel, clock);
+    let mut serving =
+        Serving { shared, peer, conversation, id, granted: None, at_barrier: false, stopped: false };
+    let failure = serving.run();
+    serving.finish(failure);
+    shared.sessions.fetch_sub(1, Relaxed);
+}
+
+impl Serving<'_> {
+    /// Carries the session to its end; says why it failed, if it did.
+    fn run(&mut self) -> Option<String> {
+        // A server is stopped as a whole: its sessions look at its flag.
+        let orders = crossbeam_channel::never();
+        loop {
+            match self.conversation.wait(&orders) {
+                Happening::Over(failure) => return failure,
+                Happening::Notice(Notice::Wanted(hello)) => self.handle_wish(*hello),
+                Happening::Notice(Notice::PeerReady) => {
+                    self.granted.iter_mut().for_each(|granted| granted.peer_ready = true);
+                    self.arrive_if_armed();
+                }
+                Happening::Notice(Notice::Start) => {
+                    if let Err(error) = self.start() {
+                        let now = self.conversation.now();
+                        self.conversation.session.abort(now, error.to_string());
+                        let _ = self.conversation.pump();
+                        return Some(error.to_string());
+                    }
+                }
+                Happening::Notice(_) | Happening::Ordered(_) => {}
+                Happening::Data(event) => self.handle_data(event),
+                Happening::Tick => self.handle_tick(),
+            }
+        }
+    }
+
+    fn handle_tick(&mut self) {
+        if self.shared.is_stopping() && !self.stopped {
+            self.stopped = true;
+            if self.conversation.session.is_running() {
+                self.conversation.stop();
+            } else {
+                let now = self.conversation.now();
+                self.conversation.session.abort(now, "the server was stopped".into());
+            }
+        }
+    }
+
+    fn handle_wish(&mut self, hello: Hello) {
+        let now = self.conversation.now();
+        let plan = &self.shared.plan;
+        if !plan.key.is_shared() && !plan.open && !is_local(self.peer) {
+            let reason = "this server has no key and serves its own host only; give both ends the same --key-file, or start it with --open";
+            return self.conversation.session.refuse(now, reason.into());
+        }
+        if let Err(error) = hello.check() {
+            return self.conversation.session.refuse(now, error.to_string());
+        }
+        let streams = usize::try_from(hello.plan.streams).unwrap_or(0);
+        let of = |wanted: bool| if wanted { streams } else { 0 };
+        let forward = random_ids(of(hello.direction != Direction::Reverse));
+        let reverse = random_ids(of(hello.direction != Direction::Forward));
+        let (Some(forward), Some(reverse)) = (forward, reverse) else {
+            return self.conversation.session.refuse(now, "the kernel has no random numbers to give".into());
+        };
+        match hello.plan.transport {
+            Transport::Tcp => {
+                let mut expected = lock(&self.shared.expected);
+                for stream in forward.iter().chain(&reverse) {
+                    expected.insert(*stream, self.conversation.events.clone());
+                }
+            }
+            Transport::Udp => {
+                for (index, stream) in reverse.iter().enumerate() {
+                    self.shared.hub.handle().greet(*stream, index, self.conversation.events.clone());
+                }
+            }
+        }
+        let addresses = vec![None; reverse.len()];
+        self.conversation.session.accept(now, plan.host.clone(), forward.clone(), reverse.clone());
+        self.granted = Some(Granted {
+            hello,
+            forward,
+            reverse,
+            connections: HashMap::new(),
+            addresses,
+            peer_ready: false,
+            flows: Vec::new(),
+        });
+    }
+
+    fn handle_data(&mut self, event: DataEvent) {
+        match (event, &mut self.granted) {
+            (DataEvent::Attached { stream, connection }, Some(granted)) => {
+                granted.connections.insert(stream, connection);
+                self.arrive_if_armed();
+            }
+            // Only the host that holds the control connection may say where messages go.
+            (DataEvent::Greeted { index, from }, Some(granted)) if from.ip() == self.peer.ip() => {
+                if let Some(address) = granted.addresses.get_mut(index) {
+                    *address = Some(from);
+                }
+                self.arrive_if_armed();
+            }
+            (DataEvent::BarrierOpen, _) => {
+                let now = self.conversation.now();
+                self.conversation.session.go(now);
+            }
+            _ => {}
+        }
+    }
+
+    /// To the barrier, once: when the client is ready and every stream of its is in place.
+    fn arrive_if_armed(&mut self) {
+        let Some(granted) = self.granted.as_ref().filter(|granted| granted.peer_ready && !self.at_barrier)
+        else {
+            return;
+        };
+        let armed = match granted.hello.plan.transport {
+            Transport::Tcp => granted.connections.len() == granted.forward.len() + granted.reverse.len(),
+            Transport::Udp => granted.addresses.iter().all(Option::is_some),
+        };
+        if armed {
+            self.at_barrier = true;
+            lock(&self.shared.barrier).arrive(self.id, self.conversation.events.clone());
+        }
+    }
+
+    /// Starts the data, before the client is told to go: its first message must find us ready.
+    fn start(&mut self) -> Result<(), SocketError> {
+        let Some(granted) = &mut self.granted else { return Ok(()) };
+        let plan = granted.hello.plan.clone();
+        let mut traffic = Traffic::new(plan.clone(), self.shared.settings());
+        let events = &self.conversation.events;
+        if !granted.forward.is_empty() {
+            let live = traffic.start_receiving(inlets(self.shared, granted, &plan), events);
+            granted.announce(self.shared, Direction::Forward, self.id, live);
+        }
+        if !granted.reverse.is_empty() {
+            let live = traffic.start_sending(outlets(granted, &plan)?, events);
+            granted.announce(self.shared, Direction::Reverse, self.id + 1, live);
+        }
+        self.conversation.traffic = Some(traffic);
+        Ok(())
+    }
+
+    /// Closes every account and tells what became of the flows.
+    fn finish(mut self, failure: Option<String>) {
+        let shared = self.shared;
+        lock(&shared.barrier).leave(self.id);
+        if failure.is_some() {
+            self.conversation.end_data();
+            if let Some(broken) = self.conversation.broken.as_ref().filter(|_| self.granted.is_none()) {
+                shared.faults.count_channel(broken);
+            }
+        }
+        let failure = failure.or_else(|| self.conversation.failure.take());
+        if let Some(granted) = &self.granted {
+            let mut expected = lock(&shared.expected);
+            granted.forward.iter().chain(&granted.reverse).for_each(|stream| {
+                expected.remove(stream);
+                // A stream that still waits for its client's address would wait for ever.
+                shared.hub.handle().end(*stream);
+            });
+        }
+        let accounts = self.conversation.close();
+        let peer =
+            self.granted.as_ref().map_or_else(|| self.peer.to_string(), |granted| granted.hello.host.clone());
+        for (direction, id, identity) in self.granted.map(|granted| granted.flows).unwrap_or_default() {
+            let outcome = Box::new(outcome(&accounts, direction, identity, failure.clone()));
+            shared.tell(FlowNotice::Done { id, outcome });
+        }
+        shared.tell(FlowNotice::SessionOver { peer, failure });
+    }
+}
+
+impl Granted {
+    fn announce(&mut self, shared: &Shared, direction: Direction, id: u64, live: LiveFlow) {
+        let plan = &self.hello.plan;
+        let (client, server) = (self.hello.host.clone(), shared.plan.host.clone());
+        let (from, to) = if direction == Direction::Forward { (client, server) } else { (server, client) };
+        // Both ways are two flows: the second is told apart by its name.
+        let both = self.hello.direction == Direction::Both && direction == Direction::Reverse;
+        let name = if both { format!("{} (reverse)", self.hello.flow) } else { self.hello.flow.clone() };
+        let identity = FlowIdentity {
+            name,
+            from,
+            to,
+            transport: plan.transport,
+            message_bytes: plan.message_bytes,
+            streams: plan.streams,
+            load: Some(plan.load),
+            interval: plan.interval,
+            run_start_unix_ns: Some(shared.plan.run_start_unix_ns),
+        };
+        self.flows.push((direction, id, identity.clone()));
+        shared.tell(FlowNotice::Started { id, identity, live });
+    }
+}
+
+fn inlets(shared: &Shared, granted: &mut Granted, plan: &SendPlan) -> Vec<Inlet> {
+    let inlet = |stream: &u64| match plan.transport {
+        Transport::Udp => Some(Inlet::Udp(shared.hub.handle(), *stream)),
+        Transport::Tcp => granted.connections.remove(stream).map(|connection| {
+            let here = socket::receiving(&connection, &shared.tcp_granted);
+            Inlet::Tcp(connection, here)
+        }),
+    };
+    granted.forward.iter().filter_map(inlet).collect()
+}
+
+fn outlets(granted: &mut Granted, plan: &SendPlan) -> Result<Vec<Outlet>, SocketError> {
+    let mut outlets = Vec::new();
+    for (index, stream) in granted.reverse.iter().enumerate() {
+        match plan.transport {
+            Transport::Tcp => {
+                let Some(connection) = granted.connections.remove(stream) else { continue };
+                let ipv6 = connection.peer_addr().is_ok_and(|peer| peer.is_ipv6());
+                let given = socket::prepare_tcp_sender(&connection, ipv6, plan);
+                outlets.push(Outlet::Tcp(
+                    Box::new(TcpOutlet::open(connection, plan.message_bytes, Some(*stream))?),
+                    given,
+                ));
+            }
+            Transport::Udp => {
+                // A socket and a port of its own: segmentation is set per socket, and flows differ.
+                let Some(to) = granted.addresses.get(index).copied().flatten() else { continue };
+                let (socket, given) = socket::udp_connect(to, plan)?;
+                let outlet = UdpOutlet::open(socket, plan.message_bytes, Some(*stream), plan.segments_max)?;
+                outlets.push(Outlet::Udp(Box::new(outlet), given));
+            }
+        }
+    }
+    Ok(outlets)
+}
+
+/// What became of one direction, seen from the server.
+fn outcome(
+    accounts: &Accounts,
+    direction: Direction,
+    identity: FlowIdentity,
+    failure: Option<String>,
+) -> FlowOutcome {
+    let (sent, measured) = match direction {
+        Direction::Forward => (&accounts.their_sent, &accounts.our_measured),
+        Direction::Reverse | Direction::Both => (&accounts.our_sent, &accounts.their_measured),
+    };
+    FlowOutcome { identity, sent: sent.clone(), measured: measured.clone(), failure }
+}
+
+fn random_ids(count: usize) -> Option<Vec<u64>> {
+    (0..count).map(|_| getrandom::u64().ok()).collect()
+}
+
+fn is_local(peer: SocketAddr) -> bool {
+    match peer.ip() {
+        std::net::IpAddr::V6(address) => {
+            address.to_ipv4_mapped().map_or_else(|| address.is_loopback(), |v4| v4.is_loopback())
+        }
+        std::net::IpAddr::V4(address) => address.is_loopback(),
+    }
+}

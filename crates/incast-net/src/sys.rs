@@ -1,0 +1,7 @@
+//! The unsafe edge of this crate: system calls that no dependency wraps as they are needed here.
+//!
+//! One system call per function, each safe to call with any argument; everything above this module
+//! is safe code. What rustix and socket2 already offer is taken from them.
+
+pub(crate) mod datagram;
+pub(crate) mod option;

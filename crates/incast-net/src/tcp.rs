@@ -1,0 +1,14 @@
+//! TCP as a carrier: messages of one size, one after the other, many per system call.
+//!
+//! The stream has no marks: a message that has begun is always finished, or the connection given up.
+//! At the other end `incast_core::wire::stream` cuts it.
+
+#[cfg(test)]
+mod loopback;
+pub mod receive;
+pub mod send;
+pub mod summary;
+
+pub use receive::TcpInlet;
+pub use send::{TcpOutlet, flood_tcp};
+pub use summary::tcp_summary;

@@ -1,0 +1,84 @@
+//! The thread that sends one stream, over whatever carries it.
+
+use std::net::Shutdown;
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+
+use crossbeam_channel::Sender;
+use incast_core::flood::FloodSender;
+use incast_core::record::Batching;
+
+use super::{DataEvent, SentStream, Settings};
+use crate::socket::{self, Granted};
+use crate::tcp::{self, TcpOutlet};
+use crate::udp::{self, Control, UdpOutlet};
+
+/// Where a stream goes out, and what the kernel granted for it.
+pub(crate) enum Outlet {
+    Tcp(Box<TcpOutlet>, Granted),
+    Udp(Box<UdpOutlet>, Granted),
+}
+
+/// Starts the thread; its account comes back as an event, whatever happens.
+pub(super) fn start(
+    sender: FloodSender,
+    outlet: Outlet,
+    settings: Settings,
+    control: Arc<Control>,
+    index: usize,
+    events: Sender<DataEvent>,
+) {
+    let (to_owner, spare) = (events.clone(), sender.clone());
+    let run = move || {
+        let pinned = settings.sender_core.and_then(socket::pin_to_core);
+        let before = (settings.thread_cpu)();
+        let mut sent = send(sender, outlet, &settings, &control);
+        sent.cpu = before.zip((settings.thread_cpu)()).map(|(before, after)| after.since(&before));
+        sent.caveats.extend(pinned);
+        let _ = to_owner.send(DataEvent::Sent { index, account: Box::new(sent) });
+    };
+    if let Err(error) = std::thread::Builder::new().name("send".into()).spawn(run) {
+        let account = SentStream {
+            sender: spare,
+            cpu: None,
+            buffer: None,
+            tcp: None,
+            batching: Batching::default(),
+            caveats: Vec::new(),
+            failure: Some(format!("start a sending thread: {error}")),
+        };
+        let _ = events.send(DataEvent::Sent { index, account: Box::new(account) });
+    }
+}
+
+fn send(mut sender: FloodSender, outlet: Outlet, settings: &Settings, control: &Control) -> SentStream {
+    let deadline = sender.deadline();
+    let (result, granted, tcp, batching, caveats) = match outlet {
+        Outlet::Udp(mut outlet, granted) => {
+            let result = udp::flood_udp(&mut sender, &mut outlet, &settings.clock, control, deadline);
+            let batching = Batching {
+                send_calls: Some(outlet.send_calls()),
+                segments_max: Some(outlet.segments_used()),
+                ..Batching::default()
+            };
+            (result, granted, None, batching, outlet.caveats().to_vec())
+        }
+        Outlet::Tcp(mut outlet, granted) => {
+            let result = tcp::flood_tcp(&mut sender, &mut outlet, &settings.clock, control, deadline);
+            let summary = tcp::tcp_summary(outlet.stream().as_fd());
+            // The end of the stream tells the receiver that nothing more comes.
+            let _ = outlet.stream().shutdown(Shutdown::Write);
+            let batching = Batching { send_calls: Some(outlet.send_calls()), ..Batching::default() };
+            (result, granted, summary, batching, Vec::new())
+        }
+    };
+    SentStream {
+        sender,
+        cpu: None,
+        buffer: Some(granted.buffer),
+        tcp,
+        batching,
+        caveats: granted.caveats.into_iter().chain(caveats).collect(),
+        failure: result.err().map(|error| error.to_string()),
+    }
+}

@@ -1,0 +1,111 @@
+//! The command line: what can be said, with help that teaches by example.
+
+mod flood;
+mod serve;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+pub(crate) use flood::{FloodArgs, message_bytes};
+pub(crate) use serve::ServeArgs;
+
+/// Measure many-to-one networks of data acquisition, exactly.
+#[derive(Parser, Debug)]
+#[command(
+    name = "incast",
+    version,
+    max_term_width = 100,
+    after_help = "Examples:
+  incast run scenarios/first-light.toml        several senders, one receiver, on this machine
+  incast serve --barrier 3                     on host X: wait for three senders, start them together
+  incast flood X --load 1Gbit/s                on hosts Y, Z, ...: send, and be told what arrived
+  incast serve --plain --transport udp         count what a program written from the lab sheet sends
+
+Exit codes: 0 done and as expected; 1 measured, but something expected was missed; 2 could not run."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What incast can do.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Receive from any number of senders on one port
+    Serve(ServeArgs),
+    /// Send to a server and be told, exactly, what arrived
+    Flood(FloodArgs),
+    /// Run a scenario file: every host a process on this machine, or an agent on another
+    Run(RunArgs),
+    /// Take part in other hosts' runs: wait for a coordinator and play the roles it gives
+    Agent(AgentArgs),
+    /// Print a new random key for --key-file
+    Key,
+    /// Print the JSON Schema of the record
+    Schema,
+    /// Print the completion script of a shell
+    #[command(
+        after_help = "Example:\n  incast completions bash > ~/.local/share/bash-completion/completions/incast"
+    )]
+    Completions {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages into a directory
+    #[command(after_help = "Example:\n  incast man ~/.local/share/man/man1")]
+    Man {
+        /// Where to
+        dir: PathBuf,
+    },
+    /// Play one role of a run, told on standard input (used by `run` and `agent`)
+    #[command(hide = true)]
+    Role,
+}
+
+/// `incast run`
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  incast run scenarios/first-light.toml
+  incast run scenarios/first-light.toml --json > record.json
+  incast run many.toml --key-file run.key      hosts of the file have `agent = \"10.0.0.2:7700\"`
+
+The record is written to runs/<time>-<name>/record.json. Ctrl-C ends the run early and keeps what
+was measured; a second one ends it at once.")]
+pub(crate) struct RunArgs {
+    /// The scenario file (TOML); see scenarios/first-light.toml
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    /// Key shared with the agents of the scenario (make one with `incast key`)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+}
+
+/// `incast agent`
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  incast agent --bind 10.0.0.2:7700 --key-file run.key
+  incast agent                                 loopback only, for trying out")]
+pub(crate) struct AgentArgs {
+    /// Where to wait for coordinators
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7700")]
+    pub(crate) bind: String,
+    /// Key that coordinators must have; without one, only this host's are served
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// Serve coordinators from other hosts though there is no key
+    #[arg(long)]
+    pub(crate) open: bool,
+}
+
+/// Where results go.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct OutputArgs {
+    /// Print the record as JSON on standard output, and everything else on standard error
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Directory for records: each goes to DIR/<time>-<name>/record.json
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}

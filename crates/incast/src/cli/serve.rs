@@ -1,0 +1,68 @@
+//! `incast serve`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use incast_core::load::Transport;
+use incast_core::time::Span;
+use incast_core::units::Bytes;
+
+use super::OutputArgs;
+
+/// `incast serve`
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  incast serve                                        any number of senders from this host
+  incast serve --bind 10.0.0.1 --key-file run.key     from other hosts, with a shared key
+  incast serve --barrier 10 --once                    start ten senders together, then end
+  incast serve --plain --transport tcp --message 1024B --port 6000 --once --json
+                                                      count what the lab sheet's tcp_flood sends
+
+With --once it ends, and prints its record, when the senders it waited for are done. In plain mode:
+when the one TCP client has left, or after 2 s without a datagram. Ctrl-C ends it at any time.")]
+pub(crate) struct ServeArgs {
+    /// Address to listen on
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(crate) bind: String,
+    /// Port, for TCP and UDP alike (0 takes a free one)
+    #[arg(long, default_value_t = 6000)]
+    pub(crate) port: u16,
+    /// Speak the lab sheet's plain protocol: messages only, no control connection
+    #[arg(long)]
+    pub(crate) plain: bool,
+    /// Plain mode: what carries the messages
+    #[arg(long, value_parser = super::flood::transport, default_value = "tcp", value_name = "tcp|udp")]
+    pub(crate) transport: Transport,
+    /// Plain mode: size of every message
+    #[arg(long, value_name = "SIZE", default_value = "1024B")]
+    pub(crate) message: Bytes,
+    /// Plain mode: length of a reported interval
+    #[arg(long, value_name = "TIME", default_value = "1s")]
+    pub(crate) interval: Span,
+    /// End after one group of senders, and print its record
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Start senders together, when N of them are ready
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) barrier: u32,
+    /// Receive buffer to ask of the kernel
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) receive_buffer: Option<Bytes>,
+    /// Poll without sleeping: faster, and costs a core
+    #[arg(long)]
+    pub(crate) spin: bool,
+    /// Pin the receiving threads to a core
+    #[arg(long, value_name = "N")]
+    pub(crate) core: Option<u32>,
+    /// Key that senders must have; without one, only this host's are served
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// Serve senders from other hosts though there is no key
+    #[arg(long)]
+    pub(crate) open: bool,
+    /// Name of this host in the record (its hostname otherwise)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}

@@ -1,0 +1,45 @@
+//! What the program says about itself: key, schema, completions, manual pages.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::CommandFactory as _;
+use incast_core::record::Record;
+use incast_net::key::Key;
+
+use crate::cli::Cli;
+
+/// `incast key`
+pub(crate) fn key() -> anyhow::Result<ExitCode> {
+    let key =
+        Key::random().map_err(|error| anyhow::anyhow!("the kernel gives no random numbers: {error}"))?;
+    print(&format!("{}\n", key.to_text()))
+}
+
+/// `incast schema`
+pub(crate) fn schema() -> anyhow::Result<ExitCode> {
+    let schema = schemars::schema_for!(Record);
+    print(&format!("{}\n", serde_json::to_string_pretty(&schema)?))
+}
+
+/// `incast completions`
+pub(crate) fn completions(shell: clap_complete::Shell) -> anyhow::Result<ExitCode> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "incast", &mut script);
+    print(&String::from_utf8(script)?)
+}
+
+/// `incast man`
+pub(crate) fn man(dir: &Path) -> anyhow::Result<ExitCode> {
+    std::fs::create_dir_all(dir).with_context(|| format!("create {}", dir.display()))?;
+    clap_mangen::generate_to(Cli::command(), dir)
+        .with_context(|| format!("write manual pages into {}", dir.display()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(text: &str) -> anyhow::Result<ExitCode> {
+    std::io::stdout().lock().write_all(text.as_bytes()).context("write to standard output")?;
+    Ok(ExitCode::SUCCESS)
+}

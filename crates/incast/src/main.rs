@@ -1,0 +1,30 @@
+//! `incast`: the workbench for many-to-one networks of data acquisition.
+//!
+//! This binary is the one place where the crates meet: it reads the command line, joins sockets,
+//! host counters and views, and writes records. Exit codes: 0 done and as expected, 1 measured but
+//! something expected was missed, 2 could not run.
+
+mod cli;
+mod command;
+mod measured;
+mod observe;
+mod output;
+mod record_dir;
+mod run;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    match command::run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            // The chain, once: what was tried, and why it failed.
+            anstream::eprintln!("{}error{}: {error:#}", output::ALARM.render(), output::ALARM.render_reset());
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! What a command measured, from its flows and its host, made into the record.
+
+use incast_core::caveat::{Caveat, CaveatKind};
+use incast_core::flood::{assemble, totals};
+use incast_core::record::{Build, Cpu, Faults, Flow, Host, Record, SCHEMA, ScenarioSummary, Verdict};
+use incast_core::scenario::{ExpectationPlan, judge};
+use incast_host::busy::OtherWork;
+use incast_host::cpu::HostSnapshot;
+use incast_host::provenance;
+use incast_host::usage::{self, Whose};
+use incast_net::clock;
+use incast_net::conversation::FlowOutcome;
+
+/// CPU of the calling thread, for the data threads.
+pub(crate) fn thread_cpu() -> Option<Cpu> {
+    usage::cpu(Whose::Thread).ok()
+}
+
+/// This host while a run lasts.
+pub(crate) struct HostWatch {
+    before: Option<HostSnapshot>,
+    cpu_before: Option<Cpu>,
+    started_unix_ns: u64,
+}
+
+impl HostWatch {
+    /// Begins to watch.
+    pub(crate) fn start() -> Self {
+        Self {
+            before: HostSnapshot::take().ok(),
+            cpu_before: usage::cpu(Whose::Process).ok(),
+            started_unix_ns: clock::unix_ns(),
+        }
+    }
+
+    /// Start of the run by the wall clock.
+    pub(crate) fn started_unix_ns(&self) -> u64 {
+        self.started_unix_ns
+    }
+
+    /// CPU that this process spent since.
+    pub(crate) fn cpu(&self) -> Option<Cpu> {
+        self.cpu_before
+            .as_ref()
+            .zip(usage::cpu(Whose::Process).ok())
+            .map(|(before, after)| after.since(before))
+    }
+
+    /// The host and its loads since, and the doubts that follow; `own_cpu` is what the run itself spent here.
+    pub(crate) fn host(&self, own_cpu: Option<&Cpu>) -> (Host, Vec<Caveat>) {
+        let mut host = provenance::describe();
+        let mut caveats = Vec::new();
+        let after = HostSnapshot::take().ok();
+        if let (Some(before), Some(after)) = (&self.before, &after) {
+            after.fill_since(before, &mut host);
+            let other = own_cpu.and_then(|cpu| OtherWork::between(before, after, cpu.total_s()));
+            caveats.extend(other.iter().flat_map(|other| [other.caveat(), other.steal_caveat()]).flatten());
+        }
+        // Gaps are told in nanoseconds; a clock that ticks coarser than a microsecond blurs them.
+        if host.clock_resolution_ns.is_some_and(|resolution| resolution > 1_000) {
+            let text = format!(
+                "the clock of {} ticks every {} ns",
+                host.name,
+                host.clock_resolution_ns.unwrap_or(0)
+            );
+            caveats.push(Caveat::new(
+                CaveatKind::ClockTooCoarse,
+                text,
+                "use a kernel with high-resolution timers",
+            ));
+        }
+        (host, caveats)
+    }
+}
+
+/// Everything that a record is made of.
+#[derive(Default)]
+pub(crate) struct Measured {
+    pub(crate) world: &'static str,
+    pub(crate) scenario: ScenarioSummary,
+    pub(crate) started_unix_ns: u64,
+    pub(crate) outcomes: Vec<FlowOutcome>,
+    pub(crate) cpu: Option<Cpu>,
+    pub(crate) socket_drops: Option<u64>,
+    pub(crate) faults: Faults,
+    pub(crate) host: Host,
+    pub(crate) agents: Vec<Host>,
+    /// Doubts that do not follow from the flows.
+    pub(crate) caveats: Vec<Caveat>,
+    pub(crate) expectations: Vec<ExpectationPlan>,
+    pub(crate) interrupted: bool,
+    pub(crate) incomplete: bool,
+}
+
+impl Measured {
+    /// The record.
+    pub(crate) fn record(self) -> Record {
+        let mut caveats = self.caveats;
+        let mut flows: Vec<Flow> = Vec::new();
+        let mut incomplete = self.incomplete;
+        for outcome in &self.outcomes {
+            let mut flow =
+                assemble::flow(&outcome.identity, outcome.sent.as_ref(), outcome.measured.as_ref());
+            flow.complete &= outcome.failure.is_none();
+            incomplete |= !flow.complete;
+            caveats.extend(assemble::caveats(&flow, outcome.sent.as_ref(), outcome.measured.as_ref()));
+            flows.push(flow);
+        }
+        let totals = totals::totals(&flows, self.cpu, self.socket_drops);
+        caveats.extend(totals::caveats(&totals));
+        caveats.extend(fault_caveat(&self.faults));
+        if self.interrupted {
+            caveats.push(Caveat::new(
+                CaveatKind::Interrupted,
+                "the run was ended early",
+                "run it again, undisturbed",
+            ));
+        }
+        caveats.sort();
+        caveats.dedup();
+        let mut record = Record {
+            schema: SCHEMA.into(),
+            incast: build(),
+            world: self.world.into(),
+            started_at: rfc3339(self.started_unix_ns),
+            scenario: self.scenario,
+            host: self.host,
+            agents: self.agents,
+            flows,
+            totals,
+            faults: self.faults,
+            caveats,
+            expectations: Vec::new(),
+            verdict: Verdict::Interrupted,
+        };
+        record.expectations = self.expectations.iter().map(|plan| judge(plan, &record)).collect();
+        let missed = record.expectations.iter().any(|expectation| expectation.met != Some(true));
+        record.verdict = match (self.interrupted, incomplete, missed) {
+            (true, _, _) => Verdict::Interrupted,
+            (_, true, _) => Verdict::Incomplete,
+            (_, _, true) => Verdict::Missed,
+            _ => Verdict::Good,
+        };
+        record
+    }
+}
+
+fn fault_caveat(faults: &Faults) -> Option<Caveat> {
+    if faults.total() == 0 {
+        return None;
+    }
+    let named: Vec<String> = faults
+        .named()
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(name, count)| format!("{count} {name}"))
+        .collect();
+    let advice = if faults.wrong_sizes > 0 {
+        "say the sender's message size with --message"
+    } else if faults.wrong_keys > 0 {
+        "give both ends the same --key-file"
+    } else {
+        "find out who else talks to this port"
+    };
+    Some(Caveat::new(
+        CaveatKind::PeerNonsense,
+        format!("peers were turned away or ignored: {}", named.join(", ")),
+        advice,
+    ))
+}
+
+/// This program.
+pub(crate) fn build() -> Build {
+    Build { version: env!("CARGO_PKG_VERSION").into(), commit: option_env!("INCAST_COMMIT").map(Into::into) }
+}
+
+/// A wall-clock time as the record writes it.
+fn rfc3339(unix_ns: u64) -> Option<String> {
+    let at = jiff::Timestamp::from_nanosecond(i128::from(unix_ns)).ok()?;
+    Some(at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+}

@@ -1,0 +1,64 @@
+//! Where results go: a table for people, JSON for programs, a file for later; and the exit code.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use anstyle::{AnsiColor, Color, Style};
+use anyhow::Context as _;
+use incast_core::record::{Record, Verdict};
+
+use crate::cli::OutputArgs;
+use crate::record_dir::RecordDir;
+
+/// The colour of errors.
+pub(crate) const ALARM: Style = Style::new().bold().fg_color(Some(Color::Ansi(AnsiColor::Red)));
+/// Columns when nobody says how many there are.
+const WIDTH_DEFAULT: usize = 120;
+
+/// Shows the record and writes it; says how the program is to end.
+pub(crate) fn deliver(
+    record: &Record,
+    args: &OutputArgs,
+    dir: Option<&RecordDir>,
+) -> anyhow::Result<ExitCode> {
+    let table = incast_view::terminal::show(record, width(args.json));
+    // First what was measured, then the file: a full disk must not cost the result.
+    if args.json {
+        anstream::eprint!("{table}");
+        let mut out = std::io::stdout().lock();
+        serde_json::to_writer_pretty(&mut out, record).context("write the record to standard output")?;
+        writeln!(out).and_then(|()| out.flush()).context("write the record to standard output")?;
+    } else {
+        anstream::print!("{table}");
+    }
+    if let Some(dir) = dir {
+        let path = dir.write(record)?;
+        note(&format!("record: {}", path.display()));
+    }
+    Ok(exit_code(record.verdict))
+}
+
+/// Exit code of a verdict.
+pub(crate) fn exit_code(verdict: Verdict) -> ExitCode {
+    match verdict {
+        Verdict::Good => ExitCode::SUCCESS,
+        Verdict::Missed | Verdict::Incomplete | Verdict::Interrupted => ExitCode::from(1),
+    }
+}
+
+/// A line for the person at the terminal; never on standard output.
+pub(crate) fn note(text: &str) {
+    // A closed standard error is no reason to end.
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+fn width(json: bool) -> usize {
+    let terminal = if json { std::io::stderr().is_terminal() } else { std::io::stdout().is_terminal() };
+    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let size = rustix::termios::tcgetwinsize(std::io::stderr()).ok().map(|size| usize::from(size.ws_col));
+    if terminal {
+        size.filter(|columns| *columns > 0).or(columns).unwrap_or(WIDTH_DEFAULT)
+    } else {
+        columns.unwrap_or(WIDTH_DEFAULT)
+    }
+}

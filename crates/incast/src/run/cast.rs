@@ -1,0 +1,366 @@
+//! Who plays what: the roles of a run, where they are, and how far they have come.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use crossbeam_channel::Sender;
+use incast_core::control::SendPlan;
+use incast_core::record::{Cpu, Faults, Host};
+use incast_core::scenario::{FlowPlan, HostPlan, Scenario, Start};
+use incast_core::units::Bytes;
+use incast_net::key::Key;
+
+use super::agent_link::AgentLink;
+use super::lines::{Assignment, ReceiveAssignment, RoleLine, RoleOrder, SendAssignment};
+use super::player::{Heard, Player};
+use crate::command::resolve;
+
+/// All roles of a run.
+pub(crate) struct Cast {
+    roles: Vec<Role>,
+    /// Connections to agents, by their addresses as the scenario writes them.
+    agents: BTreeMap<String, AgentLink>,
+    /// Key of this run, which its roles share.
+    run_key: Key,
+    heard: Sender<Heard>,
+    run_start_unix_ns: u64,
+}
+
+/// One role.
+pub(crate) struct Role {
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    pub(crate) at_agent: bool,
+    pub(crate) address: Option<SocketAddr>,
+    pub(crate) armed: bool,
+    pub(crate) ended: Option<Ended>,
+    player: Player,
+    /// Why it failed, in its own words.
+    failed: Option<String>,
+    /// It says nothing more; how it ended, if not well.
+    gone: Option<Option<String>>,
+    last_heard: Instant,
+}
+
+/// What a role plays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Receives every flow to this host that asks for the same sockets.
+    Receiver(Receiving),
+    /// Sends this flow.
+    Sender(String),
+}
+
+/// What tells the receivers of one host apart: a process has one UDP socket and one listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Receiving {
+    host: String,
+    buffer: Option<Bytes>,
+    spin: bool,
+    core: Option<u32>,
+}
+
+/// What a role leaves at its end.
+pub(crate) struct Ended {
+    pub(crate) cpu: Option<Cpu>,
+    pub(crate) host: Box<Host>,
+    pub(crate) faults: Faults,
+    pub(crate) socket_drops: Option<u64>,
+}
+
+impl Kind {
+    pub(crate) fn is_receiver(&self) -> bool {
+        matches!(self, Self::Receiver(_))
+    }
+
+    pub(crate) fn is_sender(&self) -> bool {
+        matches!(self, Self::Sender(_))
+    }
+}
+
+impl Role {
+    /// Whether nothing more is to be expected of it.
+    pub(crate) fn is_over(&self) -> bool {
+        self.gone.is_some()
+    }
+}
+
+impl Receiving {
+    fn of(flow: &FlowPlan) -> Self {
+        Self {
+            host: flow.to.clone(),
+            buffer: flow.sockets.receive_buffer,
+            spin: flow.spin,
+            core: flow.receiver_core,
+        }
+    }
+}
+
+impl Cast {
+    pub(crate) fn new(
+        scenario: &Scenario,
+        agent_key: &Key,
+        heard: Sender<Heard>,
+        run_start_unix_ns: u64,
+    ) -> anyhow::Result<Self> {
+        let run_key =
+            Key::random().map_err(|error| anyhow::anyhow!("the kernel gives no random numbers: {error}"))?;
+        let mut agents = BTreeMap::new();
+        for address in scenario.hosts.iter().filter_map(|host| host.agent.as_ref()) {
+            if !agents.contains_key(address) {
+                agents.insert(address.clone(), AgentLink::open(address, agent_key, heard.clone())?);
+            }
+        }
+        Ok(Self { roles: Vec::new(), agents, run_key, heard, run_start_unix_ns })
+    }
+
+    /// Starts a process for every receiver.
+    pub(crate) fn start_receivers(&mut self, scenario: &Scenario) -> anyhow::Result<()> {
+        let mut wanted: Vec<Receiving> = Vec::new();
+        for receiving in scenario.flows.iter().map(Receiving::of) {
+            if !wanted.contains(&receiving) {
+                wanted.push(receiving);
+            }
+        }
+        for receiving in wanted {
+            let host = host(scenario, &receiving.host)?;
+            let assignment = Assignment::Receive(ReceiveAssignment {
+                host: receiving.host.clone(),
+                bind: SocketAddr::new(self.bind_address(scenario, host)?, 0),
+                key: self.run_key.to_text(),
+                receive_buffer: receiving.buffer,
+                spin: receiving.spin,
+                core: receiving.core,
+                run_start_unix_ns: self.run_start_unix_ns,
+            });
+            self.start(
+                format!("receiver on {}", receiving.host),
+                Kind::Receiver(receiving),
+                host,
+                &assignment,
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Where a receiver on `host` listens: on loopback if all its senders are here, else everywhere,
+    /// since the run's key keeps strangers out.
+    fn bind_address(&self, scenario: &Scenario, host: &HostPlan) -> anyhow::Result<IpAddr> {
+        if host.agent.is_some() {
+            return Ok(Ipv4Addr::UNSPECIFIED.into());
+        }
+        if host.address.is_some() {
+            return Ok(resolve(host.reached_at(), 0)?.ip());
+        }
+        for flow in scenario.flows.iter().filter(|flow| flow.to == host.name) {
+            let from = self::host(scenario, &flow.from)?;
+            if let Some(agent) = &from.agent {
+                anyhow::bail!(
+                    "flow {}: {} is played by the agent {agent}, and {} is on this machine without an `address`; \
+                     say at which address it is reached",
+                    flow.name,
+                    from.name,
+                    host.name
+                );
+            }
+        }
+        Ok(Ipv4Addr::LOCALHOST.into())
+    }
+
+    /// Starts a process for the sender of every flow; every receiver's port is known.
+    pub(crate) fn start_senders(&mut self, scenario: &Scenario) -> anyhow::Result<()> {
+        for flow in &scenario.flows {
+            let port = self
+                .roles
+                .iter()
+                .find(|role| role.kind == Kind::Receiver(Receiving::of(flow)))
+                .and_then(|role| role.address)
+                .with_context(|| format!("flow {}: its receiver has no port", flow.name))?
+                .port();
+            let server = resolve(host(scenario, &flow.to)?.reached_at(), port)?;
+            let assignment = Assignment::Send(Box::new(SendAssignment {
+                host: flow.from.clone(),
+                flow: flow.name.clone(),
+                server: SocketAddr::new(server.ip(), port),
+                key: self.run_key.to_text(),
+                send: send_plan(flow, scenario),
+                hold: scenario.start == Start::Together,
+                core: flow.sender_core,
+                run_start_unix_ns: self.run_start_unix_ns,
+            }));
+            let from = host(scenario, &flow.from)?;
+            self.start(
+                format!("sender of {}", flow.name),
+                Kind::Sender(flow.name.clone()),
+                from,
+                &assignment,
+            )?;
+        }
+        Ok(())
+    }
+
+    fn start(
+        &mut self,
+        name: String,
+        kind: Kind,
+        host: &HostPlan,
+        assignment: &Assignment,
+    ) -> anyhow::Result<()> {
+        let number = self.roles.len();
+        let player = match host.agent.as_ref().and_then(|agent| self.agents.get(agent)) {
+            None => Player::here(number, self.heard.clone()).with_context(|| name.clone())?,
+            Some(agent) => {
+                let role = u32::try_from(number)?;
+                agent.spawn(role, number);
+                Player::There { agent: agent.clone(), role }
+            }
+        };
+        let mut role = Role {
+            name,
+            kind,
+            at_agent: host.agent.is_some(),
+            address: None,
+            armed: false,
+            ended: None,
+            player,
+            failed: None,
+            gone: None,
+            last_heard: Instant::now(),
+        };
+        role.player.say(assignment);
+        self.roles.push(role);
+        Ok(())
+    }
+
+    /// Says `order` to the roles that `which` picks.
+    pub(crate) fn say(&mut self, which: impl Fn(&Kind) -> bool, order: RoleOrder) {
+        for role in self.roles.iter_mut().filter(|role| which(&role.kind) && !role.is_over()) {
+            role.player.say(&order);
+        }
+    }
+
+    /// Whether every role that `which` picks is as `how` wants it.
+    pub(crate) fn all(&self, which: impl Fn(&Kind) -> bool, how: impl Fn(&Role) -> bool) -> bool {
+        self.roles.iter().filter(|role| which(&role.kind)).all(how)
+    }
+
+    pub(crate) fn roles(&self) -> &[Role] {
+        &self.roles
+    }
+
+    pub(crate) fn is_sender(&self, role: usize) -> bool {
+        self.roles.get(role).is_some_and(|role| role.kind.is_sender())
+    }
+
+    pub(crate) fn heard(&mut self, role: usize) {
+        if let Some(role) = self.roles.get_mut(role) {
+            role.last_heard = Instant::now();
+        }
+    }
+
+    /// Takes a line that concerns the role itself.
+    pub(crate) fn handle_line(&mut self, role: usize, line: RoleLine) {
+        self.heard(role);
+        let Some(role) = self.roles.get_mut(role) else { return };
+        match line {
+            RoleLine::Listening { address } => role.address = Some(address),
+            RoleLine::Armed => role.armed = true,
+            RoleLine::Ended { cpu, host, faults, socket_drops } => {
+                role.ended = Some(Ended { cpu, host, faults, socket_drops })
+            }
+            RoleLine::Failed { reason } => role.failed = Some(reason),
+            RoleLine::Started { .. }
+            | RoleLine::SessionOver { .. }
+            | RoleLine::Progress { .. }
+            | RoleLine::Done { .. } => {}
+        }
+    }
+
+    /// The role says nothing more.
+    pub(crate) fn handle_gone(&mut self, role: usize, how: Option<String>) {
+        let Some(role) = self.roles.get_mut(role) else { return };
+        if role.gone.is_none() {
+            role.player.kill();
+            role.gone = Some(how.or_else(|| role.player.reap()));
+        }
+    }
+
+    /// Ends roles that have said nothing for `patience`.
+    pub(crate) fn end_silent(&mut self, patience: Duration) {
+        for role in
+            self.roles.iter_mut().filter(|role| !role.is_over() && role.last_heard.elapsed() > patience)
+        {
+            role.player.kill();
+            let _ = role.player.reap();
+            role.gone = Some(Some(format!("said nothing for {} s and was ended", patience.as_secs())));
+        }
+    }
+
+    /// Ends whatever has not ended.
+    pub(crate) fn end_all(&mut self) {
+        for role in self.roles.iter_mut().filter(|role| !role.is_over()) {
+            role.player.kill();
+            let _ = role.player.reap();
+            role.gone = Some(Some("did not end when told to, and was ended".into()));
+        }
+    }
+
+    /// The first role that cannot play, and why.
+    pub(crate) fn first_failure(&self) -> Option<String> {
+        self.roles.iter().find_map(|role| {
+            let why = role
+                .failed
+                .clone()
+                .or_else(|| role.gone.clone().map(|how| how.unwrap_or_else(|| "ended".into())))?;
+            Some(format!("the {}: {why}", role.name))
+        })
+    }
+
+    /// Names of the roles that are not ready yet.
+    pub(crate) fn missing(&self) -> String {
+        let waiting = |role: &&Role| !role.is_over() && !role.armed && role.address.is_none();
+        let names: Vec<&str> =
+            self.roles.iter().filter(waiting).map(|role| role.name.as_str()).take(8).collect();
+        names.join(", ")
+    }
+
+    /// Roles that died or failed, each in a sentence.
+    pub(crate) fn deaths(&self) -> Vec<String> {
+        let died = |role: &Role| {
+            let why = match (&role.failed, &role.gone, &role.ended) {
+                (Some(reason), _, _) => reason.clone(),
+                (None, Some(Some(how)), _) => how.clone(),
+                (None, _, None) => "ended without its account".into(),
+                _ => return None,
+            };
+            Some(format!("the {}: {why}", role.name))
+        };
+        self.roles.iter().filter_map(died).collect()
+    }
+}
+
+fn host<'a>(scenario: &'a Scenario, name: &str) -> anyhow::Result<&'a HostPlan> {
+    // A parsed scenario names no host that it does not have.
+    scenario.hosts.iter().find(|host| host.name == name).with_context(|| format!("host {name}"))
+}
+
+fn send_plan(flow: &FlowPlan, scenario: &Scenario) -> SendPlan {
+    SendPlan {
+        transport: flow.transport,
+        message_bytes: flow.message_bytes,
+        streams: flow.streams,
+        load: flow.load,
+        spacing: flow.spacing,
+        stop: flow.stop,
+        start_after: flow.start_after,
+        interval: scenario.interval,
+        seed: scenario.seed,
+        send_buffer: flow.sockets.send_buffer,
+        congestion: flow.sockets.congestion.clone(),
+        no_delay: flow.sockets.no_delay.unwrap_or(false),
+        dscp: flow.sockets.dscp,
+        segments_max: flow.sockets.segments_max,
+    }
+}

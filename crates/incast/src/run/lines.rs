@@ -1,0 +1,101 @@
+//! What a coordinator and its roles say to each other: one JSON document per line.
+
+use std::net::SocketAddr;
+
+use incast_core::control::SendPlan;
+use incast_core::flood::report::{Measured, Sent};
+use incast_core::record::{Cpu, Faults, Host};
+use incast_core::units::Bytes;
+use incast_net::live::LiveCounts;
+use serde::{Deserialize, Serialize};
+
+/// Longest line that is read from a role: the intervals of a long flow are the bulk of it.
+pub(crate) const LINE_BYTES_MAX: u64 = 64 << 20;
+
+/// What a role is to do; the first line it reads.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Assignment {
+    Receive(ReceiveAssignment),
+    Send(Box<SendAssignment>),
+}
+
+/// A receiver of any number of flows.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ReceiveAssignment {
+    pub(crate) host: String,
+    pub(crate) bind: SocketAddr,
+    pub(crate) key: String,
+    pub(crate) receive_buffer: Option<Bytes>,
+    pub(crate) spin: bool,
+    pub(crate) core: Option<u32>,
+    pub(crate) run_start_unix_ns: u64,
+}
+
+/// The sender of one flow.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct SendAssignment {
+    pub(crate) host: String,
+    pub(crate) flow: String,
+    pub(crate) server: SocketAddr,
+    pub(crate) key: String,
+    pub(crate) send: SendPlan,
+    /// Wait for `start`.
+    pub(crate) hold: bool,
+    pub(crate) core: Option<u32>,
+    pub(crate) run_start_unix_ns: u64,
+}
+
+/// What a role is told later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RoleOrder {
+    /// The sender's common start.
+    Start,
+    /// End in good order.
+    Stop,
+}
+
+/// What a role says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RoleLine {
+    /// A receiver: its port is open.
+    Listening { address: SocketAddr },
+    /// A sender: its sockets are open, and it waits for `start`.
+    Armed,
+    /// Data flows.
+    Started { flow: String },
+    /// How far each flow is; also a sign of life.
+    Progress { flows: Vec<(String, Counts)> },
+    /// A flow is over: what this side and, through it, the other knows.
+    Done { flow: String, sent: Option<Box<Sent>>, measured: Option<Box<Measured>>, failure: Option<String> },
+    /// A receiver: a session is over.
+    SessionOver { peer: String, failure: Option<String> },
+    /// The role has done its work.
+    Ended { cpu: Option<Cpu>, host: Box<Host>, faults: Faults, socket_drops: Option<u64> },
+    /// The role cannot do its work.
+    Failed { reason: String },
+}
+
+/// Live counts of a flow, on the line.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Counts {
+    pub(crate) sent: u64,
+    pub(crate) received: u64,
+    pub(crate) unique: u64,
+    pub(crate) duplicate: u64,
+    pub(crate) lost: u64,
+}
+
+impl From<LiveCounts> for Counts {
+    fn from(live: LiveCounts) -> Self {
+        Self {
+            sent: live.sent,
+            received: live.received,
+            unique: live.unique,
+            duplicate: live.duplicate,
+            lost: live.lost,
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Ctrl-C and its kin: the first asks for an end in good order, the second for an end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use anyhow::Context as _;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+/// How often the user has asked us to stop.
+#[derive(Clone, Debug)]
+pub(crate) struct Stops(Arc<AtomicUsize>);
+
+impl Stops {
+    /// Starts to listen for SIGINT, SIGTERM and SIGHUP.
+    pub(crate) fn listen() -> anyhow::Result<Self> {
+        let count = Arc::<AtomicUsize>::default();
+        let mut signals =
+            signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]).context("listen for signals")?;
+        let counting = Arc::clone(&count);
+        std::thread::Builder::new()
+            .name("signals".into())
+            .spawn(move || {
+                for _ in signals.forever() {
+                    counting.fetch_add(1, Relaxed);
+                }
+            })
+            .context("start a thread for signals")?;
+        Ok(Self(count))
+    }
+
+    /// How often the user has asked.
+    pub(crate) fn count(&self) -> usize {
+        self.0.load(Relaxed)
+    }
+}

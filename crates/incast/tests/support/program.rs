@@ -1,0 +1,161 @@
+//! Runs incast and its peers as processes, and reads what they say.
+//!
+//! Every wait has a deadline, and a process that is still there when its owner goes is killed, so a
+//! test that fails leaves nothing behind. Standard error is read line by line as it comes; standard
+//! output whole, at the end. Ports are chosen by the kernel and read from "listening on ADDRESS".
+#![allow(dead_code, reason = "every test file uses its own part")]
+
+use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::SocketAddr;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use incast_core::record::Record;
+use rustix::process::{Pid, Signal, kill_process};
+
+/// How long anything may take. Generous: it is there to end a hang, not to measure.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A process under way. Dropping it kills it.
+pub struct Program {
+    name: String,
+    child: Child,
+    stderr: Receiver<String>,
+    stdout: Receiver<String>,
+    /// What was said on standard error so far, for the message of a test that fails.
+    said: Vec<String>,
+}
+
+/// What a process left.
+#[derive(Debug)]
+pub struct Finished {
+    /// What it was.
+    pub name: String,
+    /// How it ended.
+    pub status: ExitStatus,
+    /// All of its standard output.
+    pub stdout: String,
+    /// All of its standard error.
+    pub stderr: String,
+}
+
+impl Program {
+    /// The incast of this build.
+    pub fn incast<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_incast"));
+        command.args(args);
+        Self::start(command)
+    }
+
+    /// A program of the lab sheet, from `tests/lab_sheet`.
+    pub fn lab_sheet(script: &str, args: &[&str]) -> Self {
+        let path = format!("{}/tests/lab_sheet/{script}", env!("CARGO_MANIFEST_DIR"));
+        let mut command = Command::new("python3");
+        // -u: what it prints is read while it runs.
+        command.arg("-u").arg(path).args(args);
+        Self::start(command)
+    }
+
+    /// Any program.
+    pub fn start(mut command: Command) -> Self {
+        let name = format!("{command:?}");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("start {name}: {error}"));
+        let (out, err) = (child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));
+        let (to_stdout, stdout) = channel();
+        std::thread::spawn(move || {
+            let mut text = String::new();
+            let _ = BufReader::new(out).read_to_string(&mut text);
+            let _ = to_stdout.send(text);
+        });
+        let (to_stderr, stderr) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(err).lines().map_while(Result::ok) {
+                let _ = to_stderr.send(line);
+            }
+        });
+        Self { name, child, stderr, stdout, said: Vec::new() }
+    }
+
+    /// Waits for a line on standard error that `wanted` accepts, and gives what it made of it.
+    pub fn wait_for_line<T>(&mut self, wanted: impl Fn(&str) -> Option<T>) -> T {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Ok(line) = self.stderr.recv_timeout(left) else {
+                panic!("{}: the line waited for did not come; it said:\n{}", self.name, self.said.join("\n"));
+            };
+            let found = wanted(&line);
+            self.said.push(line);
+            if let Some(found) = found {
+                return found;
+            }
+        }
+    }
+
+    /// Where an incast server listens, as soon as it does.
+    pub fn address(&mut self) -> SocketAddr {
+        self.wait_for_line(|line| line.strip_prefix("listening on ")?.split(' ').next()?.parse().ok())
+    }
+
+    /// Sends SIGINT, as Ctrl-C does.
+    pub fn interrupt(&self) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a pid fits")).expect("a pid is not 0");
+        kill_process(pid, Signal::INT).unwrap_or_else(|error| panic!("interrupt {}: {error}", self.name));
+    }
+
+    /// Kills it, as a crash would.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap_or_else(|error| panic!("kill {}: {error}", self.name));
+    }
+
+    /// Waits for its end.
+    pub fn finish(mut self) -> Finished {
+        // Its end closes its standard output.
+        let Ok(stdout) = self.stdout.recv_timeout(PATIENCE) else {
+            self.said.extend(self.stderr.try_iter());
+            panic!("{} has not ended after {PATIENCE:?}; it said:\n{}", self.name, self.said.join("\n"));
+        };
+        let status = self.child.wait().unwrap_or_else(|error| panic!("wait for {}: {error}", self.name));
+        // The reader's end of standard error is at hand: the process is gone.
+        while let Ok(line) = self.stderr.recv_timeout(PATIENCE) {
+            self.said.push(line);
+        }
+        Finished { name: std::mem::take(&mut self.name), status, stdout, stderr: self.said.join("\n") }
+    }
+
+    /// Waits for its end, which must be a good one, and reads its record.
+    pub fn record(self) -> Record {
+        self.finish().record(0)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // Gone already, in the good case.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Finished {
+    /// The record on its standard output, after it ended with exit code `expected`.
+    pub fn record(&self, expected: i32) -> Record {
+        self.expect_code(expected);
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{}: no record on standard output: {error}\n{}", self.name, self.stdout))
+    }
+
+    /// The record as any other program would read it.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{}: {error}\n{}", self.name, self.stdout))
+    }
+
+    /// Asserts how it ended.
+    pub fn expect_code(&self, expected: i32) {
+        let code = self.status.code();
+        assert_eq!(code, Some(expected), "{} ended with {}; it said:\n{}", self.name, self.status, self.stderr);
+    }
+}

@@ -1,0 +1,95 @@
+//! The programs that the tests start, and the Debian packages that have them.
+//!
+//! As root on Debian (or a relative of it) the missing ones are installed. Anywhere else they are
+//! named, and with them what will not run.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::project::{find_program, output, run};
+use crate::steps::{Outcome, Steps};
+
+/// A program that some of the tests start.
+#[derive(Debug)]
+struct Need {
+    program: &'static str,
+    package: &'static str,
+    /// What does not run without it.
+    used_by: &'static str,
+}
+
+const NEEDS: &[Need] = &[
+    Need { program: "g++", package: "g++", used_by: "fuzz targets (libFuzzer is C++)" },
+    Need { program: "python3", package: "python3", used_by: "tests against the programs of the lab sheet" },
+    Need { program: "iperf3", package: "iperf3", used_by: "tests against iperf3" },
+    Need { program: "ip", package: "iproute2", used_by: "tests in network namespaces" },
+    Need { program: "ping", package: "iputils-ping", used_by: "tests of reachability in network namespaces" },
+    Need { program: "ethtool", package: "ethtool", used_by: "tests of network offloads" },
+    Need { program: "ps", package: "procps", used_by: "tests that look for processes left behind" },
+];
+
+/// Installs what is missing where that is possible, and notes in `steps` what cannot run.
+pub(crate) fn prepare(steps: &mut Steps) {
+    let missing = missing(|program| find_program(program).is_some());
+    if missing.is_empty() {
+        return;
+    }
+    if is_root() && is_debian(&std::fs::read_to_string("/etc/os-release").unwrap_or_default()) {
+        steps.run("install Debian packages", || install(&packages(&missing)));
+    } else {
+        println!(
+            "These Debian packages are missing and only root on Debian installs them here: {}",
+            packages(&missing).join(" ")
+        );
+    }
+    for need in self::missing(|program| find_program(program).is_some()) {
+        steps.record_not_run(need.used_by, format!("{} (package {}) is missing", need.program, need.package));
+    }
+}
+
+fn missing(is_there: impl Fn(&str) -> bool) -> Vec<&'static Need> {
+    NEEDS.iter().filter(|need| !is_there(need.program)).collect()
+}
+
+fn packages(needs: &[&Need]) -> Vec<&'static str> {
+    needs.iter().map(|need| need.package).collect()
+}
+
+fn install(packages: &[&str]) -> Result<Outcome> {
+    let apt =
+        |words: &[&str]| run(Command::new("apt-get").args(words).env("DEBIAN_FRONTEND", "noninteractive"));
+    apt(&["update"])?;
+    apt(&[&["install", "-y", "--no-install-recommends"], packages].concat())?;
+    Ok(Outcome::Passed)
+}
+
+fn is_root() -> bool {
+    output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
+}
+
+/// Whether the text of `/etc/os-release` is that of Debian or of a relative.
+fn is_debian(os_release: &str) -> bool {
+    let values = os_release.lines().filter_map(|line| line.split_once('='));
+    let mut kinds = values.filter(|(name, _)| *name == "ID" || *name == "ID_LIKE");
+    kinds.any(|(_, value)| value.trim_matches('"').split(' ').any(|kind| kind == "debian"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debian_and_its_relatives_are_known() {
+        assert!(is_debian("NAME=\"Debian GNU/Linux\"\nID=debian\n"));
+        assert!(is_debian("ID=mint\nID_LIKE=\"ubuntu debian\"\n"));
+        assert!(!is_debian("ID=fedora\nHOME_URL=\"https://debian.org\"\n"));
+        assert!(!is_debian(""));
+    }
+
+    #[test]
+    fn a_missing_program_names_its_package() {
+        assert_eq!(packages(&missing(|program| program != "ping")), ["iputils-ping"]);
+        assert!(missing(|_| true).is_empty());
+    }
+}

@@ -1,0 +1,76 @@
+//! Arrows point to core: which of our crates may depend on which.
+//!
+//! ```text
+//!  incast -> { net, host, sim, lab, view } -> core        xtask -> none of them
+//! ```
+//! Tests and build scripts count as well: a crate that needs another one to be tested needs it.
+
+use serde_json::Value;
+
+/// Every arrow between our crates that should not be.
+pub(super) fn check(packages: &[Value]) -> Vec<String> {
+    packages.iter().flat_map(check_package).collect()
+}
+
+fn check_package(package: &Value) -> Vec<String> {
+    let name = package["name"].as_str().unwrap_or("?");
+    let dependencies = package["dependencies"].as_array().into_iter().flatten();
+    let names = dependencies.filter_map(|dependency| dependency["name"].as_str());
+    let ours = names.filter(|dependency| is_ours(dependency));
+    ours.filter(|dependency| !may_depend(name, dependency))
+        .map(|dependency| format!("{name} depends on {dependency}: arrows point to incast-core"))
+        .collect()
+}
+
+fn is_ours(name: &str) -> bool {
+    name == "incast" || name == "xtask" || name.starts_with("incast-")
+}
+
+fn may_depend(from: &str, to: &str) -> bool {
+    match from {
+        "incast" => MIDDLE.contains(&to) || to == CORE,
+        _ if MIDDLE.contains(&from) => to == CORE,
+        // The core, xtask, and any crate that has no place in the architecture yet.
+        _ => false,
+    }
+}
+
+const CORE: &str = "incast-core";
+const MIDDLE: [&str; 5] = ["incast-net", "incast-host", "incast-sim", "incast-lab", "incast-view"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arrow(from: &str, to: &str) -> Vec<String> {
+        let text = format!(r#"[{{"name":"{from}","dependencies":[{{"name":"{to}","kind":"dev"}}]}}]"#);
+        check(&serde_json::from_str::<Vec<Value>>(&text).unwrap())
+    }
+
+    #[test]
+    fn arrows_to_core_are_fine() {
+        for (from, to) in [
+            ("incast", "incast-net"),
+            ("incast", "incast-core"),
+            ("incast-net", "incast-core"),
+            ("incast-core", "toml"),
+            ("xtask", "anyhow"),
+        ] {
+            assert!(arrow(from, to).is_empty(), "{from} -> {to}");
+        }
+    }
+
+    #[test]
+    fn other_arrows_are_found() {
+        for (from, to) in [
+            ("incast-core", "incast-host"),
+            ("incast-net", "incast-host"),
+            ("incast-view", "incast"),
+            ("incast", "xtask"),
+            ("xtask", "incast-core"),
+            ("incast-new", "incast-core"),
+        ] {
+            assert_eq!(arrow(from, to), [format!("{from} depends on {to}: arrows point to incast-core")]);
+        }
+    }
+}
