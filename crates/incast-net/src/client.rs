@@ -302,13 +302,20 @@ impl Client<'_> {
             .flows
             .into_iter()
             .map(|(direction, identity)| {
-                let (sent, measured) = match direction {
-                    Direction::Reverse => (accounts.their_sent.clone(), accounts.our_measured.clone()),
+                let (sent, measured, theirs) = match direction {
+                    Direction::Reverse => {
+                        let sent = accounts.their_sent.clone();
+                        let cpu = sent.as_ref().and_then(|sent| sent.cpu.clone());
+                        (sent, accounts.our_measured.clone(), cpu)
+                    }
                     Direction::Forward | Direction::Both => {
-                        (accounts.our_sent.clone(), accounts.their_measured.clone())
+                        let measured = accounts.their_measured.clone();
+                        let cpu = measured.as_ref().and_then(|measured| measured.cpu.clone());
+                        (accounts.our_sent.clone(), measured, cpu)
                     }
                 };
-                FlowOutcome { identity, sent, measured, failure: failure.clone() }
+                let cpu_of_local_peer = theirs.filter(|_| server.ip().to_canonical().is_loopback());
+                FlowOutcome { identity, sent, measured, failure: failure.clone(), cpu_of_local_peer }
             })
             .collect();
         Ok(outcomes)

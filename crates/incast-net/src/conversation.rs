@@ -6,6 +6,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, select, unbounded};
 use incast_core::flood::assemble::FlowIdentity;
 use incast_core::flood::report::{Measured, Sent};
+use incast_core::record::Cpu;
 use incast_core::session::{Failure, Notice, Session};
 use incast_core::time::{Span, Time};
 
@@ -53,6 +54,8 @@ pub enum FlowNotice {
     SessionOver {
         /// The peer's name, or address if it never told one.
         peer: String,
+        /// Flows that it had; none if it was refused, or left before the start.
+        flows: usize,
         /// Why it ended early, if it did.
         failure: Option<String>,
     },
@@ -69,6 +72,8 @@ pub struct FlowOutcome {
     pub measured: Option<Measured>,
     /// Why it ended early, if it did.
     pub failure: Option<String>,
+    /// CPU that the other end says it spent, if it is on this host: it is no stranger's work.
+    pub cpu_of_local_peer: Option<Cpu>,
 }
 
 /// What happened next in a conversation.

@@ -74,6 +74,8 @@ struct Slot {
     uncounted: u64,
     /// The last batch that brought something.
     batch: u64,
+    /// What the socket had dropped when this stream began.
+    drops_before: u64,
     /// CPU of the thread when this stream began, if it has been the only one since.
     alone_since: Option<Cpu>,
 }
@@ -87,7 +89,7 @@ enum SlotKind {
 
 impl Slot {
     fn new(kind: SlotKind, index: usize, events: Sender<DataEvent>, live: Arc<Live>) -> Self {
-        Self { kind, index, events, live, uncounted: 0, batch: 0, alone_since: None }
+        Self { kind, index, events, live, uncounted: 0, batch: 0, drops_before: 0, alone_since: None }
     }
 }
 
@@ -114,9 +116,10 @@ impl Hub {
     ) -> io::Result<Self> {
         let (commands, orders) = unbounded();
         let mut inlet = UdpInlet::open(socket.try_clone()?).map_err(io::Error::other)?;
+        let watched = socket.try_clone()?;
         let thread = std::thread::Builder::new()
             .name("udp hub".into())
-            .spawn(move || run::Run::new(plan, orders, faults, granted).run(&mut inlet))?;
+            .spawn(move || run::Run::new(plan, orders, faults, watched, granted).run(&mut inlet))?;
         Ok(Self { handle: HubHandle { commands }, socket, thread: Some(thread) })
     }
 

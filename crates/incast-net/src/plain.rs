@@ -205,9 +205,9 @@ fn finish_if_over(one: &mut Served, notices: &Sender<FlowNotice>) -> bool {
 
 fn tell_end(id: u64, identity: &FlowIdentity, traffic: &mut Traffic, notices: &Sender<FlowNotice>) {
     let measured = traffic.measured_without_totals().map(complete);
-    let outcome = FlowOutcome { identity: identity.clone(), sent: None, measured, failure: None };
+    let outcome = FlowOutcome { identity: identity.clone(), sent: None, measured, failure: None, cpu_of_local_peer: None };
     let _ = notices.send(FlowNotice::Done { id, outcome: Box::new(outcome) });
-    let _ = notices.send(FlowNotice::SessionOver { peer: identity.from.clone(), failure: None });
+    let _ = notices.send(FlowNotice::SessionOver { peer: identity.from.clone(), flows: 1, failure: None });
 }
 
 /// A UDP source being served.
@@ -361,5 +361,5 @@ pub fn flood(
             sent = traffic.handle_sent(index, *account);
         }
     }
-    Ok(FlowOutcome { identity, sent, measured: None, failure })
+    Ok(FlowOutcome { identity, sent, measured: None, failure, cpu_of_local_peer: None })
 }

@@ -61,6 +61,8 @@ pub(crate) struct ReceivedStream {
     pub(crate) receiver: FloodReceiver,
     pub(crate) uncounted: u64,
     pub(crate) partial_bytes: u64,
+    /// Datagrams that the socket dropped while this stream lasted.
+    pub(crate) socket_drops: Option<u64>,
     pub(crate) cpu: Option<Cpu>,
     pub(crate) buffer: Option<Buffer>,
     pub(crate) batching: Batching,
@@ -263,6 +265,7 @@ impl Traffic {
                 ..Batching::default()
             },
             caveats: distinct(streams.iter().flat_map(|stream| &stream.caveats)),
+            socket_drops: streams.iter().filter_map(|stream| stream.socket_drops).max(),
             partial_bytes: streams.iter().map(|stream| stream.partial_bytes).sum(),
             complete,
             ..merged

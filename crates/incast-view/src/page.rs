@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::table::{GAP, painted};
 use crate::text::{clean, cut, width, wrap};
+use crate::units::UNKNOWN;
 
 /// Text of a given width that grows by lines.
 #[derive(Clone, Debug)]
@@ -25,9 +26,11 @@ impl Page {
         self.width
     }
 
-    /// A name that somebody chose, clean and not longer than a fifth of the page.
+    /// A name that somebody chose, clean and not longer than a fifth of the page; `-` for none.
     pub(crate) fn name(&self, name: &str) -> String {
-        cut(&clean(name), (self.width / 5).clamp(NAME_CELLS_MIN, NAME_CELLS_MAX))
+        let name = clean(name);
+        let name = if name.trim().is_empty() { UNKNOWN } else { &name };
+        cut(name, (self.width / 5).clamp(NAME_CELLS_MIN, NAME_CELLS_MAX))
     }
 
     /// A line as it is: the caller has seen to its width.
@@ -39,8 +42,13 @@ impl Page {
     /// An empty line, and the title of what follows.
     pub(crate) fn section(&mut self, title: &str) {
         self.line("");
-        for line in wrap(&[title.to_owned()], self.width) {
-            self.line(&painted(&line, HEADING));
+        self.heading(title, HEADING);
+    }
+
+    /// A line of its own over the whole page, in one colour.
+    pub(crate) fn heading(&mut self, text: &str, style: Style) {
+        for line in wrap(&[text.to_owned()], self.width) {
+            self.line(&painted(&line, style));
         }
     }
 
@@ -99,6 +107,11 @@ impl<'t> Label<'t> {
     /// A label below a title, with room for `cells`.
     pub(crate) const fn below(text: &'t str, cells: usize) -> Self {
         Self { text, indent: 2, cells, style: PLAIN, body: PLAIN }
+    }
+
+    /// No label: a note that begins near the left edge.
+    pub(crate) const fn none() -> Self {
+        Self { text: "", indent: 0, cells: 0, style: PLAIN, body: PLAIN }
     }
 
     pub(crate) const fn style(self, style: Style) -> Self {

@@ -10,10 +10,9 @@ mod details;
 mod flows;
 mod judgement;
 
-use incast_core::record::{Host, Record, Verdict};
+use incast_core::record::{Build, Host, Record, Verdict};
 
 use crate::page::{BAD, DOUBTFUL, FAINT, GOOD, Label, Page};
-use crate::table::painted;
 use crate::text::counted;
 use crate::units::{UNKNOWN, bytes};
 
@@ -61,7 +60,7 @@ fn verdict(page: &mut Page, record: &Record) {
         0 => String::new(),
         count => format!(" ({} below)", counted(count, "doubt", "doubts")),
     };
-    page.line(&format!("{}: {said}{}", painted(word, style), painted(&doubts, DOUBTFUL)));
+    page.heading(&format!("{word}: {said}{doubts}"), style);
 }
 
 /// What run it was and where, so that it can be done again.
@@ -72,9 +71,8 @@ fn provenance(page: &mut Page, record: &Record) {
     let label = |text| Label::new(text).style(FAINT).body(FAINT);
     let run = format!("{}{title}", scenario.name);
     page.words(&label("run"), if run.is_empty() { UNKNOWN } else { &run });
-    let commit = record.incast.commit.as_ref().map(|commit| format!(" ({commit})")).unwrap_or_default();
     let parts = [
-        format!("incast {}{commit}", record.incast.version),
+        build(&record.incast),
         record.world.clone(),
         format!("seed {}", scenario.seed),
         record.started_at.as_ref().map(|at| format!("began {at}")).unwrap_or_default(),
@@ -87,6 +85,12 @@ fn provenance(page: &mut Page, record: &Record) {
     if let Some(more) = record.agents.len().checked_sub(HOSTS_MAX).filter(|more| *more > 0) {
         page.words(&label(""), &format!("and {} in the record", counted(more, "more agent", "more agents")));
     }
+}
+
+fn build(build: &Build) -> String {
+    let version = if build.version.is_empty() { UNKNOWN } else { &build.version };
+    let commit = build.commit.as_ref().map(|commit| format!(" ({commit})")).unwrap_or_default();
+    format!("incast {version}{commit}")
 }
 
 fn host(host: &Host) -> String {

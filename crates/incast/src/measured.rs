@@ -46,14 +46,17 @@ impl HostWatch {
             .map(|(before, after)| after.since(before))
     }
 
-    /// The host and its loads since, and the doubts that follow; `own_cpu` is what the run itself spent here.
-    pub(crate) fn host(&self, own_cpu: Option<&Cpu>) -> (Host, Vec<Caveat>) {
+    /// The host and its loads since, and the doubts that follow; `own_cpu` is what the run itself spent
+    /// here, without what its local peers did.
+    pub(crate) fn host(&self, own_cpu: Option<&Cpu>, outcomes: &[FlowOutcome]) -> (Host, Vec<Caveat>) {
+        let peers = outcomes.iter().filter_map(|outcome| outcome.cpu_of_local_peer.as_ref());
+        let peers_s: f64 = peers.map(Cpu::total_s).sum();
         let mut host = provenance::describe();
         let mut caveats = Vec::new();
         let after = HostSnapshot::take().ok();
         if let (Some(before), Some(after)) = (&self.before, &after) {
             after.fill_since(before, &mut host);
-            let other = own_cpu.and_then(|cpu| OtherWork::between(before, after, cpu.total_s()));
+            let other = own_cpu.and_then(|cpu| OtherWork::between(before, after, cpu.total_s() + peers_s));
             caveats.extend(other.iter().flat_map(|other| [other.caveat(), other.steal_caveat()]).flatten());
         }
         // Gaps are told in nanoseconds; a clock that ticks coarser than a microsecond blurs them.
@@ -106,7 +109,9 @@ impl Measured {
             caveats.extend(assemble::caveats(&flow, outcome.sent.as_ref(), outcome.measured.as_ref()));
             flows.push(flow);
         }
-        let totals = totals::totals(&flows, self.cpu, self.socket_drops);
+        let told =
+            || self.outcomes.iter().filter_map(|outcome| outcome.measured.as_ref()?.socket_drops).max();
+        let totals = totals::totals(&flows, self.cpu, self.socket_drops.or_else(told));
         caveats.extend(totals::caveats(&totals));
         caveats.extend(fault_caveat(&self.faults));
         if self.interrupted {

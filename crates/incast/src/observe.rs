@@ -106,8 +106,8 @@ impl Watch {
                 self.done.push(*outcome.clone());
                 Some(*outcome)
             }
-            FlowNotice::SessionOver { .. } => {
-                self.sessions_over += 1;
+            FlowNotice::SessionOver { flows, .. } => {
+                self.sessions_over += usize::from(flows > 0);
                 None
             }
         }
@@ -124,7 +124,7 @@ impl Watch {
         self.line.draw(self.running.len(), self.done.len(), counts, bytes);
     }
 
-    /// Sessions that have ended, well or not.
+    /// Sessions that had flows and have ended, well or not.
     pub(crate) fn sessions_over(&self) -> usize {
         self.sessions_over
     }

@@ -270,7 +270,7 @@ impl Stage<'_> {
                 drops = drops.zip(ended.socket_drops).map(|(sum, more)| sum + more);
             }
         }
-        let (host, doubts) = self.watch.host(local.as_ref());
+        let (host, doubts) = self.watch.host(local.as_ref(), &[]);
         caveats.extend(doubts);
         Measured {
             host,

@@ -64,6 +64,9 @@ pub struct Measured {
     pub buffer: Option<Buffer>,
     /// How system calls were filled.
     pub batching: Batching,
+    /// Datagrams (kernel units) that the receiving socket dropped while this flow lasted; the
+    /// socket may have served other flows too.
+    pub socket_drops: Option<u64>,
     /// What the carrier could not do as asked.
     pub caveats: Vec<Caveat>,
     /// Bytes of messages that began and never became whole (TCP).

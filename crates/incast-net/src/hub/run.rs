@@ -1,7 +1,8 @@
 //! The hub's thread: takes orders, takes datagrams, counts.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
@@ -25,6 +26,8 @@ pub(super) struct Run {
     /// Orders met in the middle of a batch that could wait.
     postponed: VecDeque<Command>,
     faults: Arc<FaultCounters>,
+    /// The inlet's socket, to ask for its drops.
+    socket: UdpSocket,
     granted: Granted,
     streams: HashMap<u64, Slot>,
     /// Plain streams by their source address.
@@ -42,6 +45,7 @@ impl Run {
         plan: HubPlan,
         orders: Receiver<Command>,
         faults: Arc<FaultCounters>,
+        socket: UdpSocket,
         granted: Granted,
     ) -> Self {
         Self {
@@ -49,6 +53,7 @@ impl Run {
             orders,
             postponed: VecDeque::new(),
             faults,
+            socket,
             granted,
             streams: HashMap::new(),
             sources: HashMap::new(),
@@ -117,6 +122,7 @@ impl Run {
     }
 
     fn open(&mut self, stream: u64, mut slot: Slot) {
+        slot.drops_before = socket::socket_drops(self.socket.as_fd()).unwrap_or(0);
         // CPU belongs to a flow only while the thread serves nobody else.
         slot.alone_since = if self.streams.is_empty() { (self.plan.thread_cpu)() } else { None };
         self.streams.values_mut().for_each(|other| other.alone_since = None);
@@ -134,6 +140,7 @@ impl Run {
             receiver: *receiver,
             uncounted: slot.uncounted,
             partial_bytes: 0,
+            socket_drops: socket::socket_drops(self.socket.as_fd()).map(|drops| drops.saturating_sub(slot.drops_before)),
             cpu,
             buffer: Some(self.granted.buffer.clone()),
             batching: Batching { receive_calls: Some(inlet.receive_calls()), ..Batching::default() },

@@ -216,11 +216,13 @@ impl Serving<'_> {
         let accounts = self.conversation.close();
         let peer =
             self.granted.as_ref().map_or_else(|| self.peer.to_string(), |granted| granted.hello.host.clone());
-        for (direction, id, identity) in self.granted.map(|granted| granted.flows).unwrap_or_default() {
-            let outcome = Box::new(outcome(&accounts, direction, identity, failure.clone()));
+        let flows = self.granted.map(|granted| granted.flows).unwrap_or_default();
+        let count = flows.len();
+        for (direction, id, identity) in flows {
+            let outcome = Box::new(outcome(&accounts, direction, identity, failure.clone(), self.peer));
             shared.tell(FlowNotice::Done { id, outcome });
         }
-        shared.tell(FlowNotice::SessionOver { peer, failure });
+        shared.tell(FlowNotice::SessionOver { peer, flows: count, failure });
     }
 }
 
@@ -290,12 +292,20 @@ fn outcome(
     direction: Direction,
     identity: FlowIdentity,
     failure: Option<String>,
+    peer: SocketAddr,
 ) -> FlowOutcome {
-    let (sent, measured) = match direction {
-        Direction::Forward => (&accounts.their_sent, &accounts.our_measured),
-        Direction::Reverse | Direction::Both => (&accounts.our_sent, &accounts.their_measured),
+    let (sent, measured, theirs) = match direction {
+        Direction::Forward => {
+            let sent = accounts.their_sent.as_ref();
+            (sent, accounts.our_measured.as_ref(), sent.and_then(|sent| sent.cpu.clone()))
+        }
+        Direction::Reverse | Direction::Both => {
+            let measured = accounts.their_measured.as_ref();
+            (accounts.our_sent.as_ref(), measured, measured.and_then(|measured| measured.cpu.clone()))
+        }
     };
-    FlowOutcome { identity, sent: sent.clone(), measured: measured.clone(), failure }
+    let cpu_of_local_peer = theirs.filter(|_| is_local(peer));
+    FlowOutcome { identity, sent: sent.cloned(), measured: measured.cloned(), failure, cpu_of_local_peer }
 }
 
 fn random_ids(count: usize) -> Option<Vec<u64>> {

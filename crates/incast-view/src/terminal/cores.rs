@@ -20,14 +20,13 @@ pub(super) fn show(page: &mut Page, host: &Host, agents: &[Host]) {
             all @ 0..=CORES_MAX => format!("{all}"),
             all => format!("the {CORES_MAX} busiest of {all}"),
         };
-        let name = page.name(&host.name);
-        page.section(&format!("cores of {} ({of})", if name.is_empty() { "this host" } else { &name }));
+        page.section(&format!("cores of {} ({of})", page.name(&host.name)));
         let lines = table(&host.cores).lines(&[true; COLUMNS.len()], HEADING);
         lines.iter().for_each(|line| page.line(&format!("{GAP}{line}")));
     }
     if let Some(more) = known.len().checked_sub(HOSTS_MAX).filter(|more| *more > 0) {
         let what = format!("cores of {} in the record", counted(more, "more host", "more hosts"));
-        page.words(&Label::below("", 0).body(FAINT), &what);
+        page.words(&Label::none().body(FAINT), &what);
     }
 }
 

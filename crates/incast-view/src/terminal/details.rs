@@ -51,7 +51,7 @@ fn section(page: &mut Page, flows: &[Flow], title: &str, tell: impl Fn(&Flow) ->
     if left_out > 0 {
         let what =
             format!("the worst {FLOWS_MAX}; {} more in the record", counted(left_out, "flow", "flows"));
-        page.words(&Label::below("", 0).body(FAINT), &what);
+        page.words(&Label::none().body(FAINT), &what);
     }
 }
 

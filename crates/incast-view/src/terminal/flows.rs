@@ -10,6 +10,7 @@ use incast_core::record::Flow;
 
 use crate::page::{BAD, DOUBTFUL, FAINT, HEADING, Label, PLAIN, Page};
 use crate::table::{Cell, GAP, Side, Table};
+use crate::text::wrap;
 use crate::units::{UNKNOWN, bytes, count, difference, percent, rate};
 
 /// The table of flows, and what is left out of it.
@@ -31,7 +32,7 @@ pub(super) fn show(page: &mut Page, flows: &[Flow]) {
     if left_out > 0 {
         let what =
             format!("... {left_out} flows between the {ENDS} slowest and the {ENDS} fastest are left out");
-        lines.insert(1 + ENDS, what);
+        lines.splice(1 + ENDS..1 + ENDS, wrap(&[what], page.width()));
     }
     lines.iter().for_each(|line| page.line(line));
     notes(page, &shown, &same, flows.len());
@@ -134,25 +135,25 @@ const fn mostly_same(header: &'static str, rank: u8, cell: fn(&Page, &Flow) -> C
 
 const COLUMNS: [Column; 13] = [
     words("flow", KEPT, |page, flow| Cell::plain(page.name(&flow.name))),
-    words("from -> to", 4, |page, flow| {
+    words("from -> to", 2, |page, flow| {
         Cell::plain(format!("{} -> {}", page.name(&flow.from), page.name(&flow.to)))
     }),
     words("transport", 0, |_, flow| Cell::plain(flow.transport.map_or(UNKNOWN, Transport::name))),
     mostly_same("message", 1, |_, flow| Cell::plain(bytes(Some(u64::from(flow.message_bytes))))),
-    numbers("offered load", 7, |_, flow| Cell::plain(rate(flow.offered_load_bits_per_s))),
+    numbers("offered load", 4, |_, flow| Cell::plain(rate(flow.offered_load_bits_per_s))),
     numbers("goodput", KEPT, |_, flow| Cell::plain(rate(flow.goodput_bits_per_s))),
-    numbers("sent", 8, |_, flow| Cell::plain(count(flow.messages.sent))),
-    numbers("received", 6, |_, flow| Cell::plain(count(flow.messages.received))),
-    numbers("lost", 10, |_, flow| flagged(flow.messages.lost, DOUBTFUL)),
-    numbers("loss", 9, |_, flow| {
+    numbers("sent", 7, |_, flow| Cell::plain(count(flow.messages.sent))),
+    numbers("received", 3, |_, flow| Cell::plain(count(flow.messages.received))),
+    numbers("lost", 9, |_, flow| flagged(flow.messages.lost, DOUBTFUL)),
+    numbers("loss", 8, |_, flow| {
         Cell::styled(
             percent(flow.lost_fraction),
             if flow.lost_fraction > Some(0.0) { DOUBTFUL } else { PLAIN },
         )
     }),
-    mostly_same("duplicate", 2, |_, flow| flagged(flow.messages.duplicate, DOUBTFUL)),
-    mostly_same("reordered", 3, |_, flow| flagged(flow.messages.reordered, DOUBTFUL)),
-    mostly_same("unexplained", 5, |_, flow| {
+    mostly_same("duplicate", 5, |_, flow| flagged(flow.messages.duplicate, DOUBTFUL)),
+    mostly_same("reordered", 6, |_, flow| flagged(flow.messages.reordered, DOUBTFUL)),
+    mostly_same("unexplained", 10, |_, flow| {
         let unexplained = flow.messages.unexplained;
         Cell::styled(
             difference(unexplained),

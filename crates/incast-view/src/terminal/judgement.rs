@@ -7,7 +7,7 @@ use incast_core::record::{Expectation, Faults};
 use incast_core::scenario::Metric;
 
 use crate::page::{BAD, DOUBTFUL, FAINT, GOOD, Label, Page};
-use crate::text::counted;
+use crate::text::{clean, counted, cut};
 use crate::units::{count, number, rate_fine, seconds};
 
 /// Every expectation: met or not, what was expected, what was measured, and who says so.
@@ -24,8 +24,8 @@ pub(super) fn expectations(page: &mut Page, expectations: &[Expectation]) {
         };
         page.words(&Label::below(mark, MARK_CELLS).style(style), &expectation.name);
         let below = Label::below("", MARK_CELLS);
-        let measured = measured(expectation);
-        page.words(&below, &format!("expected {}; measured {measured}", expectation.expected));
+        let expected = format!("expected {};", cut(&clean(&expectation.expected), EXPECTED_CELLS_MAX));
+        page.tokens(&below, &[expected, format!("measured {}", measured(expectation))]);
         if let Some(source) = &expectation.source {
             page.words(&below.body(FAINT), &format!("source: {source}"));
         }
@@ -34,7 +34,7 @@ pub(super) fn expectations(page: &mut Page, expectations: &[Expectation]) {
     let missed = left_out.clone().filter(|expectation| expectation.met == Some(false)).count();
     if left_out.len() > 0 {
         let what = format!("{} more in the record, {missed} of them missed", left_out.len());
-        page.words(&Label::below("", 0), &what);
+        page.words(&Label::none(), &what);
     }
 }
 
@@ -89,7 +89,7 @@ pub(super) fn faults(page: &mut Page, faults: &Faults) {
     let items: Vec<String> = seen.map(|(name, times)| format!("{name} {}", count(Some(times)))).collect();
     if !items.is_empty() {
         page.section("faults of peers, counted and ignored");
-        page.items(&Label::below("", 0), &items);
+        page.items(&Label::none(), &items);
     }
 }
 
@@ -97,5 +97,7 @@ pub(super) fn faults(page: &mut Page, faults: &Faults) {
 const MARK_CELLS: usize = 7;
 /// Most expectations of a report: some three screens; a scenario may have 256.
 const EXPECTATIONS_MAX: usize = 64;
+/// Longer texts of what was expected are cut: a metric, a flow and two limits fit.
+const EXPECTED_CELLS_MAX: usize = 200;
 /// Most doubts of one kind: the fourth flow with the same doubt tells nothing new.
 const ALIKE_MAX: usize = 3;

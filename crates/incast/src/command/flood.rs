@@ -62,7 +62,7 @@ pub(crate) fn flood(args: &FloodArgs) -> anyhow::Result<ExitCode> {
     drop(flows);
     let outcomes = worker.join().map_err(|_| anyhow::anyhow!("the sending thread panicked"))??;
     let cpu = watch.cpu();
-    let (host, caveats) = watch.host(cpu.as_ref());
+    let (host, caveats) = watch.host(cpu.as_ref(), &outcomes);
     let measured = Measured {
         world: "flood",
         scenario: ScenarioSummary {

@@ -53,7 +53,7 @@ pub(crate) fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         ..ScenarioSummary::default()
     };
     measured.cpu = watch.cpu();
-    let (host, doubts) = watch.host(measured.cpu.as_ref());
+    let (host, doubts) = watch.host(measured.cpu.as_ref(), &measured.outcomes);
     measured.host = host;
     measured.caveats.extend(doubts);
     deliver(&measured.record(), &args.output, dir.as_ref())

@@ -51,6 +51,7 @@ impl Flows {
                     sent: None,
                     measured: None,
                     failure: None,
+                    cpu_of_local_peer: None,
                 },
                 at_sender: Counts::default(),
                 at_receiver: Counts::default(),

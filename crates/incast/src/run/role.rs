@@ -94,7 +94,7 @@ impl Told {
                 self.live.retain(|(other, _, _)| *other != id);
                 tell(&done(*outcome));
             }
-            FlowNotice::SessionOver { peer, failure } => tell(&RoleLine::SessionOver { peer, failure }),
+            FlowNotice::SessionOver { peer, failure, .. } => tell(&RoleLine::SessionOver { peer, failure }),
         }
     }
 
@@ -116,7 +116,7 @@ fn done(outcome: FlowOutcome) -> RoleLine {
 
 fn ended(watch: &HostWatch, server: Option<&Server>) -> RoleLine {
     let cpu = watch.cpu();
-    let (host, _) = watch.host(None);
+    let (host, _) = watch.host(None, &[]);
     RoleLine::Ended {
         cpu,
         host: Box::new(host),

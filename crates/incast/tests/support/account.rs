@@ -9,7 +9,7 @@ use incast_core::caveat::CaveatKind;
 use incast_core::record::{Flow, Interval, Messages, Record};
 
 /// Asserts everything above of every flow of `record`.
-pub fn assert_law_1(record: &Record) {
+pub(crate) fn assert_law_1(record: &Record) {
     for flow in &record.flows {
         assert_closed(&flow.name, &flow.messages);
         assert_intervals_sum(flow);
@@ -20,7 +20,7 @@ pub fn assert_law_1(record: &Record) {
 }
 
 /// Asserts law 1, and that nothing at all is left unexplained in flows whose both ends are known.
-pub fn assert_all_explained(record: &Record) {
+pub(crate) fn assert_all_explained(record: &Record) {
     assert_law_1(record);
     for flow in &record.flows {
         assert_eq!(flow.messages.unexplained, Some(0), "{}: {:?}", flow.name, flow.messages);
@@ -30,7 +30,7 @@ pub fn assert_all_explained(record: &Record) {
 }
 
 /// The flow of this name; there must be exactly one.
-pub fn flow<'a>(record: &'a Record, name: &str) -> &'a Flow {
+pub(crate) fn flow<'a>(record: &'a Record, name: &str) -> &'a Flow {
     let named: Vec<&Flow> = record.flows.iter().filter(|flow| flow.name == name).collect();
     let names: Vec<&str> = record.flows.iter().map(|flow| flow.name.as_str()).collect();
     assert_eq!(named.len(), 1, "flows named {name} among {names:?}");
@@ -38,13 +38,13 @@ pub fn flow<'a>(record: &'a Record, name: &str) -> &'a Flow {
 }
 
 /// The only flow.
-pub fn only_flow(record: &Record) -> &Flow {
+pub(crate) fn only_flow(record: &Record) -> &Flow {
     assert_eq!(record.flows.len(), 1, "{:?}", record.flows);
     &record.flows[0]
 }
 
 /// Whether a doubt of this kind is in the record; if so it has its text and its advice.
-pub fn has_caveat(record: &Record, kind: CaveatKind) -> bool {
+pub(crate) fn has_caveat(record: &Record, kind: CaveatKind) -> bool {
     let told: Vec<_> = record.caveats.iter().filter(|caveat| caveat.kind == kind).collect();
     assert!(told.iter().all(|caveat| !caveat.text.is_empty() && !caveat.advice.is_empty()), "{told:?}");
     !told.is_empty()
@@ -71,7 +71,8 @@ fn assert_intervals_sum(flow: &Flow) {
     let Messages { sent, received, unique, duplicate, reordered, late, stale, lost, .. } = flow.messages;
     // A stream without counters has no intervals to sum: what came in which is unknown.
     let counted = unique.is_some();
-    let sum = |column: fn(&Interval) -> Option<u64>| -> Option<u64> { flow.intervals.iter().map(column).sum() };
+    let sum =
+        |column: fn(&Interval) -> Option<u64>| -> Option<u64> { flow.intervals.iter().map(column).sum() };
     let columns = [
         ("sent", sum(|slice| slice.sent), sent),
         ("received", sum(|slice| slice.received), received.filter(|_| counted)),
@@ -101,7 +102,12 @@ fn assert_loss_runs_sum(flow: &Flow) {
     let least: u64 = runs.lengths.iter().map(|length| length.from * length.runs).sum();
     let most: u64 = runs.lengths.iter().map(|length| length.to * length.runs).sum();
     assert!((least..=most).contains(&lost), "{}: {lost} lost in runs {runs:?}", flow.name);
-    assert_eq!(runs.lengths.iter().map(|length| length.runs).sum::<u64>(), runs.runs, "{}: {runs:?}", flow.name);
+    assert_eq!(
+        runs.lengths.iter().map(|length| length.runs).sum::<u64>(),
+        runs.runs,
+        "{}: {runs:?}",
+        flow.name
+    );
     assert!(runs.longest <= lost, "{}: {runs:?}", flow.name);
 }
 

@@ -16,10 +16,10 @@ use incast_core::record::Record;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// How long anything may take. Generous: it is there to end a hang, not to measure.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A process under way. Dropping it kills it.
-pub struct Program {
+pub(crate) struct Program {
     name: String,
     child: Child,
     stderr: Receiver<String>,
@@ -30,27 +30,39 @@ pub struct Program {
 
 /// What a process left.
 #[derive(Debug)]
-pub struct Finished {
+pub(crate) struct Finished {
     /// What it was.
-    pub name: String,
+    pub(crate) name: String,
     /// How it ended.
-    pub status: ExitStatus,
+    pub(crate) status: ExitStatus,
     /// All of its standard output.
-    pub stdout: String,
+    pub(crate) stdout: String,
     /// All of its standard error.
-    pub stderr: String,
+    pub(crate) stderr: String,
 }
 
 impl Program {
     /// The incast of this build.
-    pub fn incast<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Self {
+    pub(crate) fn incast<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_incast"));
         command.args(args);
         Self::start(command)
     }
 
+    /// A server on a port that the kernel chooses; it listens, and will print its record.
+    pub(crate) fn serve(args: &[&str]) -> (Self, SocketAddr) {
+        let mut server = Self::incast(["serve", "--port", "0", "--json"].iter().chain(args));
+        let address = server.address();
+        (server, address)
+    }
+
+    /// A sender called `name`, which will print its record.
+    pub(crate) fn flood(server: SocketAddr, name: &str, args: &[&str]) -> Self {
+        Self::incast(["flood", &server.to_string(), "--json", "--name", name].iter().chain(args))
+    }
+
     /// A program of the lab sheet, from `tests/lab_sheet`.
-    pub fn lab_sheet(script: &str, args: &[&str]) -> Self {
+    pub(crate) fn lab_sheet(script: &str, args: &[&str]) -> Self {
         let path = format!("{}/tests/lab_sheet/{script}", env!("CARGO_MANIFEST_DIR"));
         let mut command = Command::new("python3");
         // -u: what it prints is read while it runs.
@@ -59,7 +71,7 @@ impl Program {
     }
 
     /// Any program.
-    pub fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         let name = format!("{command:?}");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("start {name}: {error}"));
@@ -80,7 +92,7 @@ impl Program {
     }
 
     /// Waits for a line on standard error that `wanted` accepts, and gives what it made of it.
-    pub fn wait_for_line<T>(&mut self, wanted: impl Fn(&str) -> Option<T>) -> T {
+    pub(crate) fn wait_for_line<T>(&mut self, wanted: impl Fn(&str) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -96,23 +108,23 @@ impl Program {
     }
 
     /// Where an incast server listens, as soon as it does.
-    pub fn address(&mut self) -> SocketAddr {
+    pub(crate) fn address(&mut self) -> SocketAddr {
         self.wait_for_line(|line| line.strip_prefix("listening on ")?.split(' ').next()?.parse().ok())
     }
 
     /// Sends SIGINT, as Ctrl-C does.
-    pub fn interrupt(&self) {
+    pub(crate) fn interrupt(&self) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a pid fits")).expect("a pid is not 0");
         kill_process(pid, Signal::INT).unwrap_or_else(|error| panic!("interrupt {}: {error}", self.name));
     }
 
     /// Kills it, as a crash would.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap_or_else(|error| panic!("kill {}: {error}", self.name));
     }
 
     /// Waits for its end.
-    pub fn finish(mut self) -> Finished {
+    pub(crate) fn finish(mut self) -> Finished {
         // Its end closes its standard output.
         let Ok(stdout) = self.stdout.recv_timeout(PATIENCE) else {
             self.said.extend(self.stderr.try_iter());
@@ -127,7 +139,7 @@ impl Program {
     }
 
     /// Waits for its end, which must be a good one, and reads its record.
-    pub fn record(self) -> Record {
+    pub(crate) fn record(self) -> Record {
         self.finish().record(0)
     }
 }
@@ -142,20 +154,29 @@ impl Drop for Program {
 
 impl Finished {
     /// The record on its standard output, after it ended with exit code `expected`.
-    pub fn record(&self, expected: i32) -> Record {
+    pub(crate) fn record(&self, expected: i32) -> Record {
         self.expect_code(expected);
-        serde_json::from_str(&self.stdout)
-            .unwrap_or_else(|error| panic!("{}: no record on standard output: {error}\n{}", self.name, self.stdout))
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| {
+            panic!("{}: no record on standard output: {error}\n{}", self.name, self.stdout)
+        })
     }
 
     /// The record as any other program would read it.
-    pub fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{}: {error}\n{}", self.name, self.stdout))
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{}: {error}\n{}", self.name, self.stdout))
     }
 
     /// Asserts how it ended.
-    pub fn expect_code(&self, expected: i32) {
+    pub(crate) fn expect_code(&self, expected: i32) {
         let code = self.status.code();
-        assert_eq!(code, Some(expected), "{} ended with {}; it said:\n{}", self.name, self.status, self.stderr);
+        assert_eq!(
+            code,
+            Some(expected),
+            "{} ended with {}; it said:\n{}",
+            self.name,
+            self.status,
+            self.stderr
+        );
     }
 }
