@@ -435,21 +435,22 @@ impl Faults {
     /// How many faults in all.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.named().iter().map(|(_, count)| count).sum()
+        self.named().iter().fold(0, |sum, (_, count)| sum.saturating_add(*count))
     }
 
     /// Adds another account of faults to this one.
     pub fn add(&mut self, other: &Self) {
-        self.rubbish_connections += other.rubbish_connections;
-        self.silent_connections += other.silent_connections;
-        self.truncated_connections += other.truncated_connections;
-        self.wrong_keys += other.wrong_keys;
-        self.bad_lengths += other.bad_lengths;
-        self.bad_messages += other.bad_messages;
-        self.strangers += other.strangers;
-        self.wrong_sizes += other.wrong_sizes;
-        self.implausible_counters += other.implausible_counters;
-        self.turned_away += other.turned_away;
+        let add = |sum: &mut u64, more: u64| *sum = sum.saturating_add(more);
+        add(&mut self.rubbish_connections, other.rubbish_connections);
+        add(&mut self.silent_connections, other.silent_connections);
+        add(&mut self.truncated_connections, other.truncated_connections);
+        add(&mut self.wrong_keys, other.wrong_keys);
+        add(&mut self.bad_lengths, other.bad_lengths);
+        add(&mut self.bad_messages, other.bad_messages);
+        add(&mut self.strangers, other.strangers);
+        add(&mut self.wrong_sizes, other.wrong_sizes);
+        add(&mut self.implausible_counters, other.implausible_counters);
+        add(&mut self.turned_away, other.turned_away);
     }
 }
 

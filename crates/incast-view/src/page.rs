@@ -26,11 +26,14 @@ impl Page {
         self.width
     }
 
-    /// A name that somebody chose, clean and not longer than a fifth of the page; `-` for none.
+    /// Most cells of a name here: a fifth of the page.
+    pub(crate) fn name_cells(&self) -> usize {
+        (self.width / 5).clamp(NAME_CELLS_MIN, NAME_CELLS_MAX)
+    }
+
+    /// A name that somebody chose, as it is shown here.
     pub(crate) fn name(&self, name: &str) -> String {
-        let name = clean(name);
-        let name = if name.trim().is_empty() { UNKNOWN } else { &name };
-        cut(name, (self.width / 5).clamp(NAME_CELLS_MIN, NAME_CELLS_MAX))
+        shown_name(name, self.name_cells())
     }
 
     /// A line as it is: the caller has seen to its width.
@@ -84,6 +87,12 @@ impl Page {
     pub(crate) fn into_text(self) -> String {
         self.text
     }
+}
+
+/// A name that somebody chose, clean and in at most `cells`; `-` for none.
+pub(crate) fn shown_name(name: &str, cells: usize) -> String {
+    let name = clean(name);
+    cut(if name.trim().is_empty() { UNKNOWN } else { &name }, cells)
 }
 
 /// What stands at the left of a paragraph; the paragraph's lines begin `indent + cells + 2` from the left.

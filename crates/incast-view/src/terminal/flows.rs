@@ -8,7 +8,7 @@ use anstyle::Style;
 use incast_core::load::Transport;
 use incast_core::record::Flow;
 
-use crate::page::{BAD, DOUBTFUL, FAINT, HEADING, Label, PLAIN, Page};
+use crate::page::{BAD, DOUBTFUL, FAINT, HEADING, Label, PLAIN, Page, shown_name};
 use crate::table::{Cell, GAP, Side, Table};
 use crate::text::wrap;
 use crate::units::{UNKNOWN, bytes, count, difference, percent, rate};
@@ -52,15 +52,17 @@ fn choose(flows: &[Flow]) -> Vec<usize> {
 }
 
 fn row(page: &Page, flow: &Flow) -> Vec<Cell> {
-    COLUMNS.iter().map(|column| (column.cell)(page, flow)).collect()
+    COLUMNS.iter().map(|column| (column.cell)(flow, page.name_cells())).collect()
 }
 
 /// For each column the text that all flows have in it, shown or not; `None` where they differ.
 fn same_for_all(page: &Page, flows: &[Flow]) -> Vec<Option<String>> {
     let same = |column: &Column| {
-        let mut texts = flows.iter().map(|flow| (column.cell)(page, flow).text);
-        let first = texts.next()?;
-        texts.all(|text| text == first).then_some(first)
+        // Names that look the same when they are cut are not the same.
+        let mut uncut = flows.iter().map(|flow| (column.cell)(flow, usize::MAX).text);
+        let first = uncut.next()?;
+        let shown = (column.cell)(flows.first()?, page.name_cells()).text;
+        uncut.all(|text| text == first).then_some(shown)
     };
     COLUMNS.iter().map(same).collect()
 }
@@ -118,42 +120,43 @@ struct Column {
     /// Whether it goes before all others when every flow has the same: rates and counts that are
     /// looked at together do not.
     may_be_said_once: bool,
-    cell: fn(&Page, &Flow) -> Cell,
+    /// The cell of a flow, with names of at most so many cells.
+    cell: fn(&Flow, usize) -> Cell,
 }
 
-const fn words(header: &'static str, rank: u8, cell: fn(&Page, &Flow) -> Cell) -> Column {
+const fn words(header: &'static str, rank: u8, cell: fn(&Flow, usize) -> Cell) -> Column {
     Column { header, side: Side::Left, rank, may_be_said_once: true, cell }
 }
 
-const fn numbers(header: &'static str, rank: u8, cell: fn(&Page, &Flow) -> Cell) -> Column {
+const fn numbers(header: &'static str, rank: u8, cell: fn(&Flow, usize) -> Cell) -> Column {
     Column { header, side: Side::Right, rank, may_be_said_once: false, cell }
 }
 
-const fn mostly_same(header: &'static str, rank: u8, cell: fn(&Page, &Flow) -> Cell) -> Column {
+const fn mostly_same(header: &'static str, rank: u8, cell: fn(&Flow, usize) -> Cell) -> Column {
     Column { header, side: Side::Right, rank, may_be_said_once: true, cell }
 }
 
 const COLUMNS: [Column; 13] = [
-    words("flow", KEPT, |page, flow| Cell::plain(page.name(&flow.name))),
-    words("from -> to", 2, |page, flow| {
-        Cell::plain(format!("{} -> {}", page.name(&flow.from), page.name(&flow.to)))
+    words("flow", KEPT, |flow, cells| Cell::plain(shown_name(&flow.name, cells))),
+    words("from -> to", 2, |flow, cells| {
+        Cell::plain(format!("{} -> {}", shown_name(&flow.from, cells), shown_name(&flow.to, cells)))
     }),
-    words("transport", 0, |_, flow| Cell::plain(flow.transport.map_or(UNKNOWN, Transport::name))),
-    mostly_same("message", 1, |_, flow| Cell::plain(bytes(Some(u64::from(flow.message_bytes))))),
-    numbers("offered load", 4, |_, flow| Cell::plain(rate(flow.offered_load_bits_per_s))),
-    numbers("goodput", KEPT, |_, flow| Cell::plain(rate(flow.goodput_bits_per_s))),
-    numbers("sent", 7, |_, flow| Cell::plain(count(flow.messages.sent))),
-    numbers("received", 3, |_, flow| Cell::plain(count(flow.messages.received))),
-    numbers("lost", 9, |_, flow| flagged(flow.messages.lost, DOUBTFUL)),
-    numbers("loss", 8, |_, flow| {
+    words("transport", 0, |flow, _| Cell::plain(flow.transport.map_or(UNKNOWN, Transport::name))),
+    mostly_same("message", 1, |flow, _| Cell::plain(bytes(Some(u64::from(flow.message_bytes))))),
+    numbers("offered load", 4, |flow, _| Cell::plain(rate(flow.offered_load_bits_per_s))),
+    numbers("goodput", KEPT, |flow, _| Cell::plain(rate(flow.goodput_bits_per_s))),
+    numbers("sent", 7, |flow, _| Cell::plain(count(flow.messages.sent))),
+    numbers("received", 3, |flow, _| Cell::plain(count(flow.messages.received))),
+    numbers("lost", 9, |flow, _| flagged(flow.messages.lost, DOUBTFUL)),
+    numbers("loss", 8, |flow, _| {
         Cell::styled(
             percent(flow.lost_fraction),
             if flow.lost_fraction > Some(0.0) { DOUBTFUL } else { PLAIN },
         )
     }),
-    mostly_same("duplicate", 5, |_, flow| flagged(flow.messages.duplicate, DOUBTFUL)),
-    mostly_same("reordered", 6, |_, flow| flagged(flow.messages.reordered, DOUBTFUL)),
-    mostly_same("unexplained", 10, |_, flow| {
+    mostly_same("duplicate", 5, |flow, _| flagged(flow.messages.duplicate, DOUBTFUL)),
+    mostly_same("reordered", 6, |flow, _| flagged(flow.messages.reordered, DOUBTFUL)),
+    mostly_same("unexplained", 10, |flow, _| {
         let unexplained = flow.messages.unexplained;
         Cell::styled(
             difference(unexplained),

@@ -109,6 +109,15 @@ fn a_message_unaccounted_for_is_never_out_of_sight() {
 }
 
 #[test]
+fn names_that_look_alike_when_cut_are_not_said_to_be_the_same() {
+    let names = ["daq-cluster-a-node-01", "daq-cluster-b-node-01"];
+    let flows = names.map(|name| flow("f", name, 1_000_000_000_000_000, 500_000_000_000_000)).to_vec();
+    let lines = top(&Record { flows, ..Record::default() }, 80);
+    let said = lines.iter().skip(5).fold(String::new(), |said, line| said + line);
+    assert!(said.contains("too wide for 80 columns: from -> to"), "{said}");
+}
+
+#[test]
 fn the_verdict_says_what_it_is_about() {
     let mut record = small();
     record.caveats.clear();

@@ -41,6 +41,31 @@ pub(crate) fn flow(name: &str, from: &str, sent: u64, lost: u64) -> Flow {
 
 /// Three senders, one expectation missed, nothing unexplained.
 pub(crate) fn small() -> Record {
+    Record {
+        incast: Build { version: "0.1.0".into(), commit: Some("abc1234".into()) },
+        world: "run".into(),
+        started_at: Some("2025-11-21T10:00:00Z".into()),
+        scenario: ScenarioSummary {
+            name: "three-to-one".into(),
+            title: Some("Three UDP senders, one receiver".into()),
+            seed: 7,
+            ..ScenarioSummary::default()
+        },
+        host: host(),
+        flows: flows(),
+        totals: totals(),
+        caveats: vec![Caveat::new(
+            CaveatKind::ReceiverSocketOverflow,
+            "the receiving host dropped 1204 datagrams at its own full socket buffer (one of them may carry many messages); this loss is not the network's",
+            "ask for a larger receive buffer, or for less load",
+        )],
+        expectations: expectations(),
+        verdict: Verdict::Missed,
+        ..Record::default()
+    }
+}
+
+fn flows() -> Vec<Flow> {
     let mut first = flow("udp/source-1", "source-1", 1_220_703, 1204);
     first.loss_runs = Some(LossRuns {
         runs: 100,
@@ -61,96 +86,75 @@ pub(crate) fn small() -> Record {
         n_reordering: vec![3, 2, 1],
     });
     let third = flow("udp/source-3", "source-3", 610_351, 0);
-    Record {
-        incast: Build { version: "0.1.0".into(), commit: Some("abc1234".into()) },
-        world: "run".into(),
-        started_at: Some("2025-11-21T10:00:00Z".into()),
-        scenario: ScenarioSummary {
-            name: "three-to-one".into(),
-            title: Some("Three UDP senders, one receiver".into()),
-            seed: 7,
-            ..ScenarioSummary::default()
-        },
-        host: Host {
-            name: "daq1".into(),
-            kernel: Some("Linux 6.8.0".into()),
-            cores_usable: Some(2),
-            cores: vec![
-                CoreLoad {
-                    core: 0,
-                    user: 0.12,
-                    system: 0.31,
-                    softirq: 0.405,
-                    idle: 0.165,
-                    ..CoreLoad::default()
-                },
-                CoreLoad {
-                    core: 1,
-                    user: 0.05,
-                    system: 0.9,
-                    softirq: 0.0,
-                    idle: 0.05,
-                    ..CoreLoad::default()
-                },
-            ],
-            ..Host::default()
-        },
-        flows: vec![first, second, third],
-        totals: Totals {
-            messages: Messages {
-                sent: Some(3_051_757),
-                received: Some(3_050_553),
-                unique: Some(3_050_553),
-                duplicate: Some(0),
-                reordered: Some(3),
-                late: Some(0),
-                stale: Some(0),
-                lost: Some(1204),
-                unexplained: Some(0),
+    vec![first, second, third]
+}
+
+fn host() -> Host {
+    Host {
+        name: "daq1".into(),
+        kernel: Some("Linux 6.8.0".into()),
+        cores_usable: Some(2),
+        cores: vec![
+            CoreLoad {
+                core: 0,
+                user: 0.12,
+                system: 0.31,
+                softirq: 0.405,
+                idle: 0.165,
+                ..CoreLoad::default()
             },
-            intended_load_bits_per_s: Some(2.5e9),
-            offered_load_bits_per_s: Some(2.5e9),
-            goodput_bits_per_s: Some(2.499_013e9),
-            wire_rate_bits_per_s: Some(2.660_1e9),
-            duration_s: Some(10.0),
-            delivered_bytes: Some(3_123_766_272),
-            lost_fraction: Some(1204.0 / 3_051_757.0),
-            fairness_jain: Some(0.926),
-            overlap_fraction: Some(0.9996),
-            cpu: Some(Cpu {
-                user_s: 1.7,
-                system_s: 12.1,
-                switches_voluntary: 81_234,
-                switches_involuntary: 512,
-            }),
-            cpu_seconds_per_gigabyte: Some(4.418),
-            cores_at_200_gbit_per_s: Some(110.4),
-            receiver_socket_drops: Some(1204),
-        },
-        caveats: vec![Caveat::new(
-            CaveatKind::ReceiverSocketOverflow,
-            "the receiving host dropped 1204 datagrams at its own full socket buffer (one of them may carry many messages); this loss is not the network's",
-            "ask for a larger receive buffer, or for less load",
-        )],
-        expectations: vec![
-            Expectation {
-                name: "UDP loses nothing".into(),
-                expected: "lost of all flows = 0".into(),
-                measured: Some(1204.0),
-                met: Some(false),
-                source: Some("loopback has no wire to lose a message on".into()),
-            },
-            Expectation {
-                name: "all get their load through".into(),
-                expected: "goodput_bits_per_s of all flows >= 2.4Gbit/s".into(),
-                measured: Some(2.499_013e9),
-                met: Some(true),
-                source: Some("the load of the flows".into()),
-            },
+            CoreLoad { core: 1, user: 0.05, system: 0.9, softirq: 0.0, idle: 0.05, ..CoreLoad::default() },
         ],
-        verdict: Verdict::Missed,
-        ..Record::default()
+        ..Host::default()
     }
+}
+
+fn totals() -> Totals {
+    Totals {
+        messages: Messages {
+            sent: Some(3_051_757),
+            received: Some(3_050_553),
+            unique: Some(3_050_553),
+            duplicate: Some(0),
+            reordered: Some(3),
+            late: Some(0),
+            stale: Some(0),
+            lost: Some(1204),
+            unexplained: Some(0),
+        },
+        intended_load_bits_per_s: Some(2.5e9),
+        offered_load_bits_per_s: Some(2.5e9),
+        goodput_bits_per_s: Some(2.499_013e9),
+        wire_rate_bits_per_s: Some(2.660_1e9),
+        duration_s: Some(10.0),
+        delivered_bytes: Some(3_123_766_272),
+        lost_fraction: Some(1204.0 / 3_051_757.0),
+        fairness_jain: Some(0.926),
+        overlap_fraction: Some(0.9996),
+        cpu: Some(Cpu { user_s: 1.7, system_s: 12.1, switches_voluntary: 81_234, switches_involuntary: 512 }),
+        cpu_seconds_per_gigabyte: Some(4.418),
+        cores_at_200_gbit_per_s: Some(110.4),
+        receiver_socket_drops: Some(1204),
+    }
+}
+
+fn expectations() -> Vec<Expectation> {
+    vec![
+        Expectation {
+            name: "UDP loses nothing".into(),
+            expected: "lost of all flows = 0".into(),
+            measured: Some(1204.0),
+            met: Some(false),
+            source: Some("loopback has no wire to lose a message on".into()),
+        },
+        Expectation {
+            name: "all get their load through".into(),
+            expected: "goodput_bits_per_s of all flows >= 2.4Gbit/s".into(),
+            measured: Some(2.499_013e9),
+            met: Some(true),
+            source: Some("the load of the flows".into()),
+        },
+    ]
 }
 
 /// One of everything that a report can say.
@@ -201,38 +205,12 @@ pub(crate) fn hostile() -> Vec<Record> {
 
 fn hostile_record(text: String, float: f64, count: u64) -> Record {
     let mut record = everything();
-    let signed = i64::try_from(count).unwrap_or(i64::MIN);
     for flow in &mut record.flows {
-        (flow.name, flow.from, flow.to) = (text.clone(), text.clone(), text.clone());
-        flow.message_bytes = u32::MAX;
-        flow.offered_load_bits_per_s = Some(float);
-        flow.goodput_bits_per_s = Some(float);
-        flow.lost_fraction = Some(float);
-        flow.messages = messages(count, signed);
-        flow.loss_runs = Some(LossRuns {
-            runs: count,
-            longest: count,
-            lengths: vec![RunLength { from: count, to: count, runs: count }; 80],
-        });
-        flow.reordering = Some(Reordering {
-            ratio: float,
-            extent_max: count,
-            extent_mean: Some(float),
-            extent_unknown: count,
-            n_reordering: vec![count; 3],
-        });
-        flow.departure_error =
-            Some(DepartureError { ns_p50: count, ns_p99: count, ns_max: count, skipped_messages: count });
-        flow.tcp = Some(TcpSummary {
-            congestion: text.clone(),
-            retransmits: Some(count),
-            round_trip_us: Some(count),
-            segment_bytes: Some(count),
-        });
+        make_hostile(flow, &text, float, count);
     }
     let cpu = Cpu { user_s: float, system_s: float, switches_voluntary: count, switches_involuntary: count };
     record.totals = Totals {
-        messages: messages(count, signed),
+        messages: messages(count),
         intended_load_bits_per_s: Some(float),
         offered_load_bits_per_s: Some(float),
         goodput_bits_per_s: Some(float),
@@ -279,7 +257,36 @@ fn hostile_record(text: String, float: f64, count: u64) -> Record {
     record
 }
 
-fn messages(count: u64, signed: i64) -> Messages {
+fn make_hostile(flow: &mut Flow, text: &str, float: f64, count: u64) {
+    (flow.name, flow.from, flow.to) = (text.to_owned(), text.to_owned(), text.to_owned());
+    flow.message_bytes = u32::MAX;
+    flow.offered_load_bits_per_s = Some(float);
+    flow.goodput_bits_per_s = Some(float);
+    flow.lost_fraction = Some(float);
+    flow.messages = messages(count);
+    flow.loss_runs = Some(LossRuns {
+        runs: count,
+        longest: count,
+        lengths: vec![RunLength { from: count, to: count, runs: count }; 80],
+    });
+    flow.reordering = Some(Reordering {
+        ratio: float,
+        extent_max: count,
+        extent_mean: Some(float),
+        extent_unknown: count,
+        n_reordering: vec![count; 3],
+    });
+    flow.departure_error =
+        Some(DepartureError { ns_p50: count, ns_p99: count, ns_max: count, skipped_messages: count });
+    flow.tcp = Some(TcpSummary {
+        congestion: text.to_owned(),
+        retransmits: Some(count),
+        round_trip_us: Some(count),
+        segment_bytes: Some(count),
+    });
+}
+
+fn messages(count: u64) -> Messages {
     let known = Some(count);
     Messages {
         sent: known,
@@ -290,6 +297,6 @@ fn messages(count: u64, signed: i64) -> Messages {
         late: known,
         stale: known,
         lost: known,
-        unexplained: Some(signed),
+        unexplained: Some(i64::try_from(count).unwrap_or(i64::MIN)),
     }
 }
