@@ -63,7 +63,7 @@ fn collect_numbers<'a>(value: &'a mut Value, places: &mut Vec<&'a mut Value>) {
 fn talk(mut session: Session, messages: &[Message]) {
     let (mut now, mut claimed) = (Time::ZERO, (None, None));
     for message in messages {
-        now = now + Span::from_ms(700);
+        now += Span::from_ms(700);
         session.handle_message(now, message.clone());
         // Bounded: no message makes us say or do more than a few things.
         for _ in 0..8 {

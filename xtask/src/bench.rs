@@ -1,8 +1,14 @@
 //! Benchmarks by name. Their numbers belong beside the machine line, and are no part of CI.
 
+mod flood;
+pub(crate) mod floor;
+mod place;
+
 use anyhow::{Result, bail};
 
 use crate::project::{self, Project};
+
+const NAMES: &str = "tracker, flood [SECONDS [ROUNDS]]";
 
 /// Runs the benchmark that `words` name.
 pub(crate) fn run(project: &Project, words: &[&str]) -> Result<()> {
@@ -15,7 +21,8 @@ pub(crate) fn run(project: &Project, words: &[&str]) -> Result<()> {
             "--bench",
             "tracker",
         ])),
-        [] => bail!("which bench? There is: tracker"),
-        _ => bail!("unknown bench: {}; there is: tracker", words.join(" ")),
+        ["flood", effort @ ..] => flood::run(project, effort),
+        [] => bail!("which bench? There are: {NAMES}"),
+        _ => bail!("unknown bench: {}; there are: {NAMES}", words.join(" ")),
     }
 }

@@ -79,7 +79,8 @@ fn fmt(project: &Project) -> Result<()> {
 
 fn clippy(project: &Project) -> Result<()> {
     let words = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
-    project::run(&mut project.cargo(&words))
+    project::run(&mut project.cargo(&words))?;
+    fuzz::clippy(project)
 }
 
 fn all_tests(project: &Project) -> Result<()> {

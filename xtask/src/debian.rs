@@ -24,8 +24,6 @@ const NEEDS: &[Need] = &[
     Need { program: "python3", package: "python3", used_by: "tests against the programs of the lab sheet" },
     Need { program: "iperf3", package: "iperf3", used_by: "tests against iperf3" },
     Need { program: "ip", package: "iproute2", used_by: "tests in network namespaces" },
-    Need { program: "ping", package: "iputils-ping", used_by: "tests of reachability in network namespaces" },
-    Need { program: "ethtool", package: "ethtool", used_by: "tests of network offloads" },
     Need { program: "ps", package: "procps", used_by: "tests that look for processes left behind" },
 ];
 
@@ -59,9 +57,10 @@ fn packages(needs: &[&Need]) -> Vec<&'static str> {
 fn install(packages: &[&str]) -> Result<Outcome> {
     let apt =
         |words: &[&str]| run(Command::new("apt-get").args(words).env("DEBIAN_FRONTEND", "noninteractive"));
-    apt(&["update"])?;
-    apt(&[&["install", "-y", "--no-install-recommends"], packages].concat())?;
-    Ok(Outcome::Passed)
+    let install = [&["install", "-y", "--no-install-recommends"], packages].concat();
+    // Without a mirror within reach the tests that can run still do.
+    let done = apt(&["update"]).and_then(|()| apt(&install));
+    Ok(done.map_or_else(|error| Outcome::NotRun(format!("{error:#}")), |()| Outcome::Passed))
 }
 
 fn is_root() -> bool {
@@ -89,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_missing_program_names_its_package() {
-        assert_eq!(packages(&missing(|program| program != "ping")), ["iputils-ping"]);
+        assert_eq!(packages(&missing(|program| program != "ip")), ["iproute2"]);
         assert!(missing(|_| true).is_empty());
     }
 }

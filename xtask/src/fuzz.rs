@@ -74,23 +74,29 @@ fn share(time: Duration, targets: usize) -> Result<u64> {
     Ok(seconds)
 }
 
-/// Builds all targets; gives the directory of their programs.
-fn build(project: &Project) -> Result<PathBuf> {
-    let host = host()?;
-    let target = project.target()?.join("fuzz");
-    let mut command = project.cargo(&["build", "--release", "--locked", "--manifest-path", MANIFEST]);
-    // With a target named, build scripts and macros are built without the flags.
-    command.args(["--target", &host, "--target-dir"]).arg(&target);
-    project::run(command.env("RUSTFLAGS", FLAGS).env_remove("CARGO_ENCODED_RUSTFLAGS"))?;
-    Ok(target.join(host).join("release"))
+/// Checks the lints of the targets, none of which may warn.
+pub(crate) fn clippy(project: &Project) -> Result<()> {
+    project::run(cargo(project, "clippy")?.args(["--", "-D", "warnings"]))
 }
 
-/// The target triple of this machine.
-fn host() -> Result<String> {
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let version = project::output(Command::new(rustc).arg("-vV"))?;
-    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
-    host.map(str::to_owned).context("rustc -vV tells no host")
+/// Builds all targets; gives the directory of their programs.
+fn build(project: &Project) -> Result<PathBuf> {
+    project::run(&mut cargo(project, "build")?)?;
+    Ok(target_directory(project)?.join(project::host()?).join("release"))
+}
+
+/// `cargo` over the targets with the flags of coverage. They are given to clippy as well, so that
+/// libFuzzer is built once for both.
+fn cargo(project: &Project, word: &str) -> Result<Command> {
+    let mut command = project.cargo(&[word, "--release", "--locked", "--manifest-path", MANIFEST]);
+    // With a target named, build scripts and macros are built without the flags.
+    command.args(["--target", &project::host()?, "--target-dir"]).arg(target_directory(project)?);
+    command.env("RUSTFLAGS", FLAGS).env_remove("CARGO_ENCODED_RUSTFLAGS");
+    Ok(command)
+}
+
+fn target_directory(project: &Project) -> Result<PathBuf> {
+    Ok(project.target()?.join("fuzz"))
 }
 
 fn run_target(root: &Path, program: &Path, target: &str, seconds: u64) -> Result<()> {

@@ -32,7 +32,9 @@ Usage: cargo xtask COMMAND
   tidy             check the rules that the compiler does not
   licences         check the licences and origins of all dependencies
   fuzz [SECONDS]   run all fuzz targets for this time in all (default 60), on stable Rust
-  bench NAME       run a benchmark: tracker
+  bench tracker    time the sequence tracker
+  bench flood [SECONDS [ROUNDS]]
+                   incast, iperf3 and a plain loop side by side; ratios (default 2 5)
 
 With the variable CI set, a check that cannot run is a failure.
 
@@ -63,6 +65,8 @@ fn run(words: &[&str]) -> Result<()> {
                 seconds.parse().with_context(|| format!("fuzz {seconds}: not a number of seconds"))?;
             fuzz::run(&Project::open()?, Duration::from_secs(seconds))
         }
+        // A contender of `bench flood`, as a process of its own.
+        ["floor", rest @ ..] => bench::floor::run(rest),
         ["bench", rest @ ..] => bench::run(&Project::open()?, rest),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}{}", ci::help());

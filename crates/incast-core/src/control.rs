@@ -44,6 +44,8 @@ pub struct SendPlan {
     pub interval: Span,
     /// Seed of the spacing.
     pub seed: u64,
+    /// Whether the sender spins until each moment instead of sleeping: exact, and costs a core.
+    pub spin: bool,
     /// Send buffer to ask for.
     pub send_buffer: Option<Bytes>,
     /// TCP congestion control to ask for.

@@ -371,6 +371,7 @@ mod tests {
             start_after: Span::ZERO,
             interval: Span::from_s(1),
             seed: 1,
+            spin: false,
             send_buffer: None,
             congestion: None,
             no_delay: false,

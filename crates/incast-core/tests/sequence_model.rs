@@ -170,7 +170,7 @@ fn all_orders_of_seven_messages_agree_with_the_model() {
         let end = [None, Some(3), Some(8), Some(10)][sequences % 4];
         compare(1, 64, arrivals, end, "all orders");
     });
-    assert_eq!(sequences, (0..=7).map(|length| 7_usize.pow(length)).sum());
+    assert_eq!(sequences, (0..=7).map(|length| 7_usize.pow(length)).sum::<usize>());
 }
 
 #[test]

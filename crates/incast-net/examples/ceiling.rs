@@ -15,10 +15,10 @@ use incast_core::load::{Load, Spacing, Stop, Transport};
 use incast_core::time::{Span, Time};
 use incast_core::wire::{probe, stream::Deframer};
 use incast_net::clock::Clock;
+use incast_net::socket;
 use incast_net::tcp::{TcpInlet, TcpOutlet, flood_tcp};
 use incast_net::udp::{Control, UdpInlet, UdpOutlet, flood_udp};
 use incast_net::wait::Wait;
-use incast_net::socket;
 
 const STREAM: u64 = 0x1234_5678_9abc_def0;
 /// The sender's total plus one; 0 while it is unknown.
@@ -45,6 +45,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         start_after: Span::ZERO,
         interval: Span::from_ms(100),
         seed: 1,
+        spin: false,
         send_buffer: None,
         congestion: None,
         no_delay: false,
@@ -57,7 +58,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Transport::Tcp => tcp(&plan, clock, wait)?,
     };
     let counts = receiver.counts();
-    let span = receiver.last().zip(receiver.first()).map_or(0.0, |(last, first)| last.as_s_f64() - first.as_s_f64());
+    let span =
+        receiver.last().zip(receiver.first()).map_or(0.0, |(last, first)| last.as_s_f64() - first.as_s_f64());
     let total = TOTAL.load(Ordering::Relaxed) - 1;
     println!(
         "{{\"sent\": {total}, \"unique\": {}, \"lost\": {}, \"rate\": {:.0}, \"gbit\": {:.2}}}",
@@ -126,7 +128,11 @@ fn udp(plan: &SendPlan, clock: Clock, wait: Wait) -> Result<FloodReceiver, Box<d
             break;
         }
     }
-    eprintln!("receive calls {} drops {:?}", inlet.receive_calls(), socket::socket_drops(std::os::fd::AsFd::as_fd(&inlet)));
+    eprintln!(
+        "receive calls {} drops {:?}",
+        inlet.receive_calls(),
+        socket::socket_drops(std::os::fd::AsFd::as_fd(&inlet))
+    );
     let _ = sending.join();
     receiver.finish();
     Ok(receiver)
@@ -154,7 +160,11 @@ fn tcp(plan: &SendPlan, clock: Clock, wait: Wait) -> Result<FloodReceiver, Box<d
         let mut sender = FloodSender::new(&stream_plan, START);
         flood_tcp(&mut sender, &mut outlet, &clock, &Control::default(), deadline)?;
         TOTAL.store(sender.messages() + 1, Ordering::Relaxed);
-        eprintln!("calls {} {:?}", outlet.send_calls(), incast_net::tcp::tcp_summary(std::os::fd::AsFd::as_fd(outlet.stream())));
+        eprintln!(
+            "calls {} {:?}",
+            outlet.send_calls(),
+            incast_net::tcp::tcp_summary(std::os::fd::AsFd::as_fd(outlet.stream()))
+        );
         Ok::<_, std::io::Error>(())
     });
     socket::pin_to_core(1);

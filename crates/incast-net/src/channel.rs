@@ -48,16 +48,22 @@ pub enum ChannelError {
     /// The peer sent something that is no message.
     #[error("the peer sent {0}")]
     BadMessage(String),
-    /// The connection broke.
-    #[error("control connection: {0}")]
-    Io(#[from] io::Error),
+    /// The connection broke. Why is part of the sentence already, so it is no source of its own.
+    #[error("control connection: {}", crate::socket::reason(.0))]
+    Io(io::Error),
+}
+
+impl From<io::Error> for ChannelError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
 }
 
 /// Why a server could not be dialled.
 #[derive(Debug, thiserror::Error)]
 pub enum DialError {
     /// There is no connection.
-    #[error("connect to {server}: {}", crate::socket::reason(.cause))]
+    #[error("connect to {server}: {}{}", crate::socket::reason(.cause), crate::socket::advice(.cause))]
     Reach {
         /// The server.
         server: SocketAddr,
@@ -65,12 +71,12 @@ pub enum DialError {
         cause: io::Error,
     },
     /// There is a connection, and no understanding.
-    #[error("greet {server}: {source}{advice}")]
+    #[error("greet {server}: {cause}{advice}")]
     Greet {
         /// The server.
         server: SocketAddr,
-        /// Why.
-        source: ChannelError,
+        /// Why. Part of the sentence already, so it is no source of its own.
+        cause: ChannelError,
         /// What may mend it.
         advice: &'static str,
     },
@@ -97,14 +103,14 @@ impl Channel {
         };
         let stream = TcpStream::connect_timeout(&server, CONNECT_MAX)
             .map_err(|cause| DialError::Reach { server, cause })?;
-        greet(stream).map_err(|source| {
-            let advice = match source {
+        greet(stream).map_err(|cause| {
+            let advice = match cause {
                 ChannelError::Closed | ChannelError::WrongKey => {
                     "; do both ends have the same --key-file, and does incast listen there (without --plain)?"
                 }
                 _ => "; does incast listen there (without --plain)?",
             };
-            DialError::Greet { server, source, advice }
+            DialError::Greet { server, cause, advice }
         })
     }
 

@@ -237,6 +237,8 @@ impl Client<'_> {
             spin: plan.spin,
             core: plan.core,
             plain: None,
+            // The server sends as soon as it lets us go, and its first messages may overtake that word.
+            held: true,
             thread_cpu: plan.thread_cpu,
         };
         Hub::start(socket, granted, hub_plan, Arc::<FaultCounters>::default())
@@ -257,6 +259,7 @@ impl Client<'_> {
         let events = self.conversation.events.clone();
         if !self.inlets.is_empty() {
             let live = traffic.start_receiving(std::mem::take(&mut self.inlets), &events);
+            self.hubs.iter().for_each(|(hub, _)| hub.handle().begin());
             self.announce(Direction::Reverse, live);
         }
         if !self.outlets.is_empty() {

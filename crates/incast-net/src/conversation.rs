@@ -101,6 +101,8 @@ pub(crate) struct Conversation {
     pub(crate) accounts: Accounts,
     /// What the control connection failed by, if it did.
     pub(crate) broken: Option<ChannelError>,
+    /// What the session failed by under the rules, if it did.
+    pub(crate) failed: Option<Failure>,
     /// What our own sending failed by, if it did.
     pub(crate) failure: Option<String>,
 }
@@ -126,6 +128,7 @@ impl Conversation {
             inbox,
             accounts: Accounts::default(),
             broken: None,
+            failed: None,
             failure: None,
         }
     }
@@ -242,7 +245,9 @@ impl Conversation {
             }
             Notice::Failed(failure) => {
                 let _ = self.pump();
-                Some(Happening::Over(Some(describe(&failure))))
+                let text = describe(&failure);
+                self.failed = Some(failure);
+                Some(Happening::Over(Some(text)))
             }
             notice => Some(Happening::Notice(notice)),
         }

@@ -34,6 +34,8 @@ pub(crate) struct HubPlan {
     pub(crate) spin: bool,
     pub(crate) core: Option<u32>,
     pub(crate) plain: Option<PlainPlan>,
+    /// Take nothing from the socket before [`HubHandle::begin`]: what comes waits in its buffer.
+    pub(crate) held: bool,
     pub(crate) thread_cpu: ThreadCpu,
 }
 
@@ -48,6 +50,8 @@ pub(crate) struct PlainPlan {
 
 /// Orders to the hub.
 enum Command {
+    /// A held hub: every stream is told, take what has come.
+    Begin,
     Open {
         stream: u64,
         slot: Box<Slot>,
@@ -143,6 +147,11 @@ impl Drop for Hub {
 }
 
 impl HubHandle {
+    /// Lets a held hub begin; the streams told before are known when it does.
+    pub(crate) fn begin(&self) {
+        self.order(Command::Begin);
+    }
+
     /// Counts the messages of `stream` until its total is told and it is drained, or it is ended.
     pub(crate) fn receive(&self, stream: u64, receiver: FloodReceiver, message_bytes: u32, report: Report) {
         let message_bytes = usize::try_from(message_bytes).unwrap_or(usize::MAX);

@@ -18,12 +18,12 @@ pub struct Key {
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The file cannot be read.
-    #[error("read key file {path}: {source}")]
+    #[error("read key file {path}: {}", crate::socket::reason(.cause))]
     Read {
         /// The file.
         path: String,
-        /// Why.
-        source: std::io::Error,
+        /// Why. Part of the sentence already, so it is no source of its own.
+        cause: std::io::Error,
     },
     /// The file holds something else.
     #[error("key file {0} does not hold 64 hexadecimal digits; make one with `incast key > FILE`")]
@@ -71,7 +71,7 @@ impl Key {
     pub fn open(path: &Path) -> Result<Self, KeyError> {
         let name = path.display().to_string();
         let text =
-            std::fs::read_to_string(path).map_err(|source| KeyError::Read { path: name.clone(), source })?;
+            std::fs::read_to_string(path).map_err(|cause| KeyError::Read { path: name.clone(), cause })?;
         Self::parse(&text).ok_or(KeyError::Format(name))
     }
 

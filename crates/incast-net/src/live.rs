@@ -17,6 +17,8 @@ pub struct Live {
     unique: AtomicU64,
     duplicate: AtomicU64,
     lost: AtomicU64,
+    /// The last batch that brought something, counted or not.
+    heard: AtomicU64,
 }
 
 /// A reading of the live counters of a flow.
@@ -35,10 +37,14 @@ pub struct LiveCounts {
 }
 
 impl Live {
-    /// Messages received so far.
-    #[must_use]
-    pub fn received(&self) -> u64 {
-        self.received.load(Relaxed)
+    /// Changes whenever something comes, be it a message without a counter or of a wrong size.
+    pub(crate) fn heard(&self) -> u64 {
+        self.heard.load(Relaxed)
+    }
+
+    /// Something came, in this batch.
+    pub(crate) fn store_heard(&self, batch: u64) {
+        self.heard.store(batch, Relaxed);
     }
 
     /// Publishes the receiver's counts.

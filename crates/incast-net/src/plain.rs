@@ -156,7 +156,7 @@ fn serve_tcp(
 ) -> Result<PlainSummary, SocketError> {
     let (listener, granted) = socket::tcp_listen(plan.bind, plan.receive_buffer, BACKLOG)?;
     listening(address_of(listener.local_addr())?);
-    let mut served: Vec<Served> = Vec::new();
+    let (mut served, mut faults): (Vec<Served>, _) = (Vec::new(), Faults::default());
     let (mut next_id, mut stopping) = (0, false);
     loop {
         stopping |= orders.try_recv().is_ok_and(|order| order == Order::Stop);
@@ -172,9 +172,9 @@ fn serve_tcp(
             // Nothing to accept: wait for the streams instead of spinning.
             std::thread::sleep(TICK.min(Duration::from_millis(5)));
         }
-        served.retain_mut(|one| !finish_if_over(one, notices));
+        served.retain_mut(|one| !finish_if_over(one, &mut faults, notices));
         if served.is_empty() && (stopping || plan.once && next_id > 0) {
-            return Ok(PlainSummary::default());
+            return Ok(PlainSummary { faults, socket_drops: None });
         }
     }
 }
@@ -196,8 +196,9 @@ fn serve_client(
 }
 
 /// Takes the account of a client that has left.
-fn finish_if_over(one: &mut Served, notices: &Sender<FlowNotice>) -> bool {
+fn finish_if_over(one: &mut Served, faults: &mut Faults, notices: &Sender<FlowNotice>) -> bool {
     let Ok(DataEvent::Received { index, account, .. }) = one.inbox.try_recv() else { return false };
+    faults.truncated_connections += u64::from(account.partial_bytes > 0);
     one.traffic.handle_received(index, *account);
     tell_end(one.id, &one.identity, &mut one.traffic, notices);
     true
@@ -205,7 +206,13 @@ fn finish_if_over(one: &mut Served, notices: &Sender<FlowNotice>) -> bool {
 
 fn tell_end(id: u64, identity: &FlowIdentity, traffic: &mut Traffic, notices: &Sender<FlowNotice>) {
     let measured = traffic.measured_without_totals().map(complete);
-    let outcome = FlowOutcome { identity: identity.clone(), sent: None, measured, failure: None, cpu_of_local_peer: None };
+    let outcome = FlowOutcome {
+        identity: identity.clone(),
+        sent: None,
+        measured,
+        failure: None,
+        cpu_of_local_peer: None,
+    };
     let _ = notices.send(FlowNotice::Done { id, outcome: Box::new(outcome) });
     let _ = notices.send(FlowNotice::SessionOver { peer: identity.from.clone(), flows: 1, failure: None });
 }
@@ -235,6 +242,7 @@ fn serve_udp(
         spin: plan.spin,
         core: plan.core,
         plain: Some(plain),
+        held: false,
         thread_cpu: plan.thread_cpu,
     };
     let faults = Arc::<FaultCounters>::default();
@@ -253,9 +261,9 @@ fn serve_udp(
             sources.values().for_each(|source| source.traffic.stop_receiving());
         }
         for source in sources.values_mut() {
-            let received = source.live.received();
-            if received != source.seen {
-                (source.seen, source.quiet_since) = (received, now);
+            let heard = source.live.heard();
+            if heard != source.seen {
+                (source.seen, source.quiet_since) = (heard, now);
             } else if now.since(source.quiet_since) >= QUIET {
                 source.quiet_since = now;
                 source.traffic.stop_receiving();

@@ -108,6 +108,7 @@ impl Server {
             spin: plan.spin,
             core: plan.core,
             plain: None,
+            held: false,
             thread_cpu: plan.thread_cpu,
         };
         let started = |error| SocketError::new("start a thread", error);

@@ -28,7 +28,7 @@ pub const UDP_RECEIVE_BUFFER: Bytes = Bytes(16 << 20);
 
 /// An operation on a socket that failed: which, on what, and why.
 #[derive(Debug, thiserror::Error)]
-#[error("{operation}: {}", reason(.cause))]
+#[error("{operation}: {}{}", reason(.cause), advice(.cause))]
 pub struct SocketError {
     /// What was tried, with its object: `bind 10.0.0.1:7000`.
     pub operation: String,
@@ -72,9 +72,13 @@ pub enum Side {
 ///
 /// # Errors
 /// When the socket cannot be made or the address not be taken.
-pub fn udp_bind(address: SocketAddr, receive_buffer: Option<Bytes>) -> Result<(UdpSocket, Granted), SocketError> {
+pub fn udp_bind(
+    address: SocketAddr,
+    receive_buffer: Option<Bytes>,
+) -> Result<(UdpSocket, Granted), SocketError> {
     let socket = open(address, Type::DGRAM, Protocol::UDP)?;
-    let granted = ask_buffer(socket.as_fd(), Side::Receive, Some(receive_buffer.unwrap_or(UDP_RECEIVE_BUFFER)));
+    let granted =
+        ask_buffer(socket.as_fd(), Side::Receive, Some(receive_buffer.unwrap_or(UDP_RECEIVE_BUFFER)));
     bind(&socket, address)?;
     Ok((socket.into(), granted))
 }
@@ -144,8 +148,14 @@ pub fn prepare_tcp_sender(socket: &impl AsFd, ipv6: bool, plan: &SendPlan) -> Gr
     let mut granted = ask_buffer(socket, Side::Send, plan.send_buffer);
     granted.caveats.extend(ask_dscp(socket, ipv6, plan.dscp));
     granted.caveats.extend(ask_congestion(socket, plan.congestion.as_deref()));
-    if plan.no_delay && let Err(error) = sockopt::set_tcp_nodelay(socket, true) {
-        granted.caveats.push(setting_refused("TCP_NODELAY", &error.into(), "small messages may wait for others"));
+    if plan.no_delay
+        && let Err(error) = sockopt::set_tcp_nodelay(socket, true)
+    {
+        granted.caveats.push(setting_refused(
+            "TCP_NODELAY",
+            &error.into(),
+            "small messages may wait for others",
+        ));
     }
     granted
 }
@@ -159,7 +169,11 @@ pub fn ask_buffer(socket: BorrowedFd<'_>, side: Side, asked: Option<Bytes>) -> G
         caveats.push(setting_refused(&format!("a {side} buffer"), &error, "choose another size"));
     } else if let Some(asked) = asked.filter(|asked| buffer.granted_bytes < asked.0.saturating_mul(2)) {
         let limit = side.limit();
-        let text = format!("the kernel granted a {side} buffer of {} B where {} B were asked for", buffer.granted_bytes / 2, asked.0);
+        let text = format!(
+            "the kernel granted a {side} buffer of {} B where {} B were asked for",
+            buffer.granted_bytes / 2,
+            asked.0
+        );
         let advice = format!("raise it as root (`sysctl -w {limit}={}`), or run with CAP_NET_ADMIN", asked.0);
         caveats.push(Caveat::new(CaveatKind::BufferSmallerThanAsked, text, advice));
     }
@@ -221,6 +235,15 @@ pub(crate) fn reason(error: &io::Error) -> String {
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
+/// What the user can do about it, behind the reason; nothing when that is not known.
+pub(crate) fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "; is incast started there, and on this port?",
+        io::ErrorKind::AddrInUse => "; choose another port, or end what uses this one",
+        _ => "",
+    }
+}
+
 impl fmt::Display for Side {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
@@ -269,7 +292,8 @@ fn ask_dscp(socket: BorrowedFd<'_>, ipv6: bool, dscp: Option<u8>) -> Option<Cave
     let dscp = dscp?;
     // The upper six bits of the byte; the lower two are ECN's, and the kernel's (RFC 3168 §5).
     let byte = dscp.checked_mul(4)?;
-    let result = if ipv6 { sockopt::set_ipv6_tclass(socket, byte.into()) } else { sockopt::set_ip_tos(socket, byte) };
+    let result =
+        if ipv6 { sockopt::set_ipv6_tclass(socket, byte.into()) } else { sockopt::set_ip_tos(socket, byte) };
     let advice = "run as root, or without a code point";
     result.err().map(|error| setting_refused(&format!("the code point (DSCP) {dscp}"), &error.into(), advice))
 }
@@ -280,7 +304,9 @@ fn ask_congestion(socket: BorrowedFd<'_>, name: Option<&str>) -> Option<Caveat> 
     let list = |kind| std::fs::read_to_string(format!("/proc/sys/net/ipv4/tcp_{kind}_congestion_control"));
     let advice = match list("available") {
         Ok(available) => format!("choose one of: {}; or load its module, tcp_{name}", available.trim()),
-        Err(_) => format!("see `sysctl net.ipv4.tcp_available_congestion_control`, or load the module tcp_{name}"),
+        Err(_) => {
+            format!("see `sysctl net.ipv4.tcp_available_congestion_control`, or load the module tcp_{name}")
+        }
     };
     Some(setting_refused(&format!("the congestion control {name}"), &error.into(), &advice))
 }
@@ -311,6 +337,7 @@ mod tests {
             start_after: Span::ZERO,
             interval: Span::from_ms(100),
             seed: 1,
+            spin: false,
             send_buffer: Some(Bytes(100_000)),
             congestion: None,
             no_delay: true,
@@ -331,7 +358,8 @@ mod tests {
         let sent = Buffer { asked_bytes: Some(100_000), granted_bytes: 200_000 };
         for _ in 0..3 {
             let plan = plan(Transport::Tcp);
-            let (stream, granted) = tcp_connect(listener.local_addr().unwrap(), &plan, Duration::from_secs(5)).unwrap();
+            let (stream, granted) =
+                tcp_connect(listener.local_addr().unwrap(), &plan, Duration::from_secs(5)).unwrap();
             assert_eq!((granted.buffer, granted.caveats), (sent.clone(), vec![]));
             assert_eq!(prepare_tcp_sender(&stream, false, &plan).buffer, sent);
             assert_eq!(buffer(stream.as_fd(), Side::Send, plan.send_buffer), sent);
@@ -358,7 +386,10 @@ mod tests {
         assert_eq!(granted.buffer.asked_bytes, Some(3 << 30));
         let [caveat] = &granted.caveats[..] else { panic!("{granted:?}") };
         assert_eq!(caveat.kind, CaveatKind::BufferSmallerThanAsked);
-        assert!(caveat.text.contains("3221225472 B") && caveat.advice.contains("net.core.rmem_max"), "{caveat:?}");
+        assert!(
+            caveat.text.contains("3221225472 B") && caveat.advice.contains("net.core.rmem_max"),
+            "{caveat:?}"
+        );
     }
 
     #[test]
@@ -387,7 +418,10 @@ mod tests {
         let (_, granted) = with("no-such-thing");
         let [caveat] = &granted.caveats[..] else { panic!("{granted:?}") };
         assert_eq!(caveat.kind, CaveatKind::SettingRefused);
-        assert_eq!(caveat.text, "the kernel refused the congestion control no-such-thing: no such file or directory");
+        assert_eq!(
+            caveat.text,
+            "the kernel refused the congestion control no-such-thing: no such file or directory"
+        );
         assert!(caveat.advice.contains("reno"), "{}", caveat.advice);
     }
 
@@ -400,7 +434,10 @@ mod tests {
             assert_eq!(rustix::thread::sched_getaffinity(None).unwrap().count(), 1);
             for absent in [1_023, 1_024, u32::MAX] {
                 let caveat = pin_to_core(absent).unwrap();
-                assert_eq!(caveat.text, format!("the kernel refused core {absent} for a thread: invalid argument"));
+                assert_eq!(
+                    caveat.text,
+                    format!("the kernel refused core {absent} for a thread: invalid argument")
+                );
             }
         })
         .join()
@@ -418,7 +455,12 @@ mod tests {
         let closed = listener.local_addr().unwrap();
         drop(listener);
         let error = tcp_connect(closed, &plan(Transport::Tcp), Duration::from_secs(5)).unwrap_err();
-        assert_eq!(error.to_string(), format!("connect to {closed} over TCP: connection refused"));
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "connect to {closed} over TCP: connection refused; is incast started there, and on this port?"
+            )
+        );
     }
 
     #[test]

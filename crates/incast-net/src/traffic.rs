@@ -24,6 +24,7 @@ use crate::hub::{HubHandle, Report};
 use crate::live::{Live, LiveFlow};
 use crate::socket::Granted;
 use crate::udp::Control;
+use crate::wait::Wait;
 
 /// Reads the CPU spent by the calling thread; given by the binary, which knows the host.
 pub type ThreadCpu = fn() -> Option<Cpu>;
@@ -133,7 +134,8 @@ impl Traffic {
         self.sending = outlets.iter().map(|_| None).collect();
         for (index, outlet) in outlets.into_iter().enumerate() {
             let sender = FloodSender::new(&stream_plan(&self.plan, index), start);
-            let control = Arc::<Control>::default();
+            let wait = if self.plan.spin { Wait::Poll } else { Wait::Block };
+            let control = Arc::new(Control::new(wait));
             self.controls.push(Arc::clone(&control));
             send::start(sender, outlet, self.settings.clone(), control, index, events.clone());
         }

@@ -41,8 +41,10 @@ pub(crate) enum Command {
     /// Take part in other hosts' runs: wait for a coordinator and play the roles it gives
     Agent(AgentArgs),
     /// Print a new random key for --key-file
+    #[command(after_help = "Example:\n  incast key > run.key     and copy it to every host of the run")]
     Key,
     /// Print the JSON Schema of the record
+    #[command(after_help = "Example:\n  incast schema > record.schema.json")]
     Schema,
     /// Print the completion script of a shell
     #[command(

@@ -23,7 +23,11 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             // The chain, once: what was tried, and why it failed.
-            anstream::eprintln!("{}error{}: {error:#}", output::ALARM.render(), output::ALARM.render_reset());
+            output::note(&format!(
+                "{}error{}: {error:#}",
+                output::ALARM.render(),
+                output::ALARM.render_reset()
+            ));
             ExitCode::from(2)
         }
     }

@@ -106,7 +106,14 @@ impl Measured {
                 assemble::flow(&outcome.identity, outcome.sent.as_ref(), outcome.measured.as_ref());
             flow.complete &= outcome.failure.is_none();
             incomplete |= !flow.complete;
-            caveats.extend(assemble::caveats(&flow, outcome.sent.as_ref(), outcome.measured.as_ref()));
+            let mut doubts = assemble::caveats(&flow, outcome.sent.as_ref(), outcome.measured.as_ref());
+            if let Some(why) = &outcome.failure {
+                // What is known of the reason, in place of the guess.
+                for doubt in doubts.iter_mut().filter(|doubt| doubt.kind == CaveatKind::PeerVanished) {
+                    doubt.text = format!("{}: {why}; the account covers what was told until then", flow.name);
+                }
+            }
+            caveats.append(&mut doubts);
             flows.push(flow);
         }
         let told =

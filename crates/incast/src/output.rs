@@ -21,21 +21,28 @@ pub(crate) fn deliver(
     args: &OutputArgs,
     dir: Option<&RecordDir>,
 ) -> anyhow::Result<ExitCode> {
-    let table = incast_view::terminal::show(record, width(args.json));
-    // First what was measured, then the file: a full disk must not cost the result.
-    if args.json {
-        anstream::eprint!("{table}");
-        let mut out = std::io::stdout().lock();
-        serde_json::to_writer_pretty(&mut out, record).context("write the record to standard output")?;
-        writeln!(out).and_then(|()| out.flush()).context("write the record to standard output")?;
-    } else {
-        anstream::print!("{table}");
-    }
-    if let Some(dir) = dir {
-        let path = dir.write(record)?;
+    // Neither costs the other: a full disk leaves what is shown, a closed pipe leaves the file.
+    let shown = show(record, args);
+    if let Some(path) = dir.map(|dir| dir.write(record)).transpose()? {
         note(&format!("record: {}", path.display()));
     }
+    shown.context("write the record to standard output")?;
     Ok(exit_code(record.verdict))
+}
+
+fn show(record: &Record, args: &OutputArgs) -> std::io::Result<()> {
+    let table = incast_view::terminal::show(record, width(args.json));
+    if !args.json {
+        let mut out = anstream::stdout().lock();
+        write!(out, "{table}")?;
+        return out.flush();
+    }
+    // As with `note`.
+    let _ = write!(anstream::stderr(), "{table}");
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, record)?;
+    writeln!(out)?;
+    out.flush()
 }
 
 /// Exit code of a verdict.

@@ -45,6 +45,8 @@ impl RecordDir {
         let written = (|| {
             let mut text = serde_json::to_vec_pretty(record)?;
             text.push(b'\n');
+            // It is gone when an earlier record could not be written.
+            fs::create_dir_all(&self.dir)?;
             let mut file = File::create(&beside)?;
             file.write_all(&text)?;
             file.sync_all()?;
@@ -61,6 +63,13 @@ impl RecordDir {
                 .context(format!("write the record {} (choose another place with --out)", path.display())));
         }
         Ok(path)
+    }
+}
+
+impl Drop for RecordDir {
+    /// A run that could not begin leaves no empty directory; one that holds a record stays.
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.dir);
     }
 }
 

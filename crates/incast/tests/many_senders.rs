@@ -51,7 +51,6 @@ fn ten_udp_senders_into_one_receiver_leave_nothing_unexplained() {
     assert_eq!(record.flows.len(), 10);
     assert!(record.flows.iter().all(|flow| flow.messages.sent == Some(20_000)));
     assert_eq!(record.totals.messages.sent, Some(200_000));
-    assert!(record.totals.fairness_jain.is_some_and(|index| (0.1..=1.0 + 1e-9).contains(&index)));
 }
 
 #[test]

@@ -31,8 +31,22 @@ struct Case {
 }
 
 const CASES: &[Case] = &[
-    Case { name: "UDP 1024 B, offload", transport: "udp", message_bytes: 1024, flood: &[], serve: &[], goal: 30.0 },
-    Case { name: "UDP 64 B, offload", transport: "udp", message_bytes: 64, flood: &[], serve: &[], goal: 80.0 },
+    Case {
+        name: "UDP 1024 B, offload",
+        transport: "udp",
+        message_bytes: 1024,
+        flood: &[],
+        serve: &[],
+        goal: 30.0,
+    },
+    Case {
+        name: "UDP 64 B, offload",
+        transport: "udp",
+        message_bytes: 64,
+        flood: &[],
+        serve: &[],
+        goal: 80.0,
+    },
     Case {
         name: "UDP 1024 B, one per packet, spin",
         transport: "udp",
@@ -41,8 +55,22 @@ const CASES: &[Case] = &[
         serve: &["--spin"],
         goal: 1.3,
     },
-    Case { name: "TCP 128 KiB, asleep", transport: "tcp", message_bytes: 131_072, flood: &[], serve: &[], goal: 1.0 },
-    Case { name: "TCP 128 KiB, spin", transport: "tcp", message_bytes: 131_072, flood: &[], serve: &["--spin"], goal: 2.0 },
+    Case {
+        name: "TCP 128 KiB, asleep",
+        transport: "tcp",
+        message_bytes: 131_072,
+        flood: &[],
+        serve: &[],
+        goal: 1.0,
+    },
+    Case {
+        name: "TCP 128 KiB, spin",
+        transport: "tcp",
+        message_bytes: 131_072,
+        flood: &[],
+        serve: &["--spin"],
+        goal: 2.0,
+    },
 ];
 
 /// What one contender reached.
@@ -58,12 +86,16 @@ struct Reached {
 
 /// Runs every case, on loopback and, as root, over a veth pair. Words: `[SECONDS [ROUNDS]]`.
 pub(crate) fn run(project: &Project, words: &[&str]) -> Result<()> {
-    let number = |index: usize, default: u32| words.get(index).map_or(Ok(default), |word| word.parse::<u32>());
+    let number =
+        |index: usize, default: u32| words.get(index).map_or(Ok(default), |word| word.parse::<u32>());
     let effort = Effort { seconds: number(0, 2)?, rounds: usize::try_from(number(1, 5)?)? };
     project::run(&mut project.cargo(&["build", "--release", "--locked", "-p", "incast"]))?;
     let incast = project.target()?.join("release/incast").display().to_string();
     println!("{}", machine());
-    println!("{} rounds of {} s each; medians; ratios are medians over the rounds", effort.rounds, effort.seconds);
+    println!(
+        "{} rounds of {} s each; medians; ratios are medians over the rounds",
+        effort.rounds, effort.seconds
+    );
     let mut missed = Vec::new();
     measure(&Place::Loopback, &incast, &effort, &mut missed)?;
     match Veth::make() {
@@ -77,16 +109,32 @@ pub(crate) fn run(project: &Project, words: &[&str]) -> Result<()> {
 fn measure(place: &Place, incast: &str, effort: &Effort, missed: &mut Vec<String>) -> Result<()> {
     println!(
         "\n{:<9} {:<33} {:>12} {:>12} {:>12} {:>9} {:>7} {:>9} {:>17} {:>7}",
-        "path", "case", "iperf3", "plain loop", "incast", "/iperf3", "goal", "/loop", "CPU s/GB (iperf3)", "lost"
+        "path",
+        "case",
+        "iperf3",
+        "plain loop",
+        "incast",
+        "/iperf3",
+        "goal",
+        "/loop",
+        "CPU s/GB (iperf3)",
+        "lost"
     );
     for case in CASES {
-        let rounds: Result<Vec<Round>> = (0..effort.rounds).map(|_| round(place, incast, case, effort)).collect();
+        let rounds: Result<Vec<Round>> =
+            (0..effort.rounds).map(|_| round(place, incast, case, effort)).collect();
         let rounds = rounds.with_context(|| format!("{} on {}", case.name, place.name()))?;
         let ratio = median(rounds.iter().map(|round| round.incast.rate / round.iperf3.rate).collect());
         let of = |read: fn(&Round) -> f64| median(rounds.iter().map(read).collect());
-        let floor = rounds.iter().map(|round| round.floor.map(|floor| floor.rate)).collect::<Option<Vec<f64>>>();
-        let over_floor = rounds.iter().map(|round| Some(round.incast.rate / round.floor?.rate)).collect::<Option<Vec<f64>>>();
-        let cpu = |read: fn(&Round) -> Option<f64>| rounds.iter().map(read).collect::<Option<Vec<f64>>>().map(median);
+        let floor =
+            rounds.iter().map(|round| round.floor.map(|floor| floor.rate)).collect::<Option<Vec<f64>>>();
+        let over_floor = rounds
+            .iter()
+            .map(|round| Some(round.incast.rate / round.floor?.rate))
+            .collect::<Option<Vec<f64>>>();
+        let cpu = |read: fn(&Round) -> Option<f64>| {
+            rounds.iter().map(read).collect::<Option<Vec<f64>>>().map(median)
+        };
         println!(
             "{:<9} {:<33} {:>12} {:>12} {:>12} {:>8.2}x {:>6}x {:>9} {:>17} {:>6.2}%{}",
             place.name(),
@@ -122,7 +170,11 @@ struct Round {
 fn round(place: &Place, incast: &str, case: &Case, effort: &Effort) -> Result<Round> {
     Ok(Round {
         iperf3: iperf3(place, case, effort).context("iperf3")?,
-        floor: if case.transport == "udp" { Some(floor(place, case, effort).context("the plain loop")?) } else { None },
+        floor: if case.transport == "udp" {
+            Some(floor(place, case, effort).context("the plain loop")?)
+        } else {
+            None
+        },
         incast: ours(place, incast, case, effort).context("incast")?,
     })
 }
@@ -138,9 +190,15 @@ impl Drop for Running {
 
 impl Running {
     /// Starts `command` and waits until a line of its standard output or error begins with `ready`.
-    fn start(command: &mut Command, ready: &str, on_error: bool) -> Result<(Self, Box<dyn std::io::BufRead>)> {
-        let (out, err) = if on_error { (Stdio::piped(), Stdio::piped()) } else { (Stdio::piped(), Stdio::null()) };
-        let mut running = Self(command.stdin(Stdio::null()).stdout(out).stderr(err).spawn().context("start")?);
+    fn start(
+        command: &mut Command,
+        ready: &str,
+        on_error: bool,
+    ) -> Result<(Self, Box<dyn std::io::BufRead>)> {
+        let (out, err) =
+            if on_error { (Stdio::piped(), Stdio::piped()) } else { (Stdio::piped(), Stdio::null()) };
+        let mut running =
+            Self(command.stdin(Stdio::null()).stdout(out).stderr(err).spawn().context("start")?);
         let mut lines: Box<dyn std::io::BufRead> = if on_error {
             Box::new(BufReader::new(running.0.stderr.take().context("its standard error")?))
         } else {
@@ -168,8 +226,13 @@ fn ours(place: &Place, incast: &str, case: &Case, effort: &Effort) -> Result<Rea
         .args(case.flood);
     let record = json(&mut flood)?;
     let flow = &record["flows"][0];
-    ensure!(flow["messages"]["unexplained"] == 0, "the account of messages does not close: {}", flow["messages"]);
-    let number = |value: &Value, what: &str| value.as_f64().with_context(|| format!("the record has no {what}"));
+    ensure!(
+        flow["messages"]["unexplained"] == 0,
+        "the account of messages does not close: {}",
+        flow["messages"]
+    );
+    let number =
+        |value: &Value, what: &str| value.as_f64().with_context(|| format!("the record has no {what}"));
     let goodput = number(&flow["goodput_bits_per_s"], "goodput")?;
     Ok(Reached {
         rate: if case.transport == "udp" { goodput / 8.0 / f64::from(case.message_bytes) } else { goodput },
@@ -193,7 +256,8 @@ fn iperf3(place: &Place, case: &Case, effort: &Effort) -> Result<Reached> {
     let read = |value: &Value| value.as_f64().context("iperf3's result lacks a number");
     let (rate, lost, bits_per_s) = if case.transport == "udp" {
         let sum = &end["sum"];
-        let (packets, lost, took) = (read(&sum["packets"])?, read(&sum["lost_packets"])?, read(&sum["seconds"])?);
+        let (packets, lost, took) =
+            (read(&sum["packets"])?, read(&sum["lost_packets"])?, read(&sum["seconds"])?);
         let rate = (packets - lost) / took;
         (rate, lost / packets, rate * f64::from(case.message_bytes) * 8.0)
     } else {
@@ -208,7 +272,8 @@ fn floor(place: &Place, case: &Case, effort: &Effort) -> Result<Reached> {
     let program = std::env::current_exe()?.display().to_string();
     let address = format!("{}:6102", place.address());
     let mut receive = place.command(End::Receiver, &program);
-    let (mut server, mut lines) = Running::start(receive.args(["floor", "receive", &address]), "ready", false)?;
+    let (mut server, mut lines) =
+        Running::start(receive.args(["floor", "receive", &address]), "ready", false)?;
     let mut send = place.command(End::Sender, &program);
     let (bytes, seconds) = (case.message_bytes.to_string(), effort.seconds.to_string());
     let sent = project::output(send.args(["floor", "send", &address, &bytes, &seconds]))?;
@@ -230,8 +295,9 @@ fn two_numbers(line: &str) -> Result<(f64, f64)> {
 /// What a program prints, as JSON; its standard error goes nowhere unless it fails.
 fn json(command: &mut Command) -> Result<Value> {
     let output = command.stdin(Stdio::null()).output().context("start")?;
-    serde_json::from_slice(&output.stdout)
-        .with_context(|| format!("it printed no JSON ({}): {}", output.status, String::from_utf8_lossy(&output.stderr)))
+    serde_json::from_slice(&output.stdout).with_context(|| {
+        format!("it printed no JSON ({}): {}", output.status, String::from_utf8_lossy(&output.stderr))
+    })
 }
 
 fn median(mut numbers: Vec<f64>) -> f64 {
@@ -240,14 +306,19 @@ fn median(mut numbers: Vec<f64>) -> f64 {
 }
 
 fn shown(case: &Case, rate: f64) -> String {
-    if case.transport == "udp" { format!("{:.0} k/s", rate / 1e3) } else { format!("{:.1} Gbit/s", rate / 1e9) }
+    if case.transport == "udp" {
+        format!("{:.0} k/s", rate / 1e3)
+    } else {
+        format!("{:.1} Gbit/s", rate / 1e9)
+    }
 }
 
 /// The machine, for whoever reads the numbers later.
 fn machine() -> String {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let processor = read("/proc/cpuinfo");
-    let model = processor.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("unknown processor");
+    let model =
+        processor.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("unknown processor");
     let model = model.trim_start_matches(|c: char| c.is_whitespace() || c == ':');
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     format!("{model}, {cores} cores, Linux {}", read("/proc/sys/kernel/osrelease").trim())

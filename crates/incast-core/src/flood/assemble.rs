@@ -55,7 +55,7 @@ pub fn flow(identity: &FlowIdentity, sent: Option<&Sent>, measured: Option<&Meas
     let start_ns = measured.and_then(|side| {
         let after =
             side.start_unix_ns.zip(identity.run_start_unix_ns).map(|(at, run)| at.saturating_sub(run));
-        Some(after.unwrap_or(0) + side.first_ns?)
+        Some(after.unwrap_or(0).saturating_add(side.first_ns?))
     });
     Flow {
         name: identity.name.clone(),
@@ -162,7 +162,7 @@ fn intervals(identity: &FlowIdentity, sent: Option<&Sent>, measured: Option<&Mea
     let known =
         sent.map_or(0, |side| side.intervals.len()).max(measured.map_or(0, |side| side.intervals.len()));
     let full = usize::try_from(end_ns.saturating_sub(1) / step_ns).unwrap_or(usize::MAX).min(known);
-    if end_ns == 0 {
+    if sent.is_none() && measured.is_none() {
         return Vec::new();
     }
     let counted = measured.filter(|side| side.counts.received > 0 || side.uncounted == 0);
@@ -353,6 +353,16 @@ mod tests {
         let lost: Vec<_> = flow.intervals.iter().map(|slice| slice.lost).collect();
         assert_eq!(lost, [Some(10), Some(-5), Some(5)], "the late ones come back, the tail is in the last");
         assert_eq!(flow.intervals.last().map(|slice| (slice.start_s, slice.end_s)), Some((2.0, 2.5)));
+    }
+
+    #[test]
+    fn a_flow_that_came_in_one_moment_has_one_interval() {
+        // One batch, at the time at which the flow was first heard of.
+        let measured = Measured { counts: counts(5, 1, 1), first_ns: Some(0), last_ns: Some(0), ..Measured::default() };
+        let flow = flow(&identity(), None, Some(&measured));
+        let slices: Vec<_> = flow.intervals.iter().map(|slice| (slice.received, slice.lost)).collect();
+        assert_eq!(slices, [(Some(6), Some(1))]);
+        assert_eq!(flow.intervals[0].goodput_bits_per_s, None);
     }
 
     #[test]

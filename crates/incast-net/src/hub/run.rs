@@ -68,6 +68,9 @@ impl Run {
         let wait = if self.plan.spin { Wait::Poll } else { Wait::Block };
         self.granted.caveats.extend(self.plan.core.and_then(socket::pin_to_core));
         self.granted.caveats.extend(inlet.caveats().iter().cloned());
+        if self.plan.held {
+            self.wait_for_begin();
+        }
         while self.handle_commands(inlet) {
             self.batch += 1;
             let (clock, mut now) = (self.plan.clock, None);
@@ -88,10 +91,22 @@ impl Run {
         all.into_iter().for_each(|stream| self.finish(stream, inlet));
     }
 
+    /// Keeps what is ordered until the hub is to begin, or to end.
+    fn wait_for_begin(&mut self) {
+        while let Ok(command) = self.orders.recv() {
+            let over = matches!(command, Command::Begin | Command::Stop);
+            self.postponed.push_back(command);
+            if over {
+                return;
+            }
+        }
+    }
+
     /// Carries out what was ordered; false is the end.
     fn handle_commands(&mut self, inlet: &UdpInlet) -> bool {
         while let Some(command) = self.postponed.pop_front().or_else(|| self.orders.try_recv().ok()) {
             match command {
+                Command::Begin => {}
                 Command::Open { stream, slot } => self.open(stream, *slot),
                 Command::Total { stream, messages } => {
                     let now = self.plan.clock.now();
@@ -140,7 +155,8 @@ impl Run {
             receiver: *receiver,
             uncounted: slot.uncounted,
             partial_bytes: 0,
-            socket_drops: socket::socket_drops(self.socket.as_fd()).map(|drops| drops.saturating_sub(slot.drops_before)),
+            socket_drops: socket::socket_drops(self.socket.as_fd())
+                .map(|drops| drops.saturating_sub(slot.drops_before)),
             cpu,
             buffer: Some(self.granted.buffer.clone()),
             batching: Batching { receive_calls: Some(inlet.receive_calls()), ..Batching::default() },
@@ -151,6 +167,9 @@ impl Run {
     }
 
     fn handle_native(&mut self, now: Time, arrival: &Arrival<'_>) {
+        if arrival.bytes.is_empty() {
+            return count(&self.faults.strangers);
+        }
         let mut messages = arrival.datagrams().peekable();
         while let Some(message) = messages.peek() {
             let stream = probe::stream_id(message);
@@ -201,6 +220,9 @@ impl Run {
             receiver.handle_batch(now);
             self.touched.push(stream);
         }
+        if arrival.bytes.is_empty() {
+            count(&self.faults.wrong_sizes);
+        }
         for message in arrival.datagrams() {
             match probe::counter(message).filter(|_| message.len() == *message_bytes && !arrival.truncated) {
                 None => count(&self.faults.wrong_sizes),
@@ -247,6 +269,7 @@ impl Run {
             {
                 receiver.handle_batch_end();
                 live.store_counts(&receiver.counts());
+                live.store_heard(self.batch);
             }
         }
     }

@@ -8,11 +8,12 @@ use std::sync::atomic::Ordering::Relaxed;
 use incast_core::control::{Hello, SendPlan};
 use incast_core::flood::assemble::FlowIdentity;
 use incast_core::load::{Direction, Transport};
-use incast_core::session::{Notice, Session};
+use incast_core::session::{Failure, Notice, Session};
 
 use super::{Shared, lock};
-use crate::channel::Channel;
+use crate::channel::{Channel, ChannelError};
 use crate::conversation::{Accounts, Conversation, FlowNotice, FlowOutcome, Happening};
+use crate::faults::count;
 use crate::live::LiveFlow;
 use crate::socket::{self, SocketError};
 use crate::tcp::TcpOutlet;
@@ -200,9 +201,7 @@ impl Serving<'_> {
         lock(&shared.barrier).leave(self.id);
         if failure.is_some() {
             self.conversation.end_data();
-            if let Some(broken) = self.conversation.broken.as_ref().filter(|_| self.granted.is_none()) {
-                shared.faults.count_channel(broken);
-            }
+            self.count_fault();
         }
         let failure = failure.or_else(|| self.conversation.failure.take());
         if let Some(granted) = &self.granted {
@@ -214,6 +213,13 @@ impl Serving<'_> {
             });
         }
         let accounts = self.conversation.close();
+        if let Some(measured) = &accounts.our_measured {
+            // The hub has counted those of datagrams already.
+            shared.faults.implausible_counters.fetch_add(measured.uncounted, Relaxed);
+            if measured.partial_bytes > 0 {
+                count(&shared.faults.truncated_connections);
+            }
+        }
         let peer =
             self.granted.as_ref().map_or_else(|| self.peer.to_string(), |granted| granted.hello.host.clone());
         let flows = self.granted.map(|granted| granted.flows).unwrap_or_default();
@@ -223,6 +229,23 @@ impl Serving<'_> {
             shared.tell(FlowNotice::Done { id, outcome });
         }
         shared.tell(FlowNotice::SessionOver { peer, flows: count, failure });
+    }
+}
+
+impl Serving<'_> {
+    /// Counts what the peer did wrong, if that is why the session ended. One that leaves or falls
+    /// silent after it was let in is a matter of the session alone.
+    fn count_fault(&self) {
+        let (faults, let_in) = (&self.shared.faults, self.granted.is_some());
+        match (&self.conversation.broken, &self.conversation.failed) {
+            (Some(error @ (ChannelError::BadMessage(_) | ChannelError::BadLength(_))), _) => {
+                faults.count_channel(error);
+            }
+            (Some(error), _) if !let_in => faults.count_channel(error),
+            (_, Some(Failure::OutOfTurn(_))) => count(&faults.bad_messages),
+            (_, Some(Failure::Silent)) if !let_in => count(&faults.silent_connections),
+            _ => {}
+        }
     }
 }
 

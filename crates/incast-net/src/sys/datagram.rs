@@ -57,7 +57,8 @@ pub(crate) fn send(socket: BorrowedFd<'_>, bytes: &[u8], datagram_bytes: usize) 
     let mut count = 0;
     for (piece, bytes) in pieces.iter_mut().zip(bytes.chunks(datagram_bytes.max(1))) {
         // The kernel only reads what it sends.
-        let piece = piece.write(libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() });
+        let piece =
+            piece.write(libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() });
         let header = headers[count].write(EMPTY_HEADER);
         header.msg_hdr.msg_iov = &raw mut *piece;
         header.msg_hdr.msg_iovlen = 1;
@@ -103,14 +104,21 @@ pub(crate) fn receive(
     // told, all borrowed mutably, none shared between headers, and all outliving the call. No timeout
     // is passed.
     let came = unsafe {
-        libc::recvmmsg(socket.as_raw_fd(), headers.as_mut_ptr().cast(), length(count), flags, std::ptr::null_mut())
+        libc::recvmmsg(
+            socket.as_raw_fd(),
+            headers.as_mut_ptr().cast(),
+            length(count),
+            flags,
+            std::ptr::null_mut(),
+        )
     };
     let came = usize::try_from(came).map_err(|_| io::Error::last_os_error())?;
     for (header, received) in headers.iter().zip(into.iter_mut()).take(came.min(count)) {
         // SAFETY: this header is one of the first `count`: initialised above.
         let header = unsafe { header.assume_init_ref() };
         received.bytes = usize::try_from(header.msg_len).map_or(0, |bytes| bytes.min(stride));
-        received.address_bytes = usize::try_from(header.msg_hdr.msg_namelen).map_or(0, |n| n.min(ADDRESS_BYTES));
+        received.address_bytes =
+            usize::try_from(header.msg_hdr.msg_namelen).map_or(0, |n| n.min(ADDRESS_BYTES));
         received.control_bytes = header.msg_hdr.msg_controllen;
         received.truncated = header.msg_hdr.msg_flags & (libc::MSG_TRUNC | libc::MSG_CTRUNC) != 0;
     }

@@ -44,9 +44,8 @@ pub(crate) fn set(socket: BorrowedFd<'_>, option: Settable, value: c_int) -> io:
     };
     // SAFETY: the descriptor is open while it is borrowed; the value is a local `int`, its length is
     // told, and none of the options above keeps or follows a pointer.
-    let result = unsafe {
-        libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const value).cast(), INT_BYTES)
-    };
+    let result =
+        unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const value).cast(), INT_BYTES) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 

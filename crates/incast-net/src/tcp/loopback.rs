@@ -6,8 +6,8 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use incast_core::control::SendPlan;
-use incast_core::flood::sender::StreamPlan;
 use incast_core::flood::FloodSender;
+use incast_core::flood::sender::StreamPlan;
 use incast_core::load::{Load, Spacing, Stop, Transport};
 use incast_core::time::{Span, Time};
 use incast_core::units::Bytes;
@@ -32,6 +32,7 @@ fn plan(message_bytes: u32, send_buffer: Option<Bytes>) -> SendPlan {
         start_after: Span::ZERO,
         interval: Span::from_ms(100),
         seed: 1,
+        spin: false,
         send_buffer,
         congestion: None,
         no_delay: true,
@@ -58,7 +59,8 @@ fn sender(message_bytes: u32, stop: Stop) -> FloodSender {
 fn pair(message_bytes: u32, buffer: Option<Bytes>) -> (TcpOutlet, TcpStream) {
     let (listener, _) = tcp_listen("127.0.0.1:0".parse().unwrap(), buffer, 1).unwrap();
     let plan = plan(message_bytes, buffer);
-    let (stream, granted) = tcp_connect(listener.local_addr().unwrap(), &plan, Duration::from_secs(5)).unwrap();
+    let (stream, granted) =
+        tcp_connect(listener.local_addr().unwrap(), &plan, Duration::from_secs(5)).unwrap();
     assert_eq!(granted.caveats, []);
     (TcpOutlet::open(stream, message_bytes, Some(STREAM)).unwrap(), listener.accept().unwrap().0)
 }
@@ -83,7 +85,9 @@ fn messages(count: u64) -> Stop {
 #[test]
 fn messages_of_any_size_arrive_whole_and_in_order() {
     // Around the size of a write, too.
-    for (bytes, count) in [(16, 100_000), (1_000, 20_001), (131_071, 50), (131_073, 50), ((1 << 20) + 3, 20), (16 << 20, 3)] {
+    for (bytes, count) in
+        [(16, 100_000), (1_000, 20_001), (131_071, 50), (131_073, 50), ((1 << 20) + 3, 20), (16 << 20, 3)]
+    {
         let (mut outlet, stream) = pair(bytes, None);
         let receiving = std::thread::spawn(move || drain(stream, bytes));
         let mut sender = sender(bytes, messages(count));
@@ -106,7 +110,8 @@ fn the_head_of_each_message_names_its_stream() {
             stream.read_to_end(&mut all).unwrap();
             all
         });
-        flood_tcp(&mut sender(bytes, messages(3)), &mut outlet, &Clock::start(), &Control::default(), None).unwrap();
+        flood_tcp(&mut sender(bytes, messages(3)), &mut outlet, &Clock::start(), &Control::default(), None)
+            .unwrap();
         drop(outlet);
         let all = receiving.join().unwrap();
         let size = usize::try_from(bytes).unwrap();
@@ -128,7 +133,7 @@ fn at_the_deadline_the_message_in_progress_is_finished_and_no_other_begun() {
         let deadline = Time::ZERO + Span::from_ms(30);
         let receiving = std::thread::spawn(move || {
             // The peer takes nothing until the deadline has passed: the sender is stuck in a train.
-            wait_until(&clock, deadline + Span::from_ms(10));
+            wait_until(&clock, deadline + Span::from_ms(10), Wait::Block);
             drain(stream, bytes)
         });
         let mut sender = sender(bytes, Stop::after(deadline.since(Time::ZERO)));
@@ -167,9 +172,13 @@ fn a_receiver_that_goes_away_ends_the_flood_without_phantom_messages() {
             stream.read_exact(&mut three).unwrap();
         });
         let mut sender = sender(bytes, messages(1_000_000));
-        let error = flood_tcp(&mut sender, &mut outlet, &Clock::start(), &Control::default(), None).unwrap_err();
+        let error =
+            flood_tcp(&mut sender, &mut outlet, &Clock::start(), &Control::default(), None).unwrap_err();
         receiving.join().unwrap();
-        assert!(matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe), "{error}");
+        assert!(
+            matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe),
+            "{error}"
+        );
         assert!(sender.is_finished());
         // Three were read; what the two buffers held besides was written whole, and no more than that.
         let held = 4 * 2 * 32_768 / u64::from(bytes) + 1;

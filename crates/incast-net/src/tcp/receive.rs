@@ -31,7 +31,7 @@ impl TcpInlet {
         stream
             .set_read_timeout(Some(BLOCK_MAX))
             .map_err(|cause| SocketError::new("set the receive timeout of a TCP socket", cause))?;
-        Ok(Self { stream, buffer: vec![0; super::send::tune("R", READ_BYTES)], calls: 0 })
+        Ok(Self { stream, buffer: vec![0; READ_BYTES], calls: 0 })
     }
 
     /// Takes what is there and gives it to `on`; returns how many bytes, 0 if none came within the wait,
@@ -41,21 +41,6 @@ impl TcpInlet {
     /// `ConnectionReset` when the peer's end died; others when the socket fails.
     #[inline]
     pub fn receive(&mut self, wait: Wait, mut on: impl FnMut(&[u8])) -> io::Result<Option<usize>> {
-        if wait == Wait::Block {
-            static T: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
-            for _ in 0..*T.get_or_init(|| super::send::tune("T", 0)) {
-                match recv(&self.stream, self.buffer.as_mut_slice(), RecvFlags::DONTWAIT) {
-                    Ok((_, 0)) => return Ok(None),
-                    Ok((_, bytes)) => {
-                        self.calls += 1;
-                        on(&self.buffer[..bytes]);
-                        return Ok(Some(bytes));
-                    }
-                    Err(Errno::AGAIN) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
-        }
         let flags = match wait {
             Wait::Poll => RecvFlags::DONTWAIT,
             Wait::Block => RecvFlags::empty(),

@@ -50,8 +50,8 @@ impl TcpOutlet {
         let message_bytes = usize::try_from(message_bytes).unwrap_or(usize::MAX);
         let head_bytes = if stream_id.is_some() { probe::HEAD_BYTES } else { probe::COUNTER_BYTES };
         assert!(message_bytes >= head_bytes, "a message holds its head");
-        let messages = (tune("W", WRITE_BYTES) / message_bytes).max(1);
-        let mut buffer = vec![0; (messages * message_bytes).min(tune("W", WRITE_BYTES))];
+        let messages = (WRITE_BYTES / message_bytes).max(1);
+        let mut buffer = vec![0; (messages * message_bytes).min(WRITE_BYTES)];
         if let Some(id) = stream_id {
             buffer.chunks_mut(message_bytes).for_each(|message| probe::emit_stream_id(message, id));
         }
@@ -76,7 +76,9 @@ impl TcpOutlet {
         if messages == 0 {
             return Ok(0);
         }
-        for (counter, message) in (train.first..).zip(self.buffer.chunks_mut(self.message_bytes).take(messages)) {
+        for (counter, message) in
+            (train.first..).zip(self.buffer.chunks_mut(self.message_bytes).take(messages))
+        {
             probe::emit_counter(message, counter);
         }
         self.offset += self.write(messages)?;
@@ -162,4 +164,3 @@ const WRITE_BYTES: usize = 128 << 10;
 /// How long the end of a message that has begun may take: long enough for 16 MiB at 200 Mbit/s, short
 /// enough for a peer that has gone silent.
 const COMPLETION_MAX: Span = Span::from_s(1);
-pub(crate) fn tune(name: &str, default: usize) -> usize { std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default) }

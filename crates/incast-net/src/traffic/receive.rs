@@ -52,7 +52,7 @@ pub(super) fn start(
             receiver: spare,
             uncounted: 0,
             partial_bytes: 0,
-        socket_drops: None,
+            socket_drops: None,
             cpu: None,
             buffer: None,
             batching: Batching::default(),
@@ -103,7 +103,10 @@ fn receive(
             }
         }
     }
-    received.partial_bytes = u64::try_from(deframer.partial_bytes()).unwrap_or(u64::MAX);
+    // What we ourselves stop to read in the middle of a message is no fault of the sender's.
+    if !orders.stop.load(Relaxed) {
+        received.partial_bytes = u64::try_from(deframer.partial_bytes()).unwrap_or(u64::MAX);
+    }
     received.batching.receive_calls = Some(inlet.receive_calls());
     result
 }

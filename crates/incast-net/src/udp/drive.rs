@@ -11,16 +11,23 @@ use incast_core::time::Time;
 
 use super::send::UdpOutlet;
 use crate::clock::Clock;
-use crate::wait::{sharpen_timer, wait_until};
+use crate::wait::{Wait, sharpen_timer, wait_until};
 
 /// What a sending thread shares with its owner.
 #[derive(Debug, Default)]
 pub struct Control {
     stop: AtomicBool,
     messages: AtomicU64,
+    wait: Wait,
 }
 
 impl Control {
+    /// For a thread that waits for its moments in this way.
+    #[must_use]
+    pub fn new(wait: Wait) -> Self {
+        Self { wait, ..Self::default() }
+    }
+
     /// Asks the thread to end its stream now; it does so within some 20 ms.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
@@ -88,7 +95,7 @@ pub(crate) fn flood(
                 return Err(error);
             }
         } else if let Some(at) = sender.next_timeout() {
-            wait_until(clock, at);
+            wait_until(clock, at, control.wait);
         } else {
             return Ok(());
         }

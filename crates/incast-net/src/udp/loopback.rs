@@ -31,6 +31,7 @@ fn plan(message_bytes: u32, segments_max: Option<u32>) -> SendPlan {
         start_after: Span::ZERO,
         interval: Span::from_ms(100),
         seed: 1,
+        spin: false,
         send_buffer: None,
         congestion: None,
         no_delay: false,
@@ -53,7 +54,12 @@ fn stream_plan(load: &str, stop: Stop) -> StreamPlan {
 }
 
 /// An inlet with a buffer of `buffer` and an outlet to it.
-fn pair(to: &str, message_bytes: u32, segments_max: Option<u32>, buffer: Option<Bytes>) -> (UdpOutlet, UdpInlet) {
+fn pair(
+    to: &str,
+    message_bytes: u32,
+    segments_max: Option<u32>,
+    buffer: Option<Bytes>,
+) -> (UdpOutlet, UdpInlet) {
     let (socket, _) = udp_bind(to.parse().unwrap(), buffer).unwrap();
     let peer = socket.local_addr().unwrap();
     let inlet = UdpInlet::open(socket).unwrap();
@@ -89,7 +95,10 @@ fn check(to: &str, message_bytes: u32, segments_max: Option<u32>) -> UdpOutlet {
     let (mut outlet, mut inlet) = pair(to, message_bytes, segments_max, None);
     let messages = u64::from(outlet.room()) * 2 + 1;
     let counters = exchange(&mut outlet, &mut inlet, message_bytes.try_into().unwrap(), messages);
-    assert!(counters.iter().copied().eq(1..=messages), "{message_bytes} B: in order, none missing, none twice");
+    assert!(
+        counters.iter().copied().eq(1..=messages),
+        "{message_bytes} B: in order, none missing, none twice"
+    );
     assert_eq!(socket_drops(inlet.as_fd()), Some(0));
     assert_eq!((outlet.caveats(), inlet.caveats()), (&[][..], &[][..]), "{message_bytes} B");
     assert!(outlet.send_calls() >= 3 && inlet.receive_calls() >= 3);
@@ -196,7 +205,8 @@ fn a_paced_flood_is_received_whole() {
     let mut receiver = FloodReceiver::new(Time::ZERO, Span::from_ms(10));
     std::thread::scope(|scope| {
         let sending = scope.spawn(|| {
-            let mut sender = FloodSender::new(&stream_plan("100kHz", messages(2_000)), Time::ZERO + Span::from_ms(1));
+            let mut sender =
+                FloodSender::new(&stream_plan("100kHz", messages(2_000)), Time::ZERO + Span::from_ms(1));
             flood_udp(&mut sender, &mut outlet, &clock, &control, None).unwrap();
             sender
         });
@@ -223,7 +233,8 @@ fn a_flood_ends_when_it_is_stopped_and_at_its_deadline() {
     let (clock, control) = (Clock::start(), Control::default());
     std::thread::scope(|scope| {
         let sending = scope.spawn(|| {
-            let mut sender = FloodSender::new(&stream_plan("unlimited", Stop::after(Span::from_s(3_600))), Time::ZERO);
+            let mut sender =
+                FloodSender::new(&stream_plan("unlimited", Stop::after(Span::from_s(3_600))), Time::ZERO);
             flood_udp(&mut sender, &mut outlet, &clock, &control, None).unwrap();
             (sender.messages(), sender.is_finished())
         });

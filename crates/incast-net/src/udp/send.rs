@@ -59,7 +59,10 @@ impl UdpOutlet {
             .map_err(|cause| SocketError::new("set the send timeout of a UDP socket", cause))?;
         let message_bytes = usize::try_from(message_bytes).unwrap_or(usize::MAX);
         let head_bytes = if stream.is_some() { probe::HEAD_BYTES } else { probe::COUNTER_BYTES };
-        assert!((head_bytes..=DATAGRAM_BYTES_MAX).contains(&message_bytes), "a datagram holds the message and its head");
+        assert!(
+            (head_bytes..=DATAGRAM_BYTES_MAX).contains(&message_bytes),
+            "a datagram holds the message and its head"
+        );
         let asked = segments_max.map_or(SEGMENTS_MAX, |asked| usize::try_from(asked).unwrap_or(SEGMENTS_MAX));
         let segments = (DATAGRAM_BYTES_MAX / message_bytes).min(SEGMENTS_MAX).min(asked).max(1);
         let datagrams = (CALL_BYTES / (segments * message_bytes)).clamp(1, datagrams_max(segments));
@@ -234,7 +237,12 @@ fn fewer_segments(segments: usize, error: &io::Error) -> usize {
     if too_many { SEGMENTS_MAX_OLD } else { 1 }
 }
 
-fn gso_refused(message_bytes: usize, mtu: Option<usize>, peer: Option<SocketAddr>, error: &io::Error) -> Caveat {
+fn gso_refused(
+    message_bytes: usize,
+    mtu: Option<usize>,
+    peer: Option<SocketAddr>,
+    error: &io::Error,
+) -> Caveat {
     // IP and UDP header, without options.
     let header_bytes = if peer.is_some_and(|peer| peer.is_ipv6()) { 48 } else { 28 };
     let peer = peer.map_or_else(|| "its peer".to_owned(), |peer| peer.to_string());
@@ -246,10 +254,13 @@ fn gso_refused(message_bytes: usize, mtu: Option<usize>, peer: Option<SocketAddr
         ),
         None => (
             reason.clone(),
-            "see that checksum offload is on (`ethtool -K DEVICE tx on`) and no IPsec on the route".to_owned(),
+            "see that checksum offload is on (`ethtool -K DEVICE tx on`) and no IPsec on the route"
+                .to_owned(),
         ),
     };
-    let text = format!("the kernel refused segmentation offload (UDP_SEGMENT) to {peer}: {why}; one datagram per message was sent");
+    let text = format!(
+        "the kernel refused segmentation offload (UDP_SEGMENT) to {peer}: {why}; one datagram per message was sent"
+    );
     Caveat::new(CaveatKind::GsoRefused, text, advice)
 }
 
@@ -292,17 +303,23 @@ mod tests {
     fn the_caveat_says_what_was_in_the_way() {
         let peer = Some(SocketAddr::from(([10, 0, 0, 1], 7000)));
         let caveat = gso_refused(1_473, Some(1_500), peer, &error(libc::EMSGSIZE));
-        assert!(caveat.text.contains("to 10.0.0.1:7000: a message of 1473 B does not fit the path MTU of 1500 B"));
+        assert!(
+            caveat.text.contains("to 10.0.0.1:7000: a message of 1473 B does not fit the path MTU of 1500 B")
+        );
         assert_eq!(caveat.advice, "choose messages of at most 1472 B, or a larger MTU");
         let caveat = gso_refused(1_472, Some(1_500), peer, &error(libc::EIO));
-        assert!(caveat.text.contains("input/output error") && caveat.advice.contains("ethtool"), "{caveat:?}");
+        assert!(
+            caveat.text.contains("input/output error") && caveat.advice.contains("ethtool"),
+            "{caveat:?}"
+        );
     }
 
     #[test]
     fn no_error_is_of_two_kinds() {
         for code in 1..134 {
             let error = error(code);
-            let kinds = [is_full(&error), is_reply(&error), is_filtered(&error), is_segmentation_refusal(&error)];
+            let kinds =
+                [is_full(&error), is_reply(&error), is_filtered(&error), is_segmentation_refusal(&error)];
             assert!(kinds.iter().filter(|kind| **kind).count() <= 1, "{error}");
         }
     }

@@ -80,7 +80,7 @@ pub(crate) struct FloodArgs {
     /// UDP: most messages per segmentation-offload datagram; 1 is one datagram per packet
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024), help_heading = "Sockets")]
     pub(crate) segments_max: Option<u32>,
-    /// Poll without sleeping when receiving (--reverse, --both)
+    /// Spin instead of sleeping: messages leave at their moment, to nanoseconds; costs a core
     #[arg(long, help_heading = "Sockets")]
     pub(crate) spin: bool,
     /// Pin the data threads to a core
@@ -128,6 +128,7 @@ impl FloodArgs {
             start_after: Span::ZERO,
             interval: self.interval,
             seed: self.seed,
+            spin: self.spin,
             send_buffer: self.send_buffer,
             congestion: self.congestion.clone(),
             no_delay: self.no_delay,

@@ -191,6 +191,7 @@ fn plain_plan(args: &ServeArgs, message_bytes: u32) -> SendPlan {
         start_after: Span::ZERO,
         interval: args.interval,
         seed: 0,
+        spin: false,
         send_buffer: None,
         congestion: None,
         no_delay: false,

@@ -357,6 +357,7 @@ fn send_plan(flow: &FlowPlan, scenario: &Scenario) -> SendPlan {
         start_after: flow.start_after,
         interval: scenario.interval,
         seed: scenario.seed,
+        spin: flow.spin,
         send_buffer: flow.sockets.send_buffer,
         congestion: flow.sockets.congestion.clone(),
         no_delay: flow.sockets.no_delay.unwrap_or(false),

@@ -54,7 +54,8 @@ fn signed(count: u64) -> i64 {
     i64::try_from(count).expect("a count of a test fits")
 }
 
-fn assert_closed(name: &str, messages: &Messages) {
+/// Asserts law 1 of one account, as far as it is known.
+pub(crate) fn assert_closed(name: &str, messages: &Messages) {
     if let (Some(received), Some(unique)) = (messages.received, messages.unique) {
         let (duplicate, stale) = (messages.duplicate.expect("known"), messages.stale.expect("known"));
         assert_eq!(received, unique + duplicate + stale, "{name}: law 1 at the receiver: {messages:?}");

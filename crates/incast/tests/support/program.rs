@@ -1,15 +1,15 @@
 //! Runs incast and its peers as processes, and reads what they say.
 //!
 //! Every wait has a deadline, and a process that is still there when its owner goes is killed, so a
-//! test that fails leaves nothing behind. Standard error is read line by line as it comes; standard
-//! output whole, at the end. Ports are chosen by the kernel and read from "listening on ADDRESS".
+//! test that fails leaves nothing behind. What a process says is read line by line as it comes, from
+//! both outputs. Ports are chosen by the kernel and read from what servers say when they listen.
 #![allow(dead_code, reason = "every test file uses its own part")]
 
 use std::ffi::OsStr;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use incast_core::record::Record;
@@ -22,10 +22,15 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Program {
     name: String,
     child: Child,
-    stderr: Receiver<String>,
-    stdout: Receiver<String>,
-    /// What was said on standard error so far, for the message of a test that fails.
-    said: Vec<String>,
+    lines: Receiver<Line>,
+    stdout: String,
+    stderr: String,
+}
+
+/// A line that a process said.
+enum Line {
+    Out(String),
+    Err(String),
 }
 
 /// What a process left.
@@ -75,32 +80,20 @@ impl Program {
         let name = format!("{command:?}");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("start {name}: {error}"));
-        let (out, err) = (child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));
-        let (to_stdout, stdout) = channel();
-        std::thread::spawn(move || {
-            let mut text = String::new();
-            let _ = BufReader::new(out).read_to_string(&mut text);
-            let _ = to_stdout.send(text);
-        });
-        let (to_stderr, stderr) = channel();
-        std::thread::spawn(move || {
-            for line in BufReader::new(err).lines().map_while(Result::ok) {
-                let _ = to_stderr.send(line);
-            }
-        });
-        Self { name, child, stderr, stdout, said: Vec::new() }
+        let (said, lines) = channel();
+        read_lines(child.stdout.take().expect("piped"), said.clone(), Line::Out);
+        read_lines(child.stderr.take().expect("piped"), said, Line::Err);
+        Self { name, child, lines, stdout: String::new(), stderr: String::new() }
     }
 
-    /// Waits for a line on standard error that `wanted` accepts, and gives what it made of it.
+    /// Waits for a line, on either output, that `wanted` accepts, and gives what it made of it.
     pub(crate) fn wait_for_line<T>(&mut self, wanted: impl Fn(&str) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let Ok(line) = self.stderr.recv_timeout(left) else {
-                panic!("{}: the line waited for did not come; it said:\n{}", self.name, self.said.join("\n"));
+            let Ok(line) = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) else {
+                panic!("{}: the line waited for did not come; it said:\n{}", self.name, self.stderr);
             };
-            let found = wanted(&line);
-            self.said.push(line);
+            let found = wanted(self.keep(line));
             if let Some(found) = found {
                 return found;
             }
@@ -110,6 +103,23 @@ impl Program {
     /// Where an incast server listens, as soon as it does.
     pub(crate) fn address(&mut self) -> SocketAddr {
         self.wait_for_line(|line| line.strip_prefix("listening on ")?.split(' ').next()?.parse().ok())
+    }
+
+    /// Where a server of the lab sheet listens, as soon as it does.
+    pub(crate) fn lab_sheet_address(&mut self) -> SocketAddr {
+        let port = self.wait_for_line(|line| line.strip_prefix("listening ")?.parse::<u16>().ok());
+        SocketAddr::from(([127, 0, 0, 1], port))
+    }
+
+    fn keep(&mut self, line: Line) -> &str {
+        let (text, line) = match line {
+            Line::Out(line) => (&mut self.stdout, line),
+            Line::Err(line) => (&mut self.stderr, line),
+        };
+        let from = text.len();
+        text.push_str(&line);
+        text.push('\n');
+        &text[from..from + line.len()]
     }
 
     /// Sends SIGINT, as Ctrl-C does.
@@ -125,23 +135,36 @@ impl Program {
 
     /// Waits for its end.
     pub(crate) fn finish(mut self) -> Finished {
-        // Its end closes its standard output.
-        let Ok(stdout) = self.stdout.recv_timeout(PATIENCE) else {
-            self.said.extend(self.stderr.try_iter());
-            panic!("{} has not ended after {PATIENCE:?}; it said:\n{}", self.name, self.said.join("\n"));
-        };
-        let status = self.child.wait().unwrap_or_else(|error| panic!("wait for {}: {error}", self.name));
-        // The reader's end of standard error is at hand: the process is gone.
-        while let Ok(line) = self.stderr.recv_timeout(PATIENCE) {
-            self.said.push(line);
+        let deadline = Instant::now() + PATIENCE;
+        // Its end closes both outputs, and so ends both readers.
+        loop {
+            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) => {
+                    self.keep(line);
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("{} has not ended after {PATIENCE:?}; it said:\n{}", self.name, self.stderr)
+                }
+            }
         }
-        Finished { name: std::mem::take(&mut self.name), status, stdout, stderr: self.said.join("\n") }
+        let status = self.child.wait().unwrap_or_else(|error| panic!("wait for {}: {error}", self.name));
+        let (stdout, stderr) = (std::mem::take(&mut self.stdout), std::mem::take(&mut self.stderr));
+        Finished { name: std::mem::take(&mut self.name), status, stdout, stderr }
     }
 
     /// Waits for its end, which must be a good one, and reads its record.
     pub(crate) fn record(self) -> Record {
         self.finish().record(0)
     }
+}
+
+fn read_lines(from: impl Read + Send + 'static, to: Sender<Line>, kind: fn(String) -> Line) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            let _ = to.send(kind(line));
+        }
+    });
 }
 
 impl Drop for Program {
@@ -159,6 +182,11 @@ impl Finished {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| {
             panic!("{}: no record on standard output: {error}\n{}", self.name, self.stdout)
         })
+    }
+
+    /// The record, of a run that may have been ended early: exit code 0 or 1.
+    pub(crate) fn record_of_any_end(&self) -> Record {
+        self.record(i32::from(self.status.code() != Some(0)))
     }
 
     /// The record as any other program would read it.
