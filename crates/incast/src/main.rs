@@ -6,6 +6,7 @@
 
 mod cli;
 mod command;
+mod endpoint;
 mod measured;
 mod observe;
 mod output;

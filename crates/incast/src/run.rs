@@ -4,11 +4,12 @@
 //! the receivers are told to stop. A role that dies or falls silent costs its own flows only. Roles
 //! end with their coordinator, however it ends.
 
-pub(crate) mod agent_link;
+pub(crate) mod agent;
+mod agent_link;
 mod cast;
 mod flows;
 mod lines;
-pub(crate) mod player;
+mod player;
 pub(crate) mod role;
 
 use std::path::Path;
@@ -22,7 +23,7 @@ use incast_core::record::{Cpu, Faults, Host, ScenarioSummary};
 use incast_core::scenario::{Scenario, Start};
 
 use crate::cli::RunArgs;
-use crate::command::key;
+use crate::endpoint::key;
 use crate::measured::{HostWatch, Measured};
 use crate::observe::ProgressLine;
 use crate::output::{deliver, note};
@@ -33,8 +34,6 @@ use flows::Flows;
 use lines::{RoleLine, RoleOrder};
 use player::{Heard, Word};
 
-/// Port of an agent when none is said.
-pub(crate) const AGENT_PORT_DEFAULT: u16 = 7700;
 /// Longest wait for every receiver's port, and for every sender to be armed.
 const READY_MAX: Duration = Duration::from_secs(30);
 /// A role that says nothing for so long is ended: roles speak twice a second.

@@ -12,8 +12,8 @@ use incast_net::clock::Clock;
 use incast_net::conversation::{FlowNotice, FlowOutcome, Order};
 use incast_net::plain::{self, PlainClientPlan};
 
-use super::{PORT_DEFAULT, host_name, key, resolve};
 use crate::cli::FloodArgs;
+use crate::endpoint::{PORT_DEFAULT, host_name, key, resolve};
 use crate::measured::{HostWatch, Measured, thread_cpu};
 use crate::observe::Watch;
 use crate::output::{deliver, note};

@@ -14,8 +14,8 @@ use incast_net::conversation::{FlowNotice, FlowOutcome, Order};
 use incast_net::plain::{self, PlainServerPlan, PlainSummary};
 use incast_net::server::{Server, ServerPlan};
 
-use super::{host_name, key, resolve};
 use crate::cli::ServeArgs;
+use crate::endpoint::{host_name, key, resolve};
 use crate::measured::{HostWatch, Measured, thread_cpu};
 use crate::observe::Watch;
 use crate::output::{deliver, note};

@@ -10,7 +10,7 @@ use incast_net::key::Key;
 use serde::{Deserialize, Serialize};
 
 use super::player::{Heard, Word};
-use crate::command::resolve;
+use crate::endpoint::{AGENT_PORT_DEFAULT, resolve};
 
 /// How often each side says that it is there.
 pub(crate) const ALIVE_EVERY: Duration = Duration::from_secs(1);
@@ -54,7 +54,7 @@ pub(crate) struct AgentLink {
 impl AgentLink {
     /// Connects to the agent at `address`; what its roles say goes to `heard`.
     pub(crate) fn open(address: &str, key: &Key, heard: Sender<Heard>) -> anyhow::Result<Self> {
-        let server = resolve(address, super::AGENT_PORT_DEFAULT)?;
+        let server = resolve(address, AGENT_PORT_DEFAULT)?;
         let channel = Channel::dial(server, key).with_context(|| format!("reach the agent {address}"))?;
         let (orders, ordered) = unbounded();
         let name = address.to_owned();

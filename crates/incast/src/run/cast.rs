@@ -15,7 +15,7 @@ use incast_net::key::Key;
 use super::agent_link::AgentLink;
 use super::lines::{Assignment, ReceiveAssignment, RoleLine, RoleOrder, SendAssignment};
 use super::player::{Heard, Player};
-use crate::command::resolve;
+use crate::endpoint::resolve;
 
 /// All roles of a run.
 pub(crate) struct Cast {

@@ -19,12 +19,11 @@ use incast_net::accept::accept_within;
 use incast_net::channel::{Channel, ChannelError, GREETING_MAX};
 use incast_net::key::Key;
 
-use super::{key, resolve};
+use super::agent_link::{ALIVE_EVERY, AgentOrder, AgentWord, SILENCE_MAX};
+use super::player;
 use crate::cli::AgentArgs;
+use crate::endpoint::{AGENT_PORT_DEFAULT, key, resolve};
 use crate::output::note;
-use crate::run::AGENT_PORT_DEFAULT;
-use crate::run::agent_link::{ALIVE_EVERY, AgentOrder, AgentWord, SILENCE_MAX};
-use crate::run::player;
 use crate::signals::Stops;
 
 /// Roles that one coordinator may have at once.
