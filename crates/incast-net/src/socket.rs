@@ -449,7 +449,8 @@ mod tests {
         let (taken, _) = udp_bind(localhost(), None).unwrap();
         let address = taken.local_addr().unwrap();
         let error = udp_bind(address, None).unwrap_err();
-        assert_eq!(error.to_string(), format!("bind {address}: address already in use"));
+        let advice = "choose another port, or end what uses this one";
+        assert_eq!(error.to_string(), format!("bind {address}: address already in use; {advice}"));
         assert_eq!(error.cause.kind(), io::ErrorKind::AddrInUse);
         let (listener, _) = tcp_listen(localhost(), None, 8).unwrap();
         let closed = listener.local_addr().unwrap();

@@ -39,6 +39,9 @@ fn played_by(hosts: &[(&str, &str)]) -> String {
     })
 }
 
+/// Who says nothing for so long is given up.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
+
 /// The receiver is a process of the coordinator's machine, which agents reach by this address.
 const SINK_HERE: &str = "[[host]]\nname = \"sink\"\naddress = \"127.0.0.1\"\n";
 
@@ -192,6 +195,57 @@ fn ctrl_c_at_an_agent_ends_its_roles_and_the_run_says_so() {
         "{:?}",
         record.caveats
     );
+}
+
+#[test]
+fn an_agent_serves_several_coordinators_at_once() {
+    let key = new_key();
+    let (mut agent, address) = agent(&key);
+    let text =
+        scenario(2, &[("one", "tcp"), ("two", "udp")], &played_by(&[("sink", &address), ("one", &address)]));
+    let runs = [(); 3].map(|()| run_with(&key, &text));
+    for mut started in runs {
+        assert_all_explained(&started.record(0));
+    }
+    assert!(agent.is_running());
+    agent.until("its roles are gone", PATIENCE, || agent.roles().is_empty().then_some(()));
+}
+
+#[test]
+fn a_coordinator_that_hangs_loses_its_roles_at_the_agent() {
+    let key = new_key();
+    let (mut agent, address) = agent(&key);
+    let text = scenario(50, &[("one", "udp")], &format!("{SINK_HERE}{}", played_by(&[("one", &address)])));
+    let mut started = run_with(&key, &text);
+    started.until_data_flows();
+    started.signal(Signal::STOP);
+    agent.until("its role is gone", SILENCE_MAX + PATIENCE, || agent.roles().is_empty().then_some(()));
+    started.signal(Signal::CONT);
+    let record = started.record(1);
+    assert_eq!(record.verdict, Verdict::Incomplete);
+    assert!(!caveats(&record, CaveatKind::RoleDied).is_empty());
+    assert_law_1(&record);
+    assert!(agent.is_running());
+}
+
+#[test]
+fn an_agent_that_hangs_is_given_up_and_the_others_stand() {
+    let key = new_key();
+    let (agent, address) = agent(&key);
+    let text = scenario(
+        4,
+        &[("one", "tcp"), ("here", "tcp")],
+        &format!("{SINK_HERE}{}", played_by(&[("one", &address)])),
+    );
+    let mut started = run_with(&key, &text);
+    started.until_data_flows();
+    agent.signal(Signal::STOP);
+    let record = started.record(1);
+    assert_eq!(record.verdict, Verdict::Incomplete);
+    assert_law_1(&record);
+    assert!(flow(&record, "of-here").complete, "{:?}", record.caveats);
+    let deaths = caveats(&record, CaveatKind::RoleDied);
+    assert!(deaths.len() == 1 && deaths[0].text.starts_with("the sender of of-one: "), "{deaths:?}");
 }
 
 #[test]

@@ -19,12 +19,13 @@ use std::sync::mpsc::{Receiver, channel};
 
 use account::{assert_all_explained, assert_closed, assert_law_1, flow, has_caveat, only_flow};
 use crafted::{Crafted, hello};
-use incast_core::caveat::CaveatKind;
+use incast_core::caveat::{Caveat, CaveatKind};
 use incast_core::control::Message;
-use incast_core::flood::report::Sent;
-use incast_core::load::Transport;
+use incast_core::flood::report::{Measured, Sent};
+use incast_core::load::{Direction, Transport};
 use incast_core::record::{Faults, Record, Verdict};
-use program::{PATIENCE, Program};
+use incast_core::sequence::Counts;
+use program::{Finished, PATIENCE, Program, write_key};
 use relay::{Fate, Relay};
 
 /// Senders that do everything right, for as long as the hostile ones are at work.
@@ -41,18 +42,24 @@ impl GoodSenders {
 
     /// Waits for their ends, ends the server, and gives its record: both accounts in it are closed.
     fn finish(self, server: Program) -> Record {
+        self.end(server).record_of_any_end()
+    }
+
+    /// The same; gives all that the server left.
+    fn end(self, server: Program) -> Finished {
         for sender in self.0 {
             assert_all_explained(&sender.record());
         }
         server.interrupt();
-        let record = server.finish().record_of_any_end();
+        let finished = server.finish();
+        let record = finished.record_of_any_end();
         for name in ["udp", "tcp"] {
             let flow = flow(&record, name);
             assert_closed(name, &flow.messages);
             assert_eq!((flow.messages.unexplained, flow.messages.lost), (Some(0), Some(0)), "{name}");
             assert!(flow.complete);
         }
-        record
+        finished
     }
 }
 
@@ -133,12 +140,7 @@ fn silence_rubbish_and_junk_disturb_nobody_and_are_counted_by_name() {
 #[test]
 fn a_key_lets_in_whoever_has_it_and_nobody_else() {
     let keys = tempfile::tempdir().expect("a directory");
-    let file = |name: &str| {
-        let path = keys.path().join(name);
-        std::fs::write(&path, Program::incast(["key"]).finish().stdout).expect("write a key");
-        path.to_str().expect("a path of ours").to_owned()
-    };
-    let (ours, other) = (file("ours"), file("other"));
+    let (ours, other) = (write_key(keys.path(), "ours"), write_key(keys.path(), "other"));
     let (server, address) = Program::serve(&["--key-file", &ours]);
     for args in [&["--key-file", &other][..], &[]] {
         let refused = Program::flood(address, "stranger", args).finish();
@@ -169,19 +171,19 @@ fn a_peer_that_was_let_in_and_breaks_the_rules_is_counted() {
     let mut too_short = Crafted::dial(address);
     too_short.write(&[0, 15]);
     let mut twice = Crafted::dial(address);
-    twice.say(&hello("twice", Transport::Tcp, 1));
+    twice.say(&hello("twice", Transport::Tcp, Direction::Forward, 1));
     assert!(matches!(twice.hear(), Some(Message::Accept { .. })));
-    twice.say(&hello("twice", Transport::Tcp, 1));
+    twice.say(&hello("twice", Transport::Tcp, Direction::Forward, 1));
     for peer in [other_program, too_early, forger, too_short, twice] {
         peer.wait_for_the_end();
     }
     // These break no rule; they leave, or are refused and told why.
     let mut leaver = Crafted::dial(address);
-    leaver.say(&hello("leaver", Transport::Udp, 3));
+    leaver.say(&hello("leaver", Transport::Udp, Direction::Forward, 3));
     assert!(matches!(leaver.hear(), Some(Message::Accept { .. })));
     drop(leaver);
     let mut greedy = Crafted::dial(address);
-    greedy.say(&hello("greedy", Transport::Udp, 100_000));
+    greedy.say(&hello("greedy", Transport::Udp, Direction::Forward, 100_000));
     let Some(Message::Refuse { reason }) = greedy.hear() else { panic!("it should be refused") };
     assert!(reason.contains("100000 streams"), "{reason}");
 
@@ -195,7 +197,7 @@ fn a_data_connection_cut_in_a_message_is_counted_and_its_whole_messages_are_too(
     let (server, address) = Program::serve(&[]);
     let good = GoodSenders::start(address, 500);
     let mut peer = Crafted::dial(address);
-    let mut data = peer.start_tcp("cut", address);
+    let mut data = peer.start_tcp("cut", Direction::Forward, address);
     for counter in 1..=3_u64 {
         data.write_all(&counter.to_le_bytes()).expect("write");
         data.write_all(&[0; 1016]).expect("write");
@@ -219,26 +221,105 @@ fn a_data_connection_cut_in_a_message_is_counted_and_its_whole_messages_are_too(
 fn a_sender_that_lies_about_itself_harms_its_own_account_only() {
     let (server, address) = Program::serve(&[]);
     let good = GoodSenders::start(address, 500);
-    for (name, total) in [("too-few", 5), ("none", 0), ("all-there-are", u64::MAX)] {
+    let brings_seven = |name: &str| {
         let mut peer = Crafted::dial(address);
-        let mut data = peer.start_tcp(name, address);
+        let mut data = peer.start_tcp(name, Direction::Forward, address);
         // Seven that may be, and two whose counters no sender reaches.
         for counter in (1..=7).chain([0, u64::MAX]) {
             let message = [&counter.to_le_bytes()[..], &[0; 1016]].concat();
             data.write_all(&message).expect("write");
         }
-        drop(data);
-        let lie = Sent { intervals: vec![u64::MAX, 3, 9], ..sent(total) };
-        peer.say(&Message::Sent(Box::new(lie)));
+        peer
+    };
+    for (name, total) in [("too-few", 5), ("none", 0), ("all-there-are", u64::MAX)] {
+        let mut peer = brings_seven(name);
+        peer.say(&Message::Sent(Box::new(sent(total))));
         assert!(matches!(peer.hear(), Some(Message::Measured(_))), "{name}");
     }
+    // Accounts that cannot be: intervals that shrink, and streams that were never granted.
+    let shrinking = Sent { intervals: vec![3, 2], ..sent(7) };
+    let one_too_many = Sent { stream_messages: vec![7, 7], ..sent(7) };
+    for (name, lie) in [("shrinking", shrinking), ("one-too-many", one_too_many)] {
+        let mut peer = brings_seven(name);
+        peer.say(&Message::Sent(Box::new(lie)));
+        peer.wait_for_the_end();
+    }
     let record = good.finish(server);
-    assert_eq!(record.faults, Faults { implausible_counters: 6, ..Faults::default() });
-    assert_eq!(flow(&record, "too-few").messages.unexplained, Some(-2));
-    assert_eq!(flow(&record, "none").messages.unexplained, Some(-7));
+    assert_eq!(record.faults, Faults { implausible_counters: 10, bad_messages: 2, ..Faults::default() });
+    let account = |name: &str| {
+        let messages = &flow(&record, name).messages;
+        (messages.unique, messages.sent, messages.unexplained)
+    };
+    assert_eq!(account("too-few"), (Some(7), Some(5), Some(-2)));
+    assert_eq!(account("none"), (Some(7), Some(0), Some(-7)));
+    assert_eq!(account("all-there-are").0, Some(7));
+    for name in ["shrinking", "one-too-many"] {
+        assert_eq!(account(name), (Some(7), None, None));
+        assert!(!flow(&record, name).complete);
+    }
     assert!(has_caveat(&record, CaveatKind::AccountOpen));
-    for name in ["too-few", "none", "all-there-are"] {
-        assert_eq!(flow(&record, name).messages.unique, Some(7), "{name}");
+    assert_eq!(record.verdict, Verdict::Incomplete);
+}
+
+/// Lets receivers ask for three messages each and claim to have measured this; what the server
+/// left, in which well-behaved flows are closed.
+fn hear_lies(lies: impl IntoIterator<Item = (&'static str, Measured)>) -> Finished {
+    let (server, address) = Program::serve(&[]);
+    let good = GoodSenders::start(address, 500);
+    for (name, lie) in lies {
+        let mut peer = Crafted::dial(address);
+        // It takes what the server sends and reads none of it.
+        let data = peer.start_tcp(name, Direction::Reverse, address);
+        let Some(Message::Sent(sent)) = peer.hear() else { panic!("{name}: the server tells its total") };
+        assert_eq!(sent.stream_messages, [3], "{name}");
+        peer.say(&Message::Measured(Box::new(lie)));
+        peer.wait_for_the_end();
+        drop(data);
+    }
+    good.end(server)
+}
+
+fn measured(unique: u64) -> Measured {
+    let counts = Counts { received: unique, unique, lost: u64::MAX, ..Counts::default() };
+    Measured { counts, first_ns: Some(0), last_ns: Some(u64::MAX), ..Measured::default() }
+}
+
+#[test]
+fn a_receiver_that_lies_without_measure_harms_its_own_account_only() {
+    let mut late = measured(u64::MAX);
+    (late.first_ns, late.last_ns, late.start_unix_ns) = (Some(u64::MAX), Some(u64::MAX), Some(u64::MAX));
+    (late.uncounted, late.partial_bytes, late.socket_drops) = (u64::MAX, u64::MAX, Some(u64::MAX));
+    // A word for the terminal, in more than one sense.
+    late.caveats = vec![Caveat::new(CaveatKind::GsoRefused, "\u{1b}[2J\u{7}gone", "\u{202e}enog")];
+    let finished = hear_lies([("one", measured(u64::MAX)), ("another", late)]);
+    assert!(!finished.stderr.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{:?}", finished.stderr);
+    let record = finished.record_of_any_end();
+    assert_eq!((record.faults.total(), record.flows.len()), (0, 4));
+    for name in ["one", "another"] {
+        assert!(flow(&record, name).messages.unexplained.is_some_and(|open| open < 0), "{name}");
+    }
+    assert!(has_caveat(&record, CaveatKind::AccountOpen));
+}
+
+#[test]
+fn an_account_that_cannot_be_is_not_taken() {
+    let with = |change: fn(&mut Measured)| {
+        let mut lie = measured(7);
+        change(&mut lie);
+        lie
+    };
+    let lies = [
+        ("against-law-1", with(|lie| lie.counts.duplicate = 1)),
+        ("overflowing", with(|lie| (lie.counts.unique, lie.counts.duplicate) = (u64::MAX, 8))),
+        ("shrinking", with(|lie| lie.intervals = vec![measured(8).counts])),
+        ("over-before-it-began", with(|lie| (lie.first_ns, lie.last_ns) = (Some(2), Some(1)))),
+    ];
+    let names = lies.each_ref().map(|(name, _)| *name);
+    let record = hear_lies(lies).record_of_any_end();
+    assert_eq!(record.faults, Faults { bad_messages: 4, ..Faults::default() });
+    for name in names {
+        let messages = &flow(&record, name).messages;
+        assert_eq!((messages.sent, messages.received, messages.unexplained), (Some(3), None, None), "{name}");
     }
 }
 
@@ -323,10 +404,14 @@ fn an_interrupted_end_stops_both_and_the_account_is_whole() {
         let args = ["--transport", "udp", "--load", "1kHz", "--duration", "60s", "--interval", "10ms"];
         let sender = Program::flood(relay.addr(), "y", &args);
         begun.recv_timeout(PATIENCE).expect("it begins");
-        if interrupt_the_server { server.interrupt() } else { sender.interrupt() }
+        if interrupt_the_server {
+            server.interrupt()
+        } else {
+            sender.interrupt()
+        }
         let ends = [sender.finish(), server.finish()];
         assert_eq!(relay.stop().kernel_drops, 0);
-        for record in ends.iter().map(program::Finished::record_of_any_end) {
+        for record in ends.iter().map(Finished::record_of_any_end) {
             assert_all_explained(&record);
             let messages = &only_flow(&record).messages;
             assert!(messages.sent.is_some_and(|sent| (100..60_000).contains(&sent)), "{messages:?}");

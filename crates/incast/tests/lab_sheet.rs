@@ -175,7 +175,7 @@ fn a_udp_sender_that_is_quiet_for_less_than_two_seconds_is_still_there() {
     }
 }
 
-/// Six messages in two and a half seconds, numbered from 1 if their head is zero.
+/// Six messages in two and a half seconds (the silence of the real program is real), numbered from 1 if their head is zero.
 fn send_slowly(server: SocketAddr, mut message: Vec<u8>) {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("bind");
     for counter in 1..=6_u64 {

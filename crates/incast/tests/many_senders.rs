@@ -81,6 +81,7 @@ fn every_way_to_send_sends_exactly_what_was_asked() {
         ("tcp-7-of-3", "--transport tcp --streams 7 --messages 3", 3),
         ("tcp-reverse", "--transport tcp --reverse --streams 2 --messages 501", 501),
         ("udp-reverse", "--transport udp --reverse --streams 2 --load 5kHz --messages 501", 501),
+        ("udp-reverse-at-once", "--transport udp --reverse --messages 2000", 2000),
         ("tcp-both", "--transport tcp --both --messages 501", 501),
         ("udp-both", "--transport udp --both --streams 3 --load 5kHz --messages 501", 501),
         ("tcp-bytes", "--transport tcp --message 1000B --bytes 100001B", 101),
@@ -152,4 +153,21 @@ fn without_a_barrier_senders_come_and_go_and_all_are_in_the_record() {
     let record = server.record();
     assert_all_explained(&record);
     assert_eq!((record.flows.len(), record.totals.messages.unique), (6, Some(600)));
+}
+
+#[test]
+fn ipv6_is_served_like_ipv4() {
+    if std::net::UdpSocket::bind("[::1]:0").is_err() {
+        program::say_not_run("this host has no IPv6 on its loopback");
+        return;
+    }
+    let (server, address) = Program::serve(&["--bind", "::1", "--once", "--barrier", "2"]);
+    let senders = ["tcp", "udp"].map(|transport| {
+        let args = ["--transport", transport, "--both", "--messages", "200", "--load", "2kHz"];
+        Program::flood(address, transport, &args)
+    });
+    senders.into_iter().for_each(|sender| assert_all_explained(&sender.record()));
+    let record = server.record();
+    assert_all_explained(&record);
+    assert_eq!((record.flows.len(), record.totals.messages.unique), (4, Some(800)));
 }

@@ -8,14 +8,14 @@ mod account;
 #[path = "support/coordinator.rs"]
 mod coordinator;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use incast_core::caveat::CaveatKind;
 use incast_core::record::{Flow, Record, Verdict};
 use rustix::process::Signal;
 
 use account::{assert_all_explained, assert_law_1};
-use coordinator::{Process, Started, caveats, read_record, run, scenario};
+use coordinator::{Process, Started, caveats, read_record, run, scenario, until};
 
 const TCP_AND_UDP: [(&str, &str); 4] = [("one", "tcp"), ("two", "tcp"), ("three", "udp"), ("four", "udp")];
 /// Long enough to be caught in its midst on a busy machine, when it must end by itself afterwards.
@@ -176,7 +176,7 @@ fn who_presses_ctrl_c_again_does_not_wait_for_a_role_that_hangs() {
     let patience = SILENCE_MAX / 2;
     started.signal(Signal::INT);
     let mut presses = 1;
-    coordinator::until(patience, || {
+    until(patience, || {
         started.signal(Signal::INT);
         presses += 1;
         (!started.is_running()).then_some(())
@@ -185,4 +185,41 @@ fn who_presses_ctrl_c_again_does_not_wait_for_a_role_that_hangs() {
     let record = started.record(1);
     assert_eq!(record.verdict, Verdict::Interrupted);
     assert!(!stuck.is_alive());
+}
+
+/// Runs a scenario and sends the signal at many moments: while roles start, while they get ready, after.
+fn at_any_moment(signal: Signal) -> Vec<Started> {
+    let text = scenario(LONG_S, &TCP_AND_UDP, "");
+    let moments = [0, 2, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256].map(Duration::from_millis);
+    let signalled = |moment: Duration| {
+        let mut started = run(&text);
+        let start = Instant::now();
+        until(moment * 2, || (start.elapsed() >= moment).then_some(()));
+        started.signal(signal);
+        started.wait();
+        started.assert_nothing_left();
+        started
+    };
+    moments.into_iter().map(signalled).collect()
+}
+
+#[test]
+fn ctrl_c_at_any_moment_leaves_no_process_and_no_empty_directory() {
+    for mut started in at_any_moment(Signal::INT) {
+        let ended = started.wait();
+        let runs = std::fs::read_dir(started.out()).map_or(0, Iterator::count);
+        match ended.status.code() {
+            Some(1) => assert_eq!(started.record(1).verdict, Verdict::Interrupted),
+            Some(2) => assert_eq!(runs, 0, "what was not measured leaves nothing"),
+            // It was not listening yet.
+            _ => assert!(ended.was_killed() && runs == 0, "{ended:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_coordinator_killed_at_any_moment_leaves_no_process_and_no_half_record() {
+    for started in at_any_moment(Signal::KILL) {
+        assert!(started.records().iter().all(|text| read_record(text).verdict == Verdict::Interrupted));
+    }
 }

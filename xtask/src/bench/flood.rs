@@ -140,15 +140,17 @@ fn measure(place: &Place, incast: &str, effort: &Effort, missed: &mut Vec<String
             place.name(),
             case.name,
             shown(case, of(|round| round.iperf3.rate)),
-            floor.map_or("-".into(), |rates| shown(case, median(rates))),
+            floor.map_or_else(|| "-".into(), |rates| shown(case, median(rates))),
             shown(case, of(|round| round.incast.rate)),
             ratio,
             case.goal,
-            over_floor.map_or("-".into(), |ratios| format!("{:.2}x", median(ratios))),
+            over_floor.map_or_else(|| "-".into(), |ratios| format!("{:.2}x", median(ratios))),
             format!(
                 "{} ({})",
-                cpu(|round| round.incast.cpu_per_gigabyte).map_or("-".into(), |cpu| format!("{cpu:.3}")),
-                cpu(|round| round.iperf3.cpu_per_gigabyte).map_or("-".into(), |cpu| format!("{cpu:.3}"))
+                cpu(|round| round.incast.cpu_per_gigabyte)
+                    .map_or_else(|| "-".into(), |cpu| format!("{cpu:.3}")),
+                cpu(|round| round.iperf3.cpu_per_gigabyte)
+                    .map_or_else(|| "-".into(), |cpu| format!("{cpu:.3}"))
             ),
             100.0 * of(|round| round.incast.lost),
             if ratio < case.goal { "  below the goal" } else { "" }

@@ -358,7 +358,8 @@ mod tests {
     #[test]
     fn a_flow_that_came_in_one_moment_has_one_interval() {
         // One batch, at the time at which the flow was first heard of.
-        let measured = Measured { counts: counts(5, 1, 1), first_ns: Some(0), last_ns: Some(0), ..Measured::default() };
+        let measured =
+            Measured { counts: counts(5, 1, 1), first_ns: Some(0), last_ns: Some(0), ..Measured::default() };
         let flow = flow(&identity(), None, Some(&measured));
         let slices: Vec<_> = flow.intervals.iter().map(|slice| (slice.received, slice.lost)).collect();
         assert_eq!(slices, [(Some(6), Some(1))]);

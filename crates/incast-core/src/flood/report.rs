@@ -92,11 +92,23 @@ impl Measured {
                 counts.unique.checked_add(counts.duplicate).and_then(|sum| sum.checked_add(counts.stale));
             sum == Some(counts.received)
         };
+        // The intervals of the record are differences of these: each must sum to its whole.
+        let grows =
+            |column: fn(&Counts) -> u64| self.intervals.iter().chain([&self.counts]).map(column).is_sorted();
+        let columns: [fn(&Counts) -> u64; 6] = [
+            |counts| counts.received,
+            |counts| counts.unique,
+            |counts| counts.duplicate,
+            |counts| counts.reordered,
+            |counts| counts.late,
+            |counts| counts.stale,
+        ];
         let ordered = self.first_ns.zip(self.last_ns).is_none_or(|(first, last)| first <= last);
         law(&self.counts)
             && ordered
             && self.intervals.len() <= INTERVALS_MAX
             && self.intervals.iter().all(law)
+            && columns.into_iter().all(grows)
     }
 }
 
@@ -104,6 +116,8 @@ impl Sent {
     /// Whether the numbers can belong to a flow of `streams` streams: a peer may send anything.
     #[must_use]
     pub fn is_plausible(&self, streams: usize) -> bool {
-        self.stream_messages.len() == streams && self.intervals.len() <= INTERVALS_MAX
+        let grows =
+            self.intervals.is_sorted() && self.intervals.last().is_none_or(|last| *last <= self.messages());
+        self.stream_messages.len() == streams && self.intervals.len() <= INTERVALS_MAX && grows
     }
 }

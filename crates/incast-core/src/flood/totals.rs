@@ -88,7 +88,9 @@ fn messages(flows: &[Flow]) -> Messages {
         late: column(|messages| messages.late),
         stale: column(|messages| messages.stale),
         lost: column(|messages| messages.lost),
-        unexplained: unexplained.filter(|all| !all.is_empty()).map(|all| all.iter().sum()),
+        unexplained: unexplained
+            .filter(|all| !all.is_empty())
+            .map(|all| all.iter().fold(0, |sum: i64, next| sum.saturating_add(*next))),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The headers that the kernel wants are built on the stack for each call and die with it, so no
 //! pointer outlives what it points to. Only as many are built as are used. What the kernel wrote is
-//! handed out as plain bytes; [`super::super::udp::arrival`] reads them.
+//! handed out as plain bytes; `udp::arrival` reads them.
 #![expect(unsafe_code, reason = "system calls")]
 
 use std::io;
@@ -19,8 +19,8 @@ pub(crate) const CONTROL_BYTES: usize = 64;
 /// What `recvmmsg` tells of one datagram besides its bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Received {
-    /// Control messages; `u64` for their alignment.
-    control: [u64; CONTROL_BYTES / 8],
+    /// Control messages; they are read byte by byte, so they need no alignment.
+    control: [u8; CONTROL_BYTES],
     pub(crate) address: [u8; ADDRESS_BYTES],
     pub(crate) address_bytes: usize,
     pub(crate) control_bytes: usize,
@@ -32,7 +32,7 @@ pub(crate) struct Received {
 
 impl Received {
     pub(crate) const EMPTY: Self = Self {
-        control: [0; CONTROL_BYTES / 8],
+        control: [0; CONTROL_BYTES],
         address: [0; ADDRESS_BYTES],
         address_bytes: 0,
         control_bytes: 0,
@@ -42,10 +42,7 @@ impl Received {
 
     /// The control messages as the kernel wrote them.
     pub(crate) fn control(&self) -> &[u8] {
-        // SAFETY: an array of u64 is as many initialised bytes as its size says, and bytes need no
-        // alignment; the borrow of `self` keeps it alive.
-        let all = unsafe { std::slice::from_raw_parts(self.control.as_ptr().cast::<u8>(), CONTROL_BYTES) };
-        &all[..self.control_bytes.min(CONTROL_BYTES)]
+        &self.control[..self.control_bytes.min(CONTROL_BYTES)]
     }
 }
 

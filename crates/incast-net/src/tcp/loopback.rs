@@ -148,18 +148,27 @@ fn at_the_deadline_the_message_in_progress_is_finished_and_no_other_begun() {
 
 #[test]
 fn a_peer_that_takes_nothing_leaves_an_exact_account() {
-    let bytes = 100_000;
-    let (mut outlet, stream) = pair(bytes, SMALL);
-    let mut sender = sender(bytes, messages(1_000_000));
-    let clock = Clock::start();
-    let deadline = Some(Time::ZERO + Span::from_ms(1));
-    flood_tcp(&mut sender, &mut outlet, &clock, &Control::default(), deadline).unwrap();
-    let partial = outlet.partial_bytes();
-    assert!(partial > 0, "the last message was given up");
-    drop(outlet);
-    let (counters, cut_off) = drain(stream, bytes);
-    assert!(counters.iter().copied().eq(1..=sender.messages()), "whole messages and no other are counted");
-    assert_eq!(cut_off, partial);
+    for bytes in [20_000_u32, 1 << 20] {
+        let (mut outlet, stream) = pair(bytes, SMALL);
+        let mut sender = sender(bytes, messages(1_000_000));
+        let control = Control::default();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                stream.peek(&mut [0]).unwrap();
+                control.stop();
+            });
+            flood_tcp(&mut sender, &mut outlet, &Clock::start(), &control, None).unwrap();
+        });
+        let partial = outlet.partial_bytes();
+        drop(outlet);
+        let (counters, cut_off) = drain(stream, bytes);
+        assert!(counters.iter().copied().eq(1..=sender.messages()), "{bytes} B: whole messages and no other");
+        assert_eq!(cut_off, partial, "{bytes} B");
+        assert!(
+            bytes < 1 << 20 || (partial > 0 && sender.messages() == 0),
+            "the buffers hold no message so large"
+        );
+    }
 }
 
 #[test]

@@ -82,7 +82,7 @@ pub(crate) fn flood(
     sharpen_timer();
     loop {
         let now = clock.now();
-        if control.is_stopped() {
+        if control.is_stopped() || deadline.is_some_and(|deadline| now >= deadline) {
             sender.handle_abort(now);
         }
         if let Some(train) = sender.poll_transmit(now, outlet.room()) {

@@ -114,7 +114,8 @@ fn assert_loss_runs_sum(flow: &Flow) {
 
 fn assert_totals_sum(record: &Record) {
     let total = &record.totals.messages;
-    let columns: [(&str, fn(&Messages) -> Option<u64>); 8] = [
+    type Column = fn(&Messages) -> Option<u64>;
+    let columns: [(&str, Column); 8] = [
         ("sent", |messages| messages.sent),
         ("received", |messages| messages.received),
         ("unique", |messages| messages.unique),

@@ -415,7 +415,7 @@ impl Check<'_> {
                 ),
                 "$ref" => self.value(self.definition(rule), value, place, faults),
                 "type" => {
-                    let one_of = rule.as_array().map_or(std::slice::from_ref(rule), Vec::as_slice);
+                    let one_of = rule.as_array().map_or_else(|| std::slice::from_ref(rule), Vec::as_slice);
                     if !one_of.iter().any(|kind| is_of(kind, value)) {
                         faults.push(format!("{place}: {value} is not {rule}"));
                     }

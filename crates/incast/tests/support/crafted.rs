@@ -50,7 +50,8 @@ impl Crafted {
     /// The next message that is not a sign of life; `None` when the server has ended the connection.
     pub(crate) fn hear(&mut self) -> Option<Message> {
         loop {
-            let frame = self.channel.frames().recv_timeout(PATIENCE).expect("the server answers or leaves").ok()?;
+            let frame =
+                self.channel.frames().recv_timeout(PATIENCE).expect("the server answers or leaves").ok()?;
             match self.channel.handle_frame(&frame).expect("the server says nothing unreadable") {
                 None | Some(Message::Alive) => {}
                 Some(message) => return Some(message),
@@ -59,11 +60,14 @@ impl Crafted {
     }
 
     /// Is granted one TCP stream of 1024 B messages, opens it, and is told to go.
-    pub(crate) fn start_tcp(&mut self, name: &str, server: SocketAddr) -> TcpStream {
-        self.say(&hello(name, Transport::Tcp, 1));
-        let Some(Message::Accept { forward, .. }) = self.hear() else { panic!("{name} should be granted") };
+    pub(crate) fn start_tcp(&mut self, name: &str, direction: Direction, server: SocketAddr) -> TcpStream {
+        self.say(&hello(name, Transport::Tcp, direction, 1));
+        let Some(Message::Accept { forward, reverse, .. }) = self.hear() else {
+            panic!("{name} should be granted")
+        };
+        let stream = forward.first().or_else(|| reverse.first()).expect("one stream is granted");
         let mut data = TcpStream::connect(server).expect("connect");
-        data.write_all(&Preface::emit_data(forward[0])).expect("write");
+        data.write_all(&Preface::emit_data(*stream)).expect("write");
         self.say(&Message::Ready);
         assert!(matches!(self.hear(), Some(Message::Go)), "{name} should start");
         data
@@ -77,18 +81,19 @@ impl Crafted {
     }
 }
 
-/// The wish to send 1024 B messages on `streams` streams, for a minute at most.
-pub(crate) fn hello(name: &str, transport: Transport, streams: u32) -> Message {
+/// The wish for three messages of 1024 B on `streams` streams; what is sent forward is up to the test.
+pub(crate) fn hello(name: &str, transport: Transport, direction: Direction, streams: u32) -> Message {
     let plan = SendPlan {
         transport,
         message_bytes: 1024,
         streams,
         load: Load::Unlimited,
         spacing: Spacing::Fixed,
-        stop: Stop::after(Span::from_s(60)),
+        stop: Stop { after: Some(Span::from_s(60)), messages: Some(3) },
         start_after: Span::ZERO,
         interval: Span::from_s(1),
         seed: 1,
+        spin: false,
         send_buffer: None,
         congestion: None,
         no_delay: false,
@@ -99,7 +104,7 @@ pub(crate) fn hello(name: &str, transport: Transport, streams: u32) -> Message {
         version: VERSION,
         host: name.to_owned(),
         flow: name.to_owned(),
-        direction: Direction::Forward,
+        direction,
         plan,
     }))
 }

@@ -6,8 +6,9 @@
 #![allow(dead_code, reason = "every test file uses its own part")]
 
 use std::ffi::OsStr;
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
@@ -157,6 +158,20 @@ impl Program {
     pub(crate) fn record(self) -> Record {
         self.finish().record(0)
     }
+}
+
+/// Makes a key with `incast key` and writes it into `dir`; the path of the file.
+pub(crate) fn write_key(dir: &Path, name: &str) -> String {
+    let made = Program::incast(["key"]).finish();
+    made.expect_code(0);
+    let path = dir.join(name);
+    std::fs::write(&path, made.stdout).expect("write a key");
+    path.to_str().expect("a path of ours").to_owned()
+}
+
+/// Says that a test did not run. Not by a macro: the test harness keeps what those print to itself.
+pub(crate) fn say_not_run(why: &str) {
+    let _ = writeln!(std::io::stderr(), "NOT RUN: {why}");
 }
 
 fn read_lines(from: impl Read + Send + 'static, to: Sender<Line>, kind: fn(String) -> Line) {
