@@ -28,3 +28,10 @@ pub fn accept_within(listener: &TcpListener, patience: Span) -> io::Result<Optio
         Err(error) => Err(error),
     }
 }
+
+/// Whether `peer` is on this host: it came over loopback, or from the very address that it reached.
+#[must_use]
+pub fn is_from_this_host(connection: &TcpStream, peer: SocketAddr) -> bool {
+    let peer = peer.ip().to_canonical();
+    peer.is_loopback() || connection.local_addr().is_ok_and(|here| here.ip().to_canonical() == peer)
+}

@@ -78,6 +78,8 @@ struct Slot {
     uncounted: u64,
     /// The last batch that brought something.
     batch: u64,
+    /// Whether that batch brought messages of this stream's.
+    counted: bool,
     /// What the socket had dropped when this stream began.
     drops_before: u64,
     /// CPU of the thread when this stream began, if it has been the only one since.
@@ -93,7 +95,17 @@ enum SlotKind {
 
 impl Slot {
     fn new(kind: SlotKind, index: usize, events: Sender<DataEvent>, live: Arc<Live>) -> Self {
-        Self { kind, index, events, live, uncounted: 0, batch: 0, drops_before: 0, alone_since: None }
+        Self {
+            kind,
+            index,
+            events,
+            live,
+            uncounted: 0,
+            batch: 0,
+            counted: false,
+            drops_before: 0,
+            alone_since: None,
+        }
     }
 }
 

@@ -22,7 +22,7 @@ use incast_core::time::Span;
 use incast_core::units::Bytes;
 use incast_core::wire::preface::{MAGIC_BYTES, Preface};
 
-use crate::accept::accept_within;
+use crate::accept::{accept_within, is_from_this_host};
 use crate::channel::{self, Channel, ChannelError, GREETING_MAX};
 use crate::clock::Clock;
 use crate::conversation::FlowNotice;
@@ -229,9 +229,10 @@ fn accept(shared: &Arc<Shared>, listener: &TcpListener) {
 
 /// Finds out what a connection wants and serves it.
 fn greet(shared: &Arc<Shared>, connection: TcpStream, peer: SocketAddr) {
+    let local = is_from_this_host(&connection, peer);
     match classify(connection) {
         Ok(Greeted::Control(connection)) => match Channel::accept(connection, &shared.plan.key) {
-            Ok(channel) => session::serve(shared, channel, peer),
+            Ok(channel) => session::serve(shared, channel, peer, local),
             Err(error) => shared.faults.count_channel(&error),
         },
         Ok(Greeted::Data(connection, stream)) => {

@@ -50,8 +50,9 @@ pub fn flow(identity: &FlowIdentity, sent: Option<&Sent>, measured: Option<&Meas
     let receiver_ns = measured.and_then(|side| Some((side.first_ns?, side.last_ns?)));
     let duration_ns =
         receiver_ns.map_or_else(|| sent.map(|side| side.duration_ns), |(first, last)| Some(last - first));
-    let goodput =
-        messages.unique.zip(receiver_ns).and_then(|(unique, (first, last))| rate(unique, last - first));
+    // TCP delivers every byte once; only over UDP is a counter needed to know that.
+    let once = messages.unique.or_else(|| messages.received.filter(|_| identity.transport == Transport::Tcp));
+    let goodput = once.zip(receiver_ns).and_then(|(once, (first, last))| rate(once, last - first));
     let start_ns = measured.and_then(|side| {
         let after =
             side.start_unix_ns.zip(identity.run_start_unix_ns).map(|(at, run)| at.saturating_sub(run));
@@ -392,6 +393,11 @@ mod tests {
             (blind.messages.received, blind.messages.lost, blind.lost_fraction),
             (Some(7), None, None)
         );
+        // A byte stream delivers once, counter or not: its bandwidth is known (lab sheet sections 3-7).
+        let timed = Measured { first_ns: Some(0), last_ns: Some(1_000_000_000), ..no_counter };
+        let tcp = FlowIdentity { transport: Transport::Tcp, ..identity() };
+        assert_eq!(flow(&tcp, None, Some(&timed)).goodput_bits_per_s, Some(56_000.0));
+        assert_eq!(flow(&identity(), None, Some(&timed)).goodput_bits_per_s, None);
     }
 
     #[test]

@@ -194,12 +194,13 @@ impl Run {
             }
             // All that follow of the same stream, without looking the stream up again.
             while let Some(message) = messages.next_if(|message| probe::stream_id(message) == stream) {
-                if message.len() != *message_bytes || arrival.truncated {
-                    count(&self.faults.wrong_sizes);
-                } else if probe::counter(message).map(|counter| receiver.handle_message(counter))
-                    == Some(Order::Implausible)
+                match probe::counter(message)
+                    .filter(|_| message.len() == *message_bytes && !arrival.truncated)
+                    .map(|counter| receiver.handle_message(counter))
                 {
-                    count(&self.faults.implausible_counters);
+                    None => count(&self.faults.wrong_sizes),
+                    Some(Order::Implausible) => count(&self.faults.implausible_counters),
+                    Some(_) => slot.counted = true,
                 }
             }
         }
@@ -227,7 +228,8 @@ impl Run {
             match probe::counter(message).filter(|_| message.len() == *message_bytes && !arrival.truncated) {
                 None => count(&self.faults.wrong_sizes),
                 Some(counter) => {
-                    slot.uncounted += u64::from(receiver.handle_message(counter) == Order::Implausible)
+                    slot.uncounted += u64::from(receiver.handle_message(counter) == Order::Implausible);
+                    slot.counted = true;
                 }
             }
         }
@@ -264,10 +266,13 @@ impl Run {
 
     fn end_batch(&mut self) {
         for stream in self.touched.drain(..) {
-            if let Some(Slot { kind: SlotKind::Receive { receiver, .. }, live, .. }) =
+            if let Some(Slot { kind: SlotKind::Receive { receiver, .. }, live, counted, .. }) =
                 self.streams.get_mut(&stream)
             {
-                receiver.handle_batch_end();
+                // What was not a message of this stream's does not belong to its time either.
+                if std::mem::take(counted) {
+                    receiver.handle_batch_end();
+                }
                 live.store_counts(&receiver.counts());
                 live.store_heard(self.batch);
             }

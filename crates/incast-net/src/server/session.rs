@@ -24,6 +24,8 @@ use crate::udp::UdpOutlet;
 struct Serving<'a> {
     shared: &'a Arc<Shared>,
     peer: SocketAddr,
+    /// Whether the peer is on this host.
+    local: bool,
     conversation: Conversation,
     id: u64,
     granted: Option<Granted>,
@@ -45,13 +47,13 @@ struct Granted {
 }
 
 /// Serves one client until its session is over.
-pub(super) fn serve(shared: &Arc<Shared>, channel: Channel, peer: SocketAddr) {
+pub(super) fn serve(shared: &Arc<Shared>, channel: Channel, peer: SocketAddr, local: bool) {
     shared.sessions.fetch_add(1, Relaxed);
     let clock = shared.plan.clock;
     let id = shared.flow_ids.fetch_add(2, Relaxed);
     let conversation = Conversation::new(Session::server(clock.now()), channel, clock);
     let mut serving =
-        Serving { shared, peer, conversation, id, granted: None, at_barrier: false, stopped: false };
+        Serving { shared, peer, local, conversation, id, granted: None, at_barrier: false, stopped: false };
     let failure = serving.run();
     serving.finish(failure);
     shared.sessions.fetch_sub(1, Relaxed);
@@ -100,7 +102,7 @@ impl Serving<'_> {
     fn handle_wish(&mut self, hello: Hello) {
         let now = self.conversation.now();
         let plan = &self.shared.plan;
-        if !plan.key.is_shared() && !plan.open && !is_local(self.peer) {
+        if !plan.key.is_shared() && !plan.open && !self.local {
             let reason = "this server has no key and serves its own host only; give both ends the same --key-file, or start it with --open";
             return self.conversation.session.refuse(now, reason.into());
         }
@@ -225,7 +227,7 @@ impl Serving<'_> {
         let flows = self.granted.map(|granted| granted.flows).unwrap_or_default();
         let count = flows.len();
         for (direction, id, identity) in flows {
-            let outcome = Box::new(outcome(&accounts, direction, identity, failure.clone(), self.peer));
+            let outcome = Box::new(outcome(&accounts, direction, identity, failure.clone(), self.local));
             shared.tell(FlowNotice::Done { id, outcome });
         }
         shared.tell(FlowNotice::SessionOver { peer, flows: count, failure });
@@ -315,7 +317,7 @@ fn outcome(
     direction: Direction,
     identity: FlowIdentity,
     failure: Option<String>,
-    peer: SocketAddr,
+    local: bool,
 ) -> FlowOutcome {
     let (sent, measured, theirs) = match direction {
         Direction::Forward => {
@@ -327,19 +329,10 @@ fn outcome(
             (accounts.our_sent.as_ref(), measured, measured.and_then(|measured| measured.cpu.clone()))
         }
     };
-    let cpu_of_local_peer = theirs.filter(|_| is_local(peer));
+    let cpu_of_local_peer = theirs.filter(|_| local);
     FlowOutcome { identity, sent: sent.cloned(), measured: measured.cloned(), failure, cpu_of_local_peer }
 }
 
 fn random_ids(count: usize) -> Option<Vec<u64>> {
     (0..count).map(|_| getrandom::u64().ok()).collect()
-}
-
-fn is_local(peer: SocketAddr) -> bool {
-    match peer.ip() {
-        std::net::IpAddr::V6(address) => {
-            address.to_ipv4_mapped().map_or_else(|| address.is_loopback(), |v4| v4.is_loopback())
-        }
-        std::net::IpAddr::V4(address) => address.is_loopback(),
-    }
 }

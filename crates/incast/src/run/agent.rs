@@ -15,7 +15,7 @@ use anyhow::Context as _;
 use crossbeam_channel::{Receiver, Sender, select, unbounded};
 use incast_core::time::Span;
 use incast_core::wire::preface::{self, MAGIC_BYTES};
-use incast_net::accept::accept_within;
+use incast_net::accept::{accept_within, is_from_this_host};
 use incast_net::channel::{Channel, ChannelError, GREETING_MAX};
 use incast_net::key::Key;
 
@@ -41,7 +41,7 @@ pub(crate) fn agent(args: &AgentArgs) -> anyhow::Result<ExitCode> {
     let serving = Arc::<AtomicUsize>::default();
     while stops.count() == 0 {
         let Ok(Some((connection, peer))) = accept_within(&listener, Span::from_ms(50)) else { continue };
-        let local_only = !key.is_shared() && !args.open && !peer.ip().to_canonical().is_loopback();
+        let local_only = !key.is_shared() && !args.open && !is_from_this_host(&connection, peer);
         if serving.fetch_add(1, Relaxed) >= COORDINATORS_MAX {
             serving.fetch_sub(1, Relaxed);
             note(&format!("agent: turned {peer} away: {COORDINATORS_MAX} coordinators are served already"));
