@@ -37,6 +37,8 @@ pub enum CaveatKind {
     Interrupted,
     /// A process of the run died.
     RoleDied,
+    /// The network answered that nobody listens where the messages went.
+    NobodyListens,
     /// A setting was refused by the kernel and the run went on without it.
     SettingRefused,
     /// A peer sent what the protocol does not allow; it was counted and ignored.

@@ -20,6 +20,8 @@ pub const VERSION: u32 = 1;
 pub const STREAMS_MAX: u32 = 128;
 /// Longest session: a day.
 pub const DURATION_MAX: Span = Span::from_s(86_400);
+/// Most messages in one segmentation-offload datagram (`UDP_MAX_SEGMENTS`, Linux 6.9 and newer).
+pub const SEGMENTS_MAX: u32 = 128;
 /// Longest name of a peer or flow, in bytes.
 pub const NAME_BYTES_MAX: usize = 128;
 
@@ -125,6 +127,8 @@ pub enum HelloError {
     Duration,
     /// A name too long or with control characters.
     Name,
+    /// Messages that leave as fast as they can are not spaced.
+    SpacingWithoutLoad,
     /// A setting out of its range.
     Setting(&'static str),
 }
@@ -150,6 +154,9 @@ impl fmt::Display for HelloError {
             ),
             Self::Name => {
                 write!(out, "a name is empty, longer than {NAME_BYTES_MAX} bytes, or has control characters")
+            }
+            Self::SpacingWithoutLoad => {
+                out.write_str("spacing means nothing without a load: say how fast, for example 10kHz")
             }
             Self::Setting(name) => write!(out, "{name} is out of range"),
         }
@@ -212,8 +219,11 @@ impl SendPlan {
         }) {
             return Err(HelloError::Setting("the name of the congestion control"));
         }
-        if self.segments_max == Some(0) {
-            return Err(HelloError::Setting("segments_max (1 or more)"));
+        if self.segments_max.is_some_and(|segments| !(1..=SEGMENTS_MAX).contains(&segments)) {
+            return Err(HelloError::Setting("segments_max (1 to 128)"));
+        }
+        if self.spacing != Spacing::Fixed && self.load == Load::Unlimited {
+            return Err(HelloError::SpacingWithoutLoad);
         }
         Ok(())
     }

@@ -86,7 +86,7 @@ fn the_head_of_the_file() {
             "incast = 1\nname = \"t\"\ninterval = \"1ms\"\nduration = \"0s\"\nseed = -1",
             &[
                 "s:3:12: `interval` is 1ms; allowed: 10ms to 3600s",
-                "s:4:12: `duration` is 0s; allowed: 1ps to 2592000s",
+                "s:4:12: `duration` is 0s; allowed: 1ps to 86400s",
                 "s:5:8: `seed` is -1; allowed: 0 to 18446744073709551615",
             ],
         ),
@@ -302,8 +302,12 @@ const FLOW_LINES: &[(&str, &str)] = &[
     ("streams = 0", "s:9:11: `streams` is 0; allowed: 1 to 128"),
     ("streams = \"4\"", "s:9:11: `streams` must be a whole number, found the text `4`"),
     ("streams = 2.5", "s:9:11: `streams` must be a whole number, found the number 2.5"),
-    ("duration = \"0s\"", "s:9:12: `duration` is 0s; allowed: 1ps to 2592000s"),
-    ("duration = \"1000h\"", "s:9:12: `duration` is 3600000s; allowed: 1ps to 2592000s"),
+    (
+        "spacing = \"poisson\"",
+        "s:9:11: `spacing` means nothing without a load: say how fast, for example load = \"10kHz\"",
+    ),
+    ("duration = \"0s\"", "s:9:12: `duration` is 0s; allowed: 1ps to 86400s"),
+    ("duration = \"1000h\"", "s:9:12: `duration` is 3600000s; allowed: 1ps to 86400s"),
     ("messages = 0", "s:9:12: `messages` is 0; allowed: 1 to 1000000000000000000"),
     (
         "messages = 99999999999999999999999",
@@ -332,12 +336,12 @@ fn settings_of_flows() {
     let udp = FLOW.replace("tcp", "udp");
     check(
         &format!(
-            "{HEAD}{udp}congestion = \"cubic\"\nno_delay = true\nsegments_max = 65\nmessage = \"64KiB\""
+            "{HEAD}{udp}congestion = \"cubic\"\nno_delay = true\nsegments_max = 129\nmessage = \"64KiB\""
         ),
         &[
             "s:9:14: `congestion` is for transport tcp, and this flow is udp: UDP has no congestion control",
             "s:10:12: `no_delay` is for transport tcp, and this flow is udp: UDP never waits to fill a packet",
-            "s:11:16: `segments_max` is 65; allowed: 1 to 64",
+            "s:11:16: `segments_max` is 129; allowed: 1 to 128",
             "s:12:11: `message` is 64KiB; allowed: 16B to 65507B",
         ],
     );

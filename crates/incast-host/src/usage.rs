@@ -40,17 +40,6 @@ pub fn cpu(whose: Whose) -> io::Result<Cpu> {
     })
 }
 
-/// CPU spent between `earlier` and `now`; what went back counts as 0.
-#[must_use]
-pub fn since(now: &Cpu, earlier: &Cpu) -> Cpu {
-    Cpu {
-        user_s: (now.user_s - earlier.user_s).max(0.0),
-        system_s: (now.system_s - earlier.system_s).max(0.0),
-        switches_voluntary: now.switches_voluntary.saturating_sub(earlier.switches_voluntary),
-        switches_involuntary: now.switches_involuntary.saturating_sub(earlier.switches_involuntary),
-    }
-}
-
 /// A time of the kernel as seconds; a negative one, which does not occur, as 0.
 fn seconds(time: libc::timeval) -> f64 {
     let whole = Duration::from_secs(u64::try_from(time.tv_sec).unwrap_or(0));
@@ -69,9 +58,9 @@ mod tests {
         let none = Cpu::default();
         let early = Cpu { user_s: 1.5, system_s: 2.0, switches_voluntary: 9, switches_involuntary: 3 };
         let late = Cpu { user_s: 3.5, system_s: 1.0, switches_voluntary: 9, switches_involuntary: 7 };
-        assert_eq!(since(&late, &early), Cpu { user_s: 2.0, switches_involuntary: 4, ..none.clone() });
-        assert_eq!(since(&none, &late), none);
-        assert_eq!(since(&late, &none), late);
+        assert_eq!(late.since(&early), Cpu { user_s: 2.0, switches_involuntary: 4, ..none.clone() });
+        assert_eq!(none.since(&late), none);
+        assert_eq!(late.since(&none), late);
     }
 
     #[test]
@@ -89,7 +78,7 @@ mod tests {
         while after.total_s() < before.total_s() + 0.02 {
             after = cpu(Whose::Thread).unwrap();
         }
-        let spent = since(&after, &before).total_s();
+        let spent = after.since(&before).total_s();
         // The kernel may book a whole tick of its own, at most 10 ms, at once.
         assert!(spent >= 0.0199 && spent <= start.elapsed().as_secs_f64() + 0.011, "{spent}");
         assert!(cpu(Whose::Process).unwrap().total_s() + 0.011 >= after.total_s());

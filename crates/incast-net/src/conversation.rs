@@ -300,11 +300,16 @@ impl Conversation {
 /// Why a session failed, for the user.
 fn describe(failure: &Failure) -> String {
     match failure {
-        Failure::Refused(reason) => format!("refused: {reason}"),
-        Failure::Aborted(reason) => format!("ended by the peer: {reason}"),
+        Failure::Refused(reason) => format!("refused: {}", clean(reason)),
+        Failure::Aborted(reason) => format!("ended by the peer: {}", clean(reason)),
         Failure::OutOfTurn(what) => {
             format!("the peer said `{what}` out of turn, or with numbers that cannot be")
         }
         Failure::Silent => format!("the peer said nothing for {}", incast_core::session::SILENCE_MAX),
     }
+}
+
+/// A peer's words as they may stand on a terminal: one line, no control characters, not too long.
+fn clean(words: &str) -> String {
+    words.chars().take(300).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -26,7 +26,7 @@ pub enum KeyError {
         cause: std::io::Error,
     },
     /// The file holds something else.
-    #[error("key file {0} does not hold 64 hexadecimal digits; make one with `incast key > FILE`")]
+    #[error("key file {0} does not hold 64 hexadecimal digits; make one with `incast key FILE`")]
     Format(String),
 }
 

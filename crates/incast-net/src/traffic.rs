@@ -301,7 +301,7 @@ fn sent_account(streams: &[&SentStream]) -> Sent {
             ..Batching::default()
         },
         caveats: distinct(streams.iter().flat_map(|stream| &stream.caveats)),
-        complete: streams.iter().all(|stream| stream.failure.is_none()),
+        complete: streams.iter().all(|stream| stream.failure.is_none() && !stream.sender.is_aborted()),
         ..merge::sent(&senders)
     }
 }

@@ -41,8 +41,11 @@ pub(crate) enum Command {
     /// Take part in other hosts' runs: wait for a coordinator and play the roles it gives
     Agent(AgentArgs),
     /// Print a new random key for --key-file
-    #[command(after_help = "Example:\n  incast key > run.key     and copy it to every host of the run")]
-    Key,
+    #[command(after_help = "Example:\n  incast key run.key     and copy it to every host of the run")]
+    Key {
+        /// File to write it to, readable by you alone; standard output otherwise
+        file: Option<PathBuf>,
+    },
     /// Print the JSON Schema of the record
     #[command(after_help = "Example:\n  incast schema > record.schema.json")]
     Schema,
@@ -107,7 +110,7 @@ pub(crate) struct OutputArgs {
     /// Print the record as JSON on standard output, and everything else on standard error
     #[arg(long)]
     pub(crate) json: bool,
-    /// Directory for records: each goes to DIR/<time>-<name>/record.json
+    /// Directory for records: each goes to `DIR/<time>-<name>/record.json`
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
 }

@@ -17,7 +17,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Run(args) => run::run(&args),
         Command::Agent(args) => run::agent::agent(&args),
         Command::Role => run::role::play(),
-        Command::Key => manual::key(),
+        Command::Key { file } => manual::key(file.as_deref()),
         Command::Schema => manual::schema(),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { dir } => manual::man(&dir),

@@ -21,7 +21,7 @@ pub(crate) fn host_name(given: Option<&String>) -> String {
     given.cloned().unwrap_or_else(|| incast_host::provenance::describe().name)
 }
 
-/// The first address of `host`, a name or an address with or without a port.
+/// An address of `host`, a name or an address with or without a port.
 pub(crate) fn resolve(host: &str, port: u16) -> anyhow::Result<SocketAddr> {
     let with_port = || {
         let bare = host.trim_start_matches('[').trim_end_matches(']');
@@ -31,6 +31,8 @@ pub(crate) fn resolve(host: &str, port: u16) -> anyhow::Result<SocketAddr> {
     let colons = host.matches(':').count();
     let has_port = host.contains("]:") || colons == 1;
     let found = if has_port { host.to_socket_addrs() } else { with_port() };
-    let mut addresses = found.with_context(|| format!("look up {host}"))?;
-    addresses.next().with_context(|| format!("look up {host}: it has no address"))
+    let addresses: Vec<SocketAddr> = found.with_context(|| format!("look up {host}"))?.collect();
+    // A name such as `localhost` may have both kinds of address, and servers listen on IPv4 by default.
+    let ipv4 = addresses.iter().find(|address| address.is_ipv4());
+    ipv4.or_else(|| addresses.first()).copied().with_context(|| format!("look up {host}: it has no address"))
 }

@@ -223,7 +223,7 @@ fn interval(
         stale: grown(|counts| counts.stale),
         lost: counts.map(|(old, new)| signed(new.lost) - signed(old.lost)),
         goodput_bits_per_s: unique
-            .filter(|_| span_s > 0.0)
+            .filter(|_| to_ns.saturating_sub(from_ns) >= RATE_SPAN_MIN_NS)
             .map(|unique| f64_of(unique) * f64::from(identity.message_bytes) * 8.0 / span_s),
     }
 }
@@ -268,7 +268,11 @@ pub fn caveats(flow: &Flow, sent: Option<&Sent>, measured: Option<&Measured>) ->
             "let the sender write a counter from 1 in the first 8 bytes, little endian (lab sheet section 8)",
         );
     }
-    if !flow.complete {
+    if sent.is_some_and(|side| !side.complete) && measured.is_some_and(|side| side.complete) {
+        let text =
+            format!("{name}: it was stopped before its time; its account covers what was sent until then");
+        doubt(CaveatKind::Interrupted, text, "run it again, undisturbed");
+    } else if !flow.complete {
         let text =
             format!("{name}: a side went away before the end; the account covers what was told until then");
         doubt(CaveatKind::PeerVanished, text, "look at that host, and run again");

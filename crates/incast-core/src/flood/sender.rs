@@ -55,6 +55,7 @@ pub struct FloodSender {
     next: u64,
     last_departure: Option<Time>,
     finished: Option<Time>,
+    aborted: bool,
     interval: Span,
     interval_end: Time,
     intervals: Vec<u64>,
@@ -92,6 +93,7 @@ impl FloodSender {
             next: FIRST_COUNTER,
             last_departure: None,
             finished: None,
+            aborted: false,
             interval: plan.interval,
             interval_end: start + plan.interval,
             intervals: Vec::new(),
@@ -130,7 +132,14 @@ impl FloodSender {
     /// Ends the stream now, before its time.
     pub fn handle_abort(&mut self, now: Time) {
         self.handle_time(now);
+        self.aborted |= self.finished.is_none();
         self.finish(now);
+    }
+
+    /// Whether it was ended before its time.
+    #[must_use]
+    pub fn is_aborted(&self) -> bool {
+        self.aborted
     }
 
     /// When to call [`Self::poll_transmit`] again; `None` when the stream has ended.

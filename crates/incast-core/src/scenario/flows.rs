@@ -191,6 +191,13 @@ fn read_pattern(reader: &mut Reader<'_, '_>, default_duration: Span) -> Option<F
     let load: Load = reader.quantity("load", Load::EXAMPLES).unwrap_or_default();
     let stop = read_stop(reader, message_bytes, default_duration);
     note_empty(reader, load, message_bytes, stop);
+    let spacing: Spacing = reader.quantity("spacing", Spacing::EXAMPLES).unwrap_or_default();
+    if load == Load::Unlimited && spacing != Spacing::Fixed {
+        reader.fault(
+            "spacing",
+            "`spacing` means nothing without a load: say how fast, for example load = \"10kHz\"",
+        );
+    }
     let span = [Span::ZERO, SPAN_MAX];
     let pattern = FlowPlan {
         name: String::new(),
@@ -201,7 +208,7 @@ fn read_pattern(reader: &mut Reader<'_, '_>, default_duration: Span) -> Option<F
         message_bytes,
         streams: reader.small("streams", 1..=STREAMS_MAX).unwrap_or(1),
         load,
-        spacing: reader.quantity("spacing", Spacing::EXAMPLES).unwrap_or_default(),
+        spacing,
         stop,
         start_after: reader.quantity_within("start_after", SPAN_EXAMPLES, span).unwrap_or_default(),
         sockets: sockets::read(reader, transport),
@@ -260,9 +267,9 @@ const KEYS: &[&str] = &[
 
 /// Most flows of a scenario, groups expanded: each is two roles and a part of the record.
 pub(super) const FLOWS_MAX: usize = 4096;
-/// Longest time a scenario may state: 30 days, so that sums stay far from the end of time (213 days).
-pub(super) const SPAN_MAX: Span = Span::from_s(30 * 24 * 3600);
-/// Our header: the counter and the stamp.
+/// Longest time a scenario may state: a receiver grants no longer session.
+pub(super) const SPAN_MAX: Span = crate::control::DURATION_MAX;
+/// Our head: the counter and the id of the stream.
 const MESSAGE_BYTES_MIN: u64 = 16;
 /// A round number below any MTU.
 const MESSAGE_BYTES_DEFAULT: u64 = 1024;

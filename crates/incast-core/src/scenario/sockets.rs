@@ -3,6 +3,7 @@
 use super::findings::quoted;
 use super::model::SocketPlan;
 use super::reader::Reader;
+use crate::control::SEGMENTS_MAX;
 use crate::load::Transport;
 use crate::units::{BYTES_EXAMPLES, Bytes};
 
@@ -18,7 +19,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>, transport: Option<Transport>) ->
         congestion: congestion(reader),
         no_delay: reader.flag("no_delay"),
         dscp: reader.small("dscp", 0..=63),
-        segments_max: reader.small("segments_max", 1..=SEGMENTS_MAX),
+        segments_max: reader.small("segments_max", 1..=u64::from(SEGMENTS_MAX)),
     }
 }
 
@@ -49,7 +50,5 @@ fn congestion(reader: &mut Reader<'_, '_>) -> Option<String> {
 
 /// Largest buffer that may be asked for: Linux doubles it in an `int` (`__sock_set_rcvbuf`, net/core/sock.c).
 const BUFFER_BYTES_MAX: u64 = 1_000_000_000;
-/// Most segments of one offloaded datagram: `UDP_MAX_SEGMENTS` is 64 up to Linux 6.8, and 128 after.
-const SEGMENTS_MAX: u64 = 64;
 /// `TCP_CA_NAME_MAX` of Linux is 16 with its final zero.
 const CONGESTION_CHARACTERS_MAX: usize = 15;

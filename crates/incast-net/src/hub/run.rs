@@ -20,6 +20,10 @@ use crate::traffic::{DataEvent, ReceivedStream};
 use crate::udp::{Arrival, UdpInlet};
 use crate::wait::Wait;
 
+/// Batches that an ending stream is given while the socket is never empty: twice the datagrams that
+/// the largest buffer asked for by default can hold of one each.
+const ENDING_BATCHES_MAX: u64 = 1_024;
+
 pub(super) struct Run {
     plan: HubPlan,
     orders: Receiver<Command>,
@@ -33,6 +37,8 @@ pub(super) struct Run {
     /// Plain streams by their source address.
     sources: HashMap<SocketAddr, u64>,
     sources_heard: u64,
+    /// Streams that are to end as soon as the socket is empty, and since which batch.
+    ending: Vec<(u64, u64)>,
     /// Streams whose total is known.
     draining: Vec<u64>,
     batch: u64,
@@ -58,6 +64,7 @@ impl Run {
             streams: HashMap::new(),
             sources: HashMap::new(),
             sources_heard: 0,
+            ending: Vec::new(),
             draining: Vec::new(),
             batch: 0,
             touched: Vec::new(),
@@ -82,6 +89,7 @@ impl Run {
                 }
             });
             self.end_batch();
+            self.end_streams(matches!(taken, Ok(0)), inlet);
             if taken.is_err() {
                 // Nothing that a peer does brings us here: the socket itself is gone.
                 break;
@@ -117,7 +125,8 @@ impl Run {
                         self.draining.push(stream);
                     }
                 }
-                Command::End { stream } => self.finish(stream, inlet),
+                // What has arrived already is still taken: it is part of the account.
+                Command::End { stream } => self.ending.push((stream, self.batch)),
                 Command::Stop => return false,
             }
         }
@@ -134,6 +143,15 @@ impl Run {
             over.into_iter().for_each(|stream| self.finish(stream, inlet));
         }
         true
+    }
+
+    /// Ends the streams that are to end, if the socket is empty or other streams keep it full.
+    fn end_streams(&mut self, empty: bool, inlet: &UdpInlet) {
+        let batch = self.batch;
+        let over = |since: u64| empty || batch.saturating_sub(since) > ENDING_BATCHES_MAX;
+        let (now, later): (Vec<_>, Vec<_>) = self.ending.drain(..).partition(|(_, since)| over(*since));
+        self.ending = later;
+        now.into_iter().for_each(|(stream, _)| self.finish(stream, inlet));
     }
 
     fn open(&mut self, stream: u64, mut slot: Slot) {

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use incast_core::flood::FloodReceiver;
 use incast_core::record::Batching;
 use incast_core::sequence::Arrival;
+use incast_core::time::Span;
 use incast_core::wire::stream::Deframer;
 
 use super::{DataEvent, ReceiveOrders, ReceivedStream, Settings};
@@ -62,6 +63,9 @@ pub(super) fn start(
     }
 }
 
+/// Longest time for taking what has arrived, once told to stop.
+const TAKE_MAX: Span = Span::from_ms(500);
+
 fn receive(
     received: &mut ReceivedStream,
     connection: TcpStream,
@@ -74,8 +78,11 @@ fn receive(
     let mut deframer = Deframer::new(message_bytes);
     let wait = if settings.spin { Wait::Poll } else { Wait::Block };
     let (receiver, uncounted) = (&mut received.receiver, &mut received.uncounted);
-    let mut result = Ok(());
-    while !orders.stop.load(Relaxed) {
+    let (mut result, mut stop_seen) = (Ok(()), None);
+    loop {
+        // Once told to stop, what has arrived already is still taken: it is part of the account.
+        let stopping = orders.stop.load(Relaxed);
+        let wait = if stopping { Wait::Poll } else { wait };
         let taken = inlet.receive(wait, |bytes| {
             receiver.handle_batch(settings.clock.now());
             deframer.handle_bytes(bytes, |counter| {
@@ -85,6 +92,15 @@ fn receive(
         });
         report.live.store_counts(&receiver.counts());
         match taken {
+            Ok(Some(0)) if stopping => break,
+            Ok(Some(_)) if stopping => {
+                // A peer that goes on sending is not waited for.
+                if settings.clock.now().since(*stop_seen.get_or_insert_with(|| settings.clock.now()))
+                    > TAKE_MAX
+                {
+                    break;
+                }
+            }
             Ok(Some(0)) => {
                 let total = orders.total.load(Relaxed);
                 if total != u64::MAX {

@@ -5,6 +5,7 @@ use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
 use crossbeam_channel::Sender;
+use incast_core::caveat::{Caveat, CaveatKind};
 use incast_core::flood::FloodSender;
 use incast_core::record::Batching;
 
@@ -61,7 +62,8 @@ fn send(mut sender: FloodSender, outlet: Outlet, settings: &Settings, control: &
                 segments_max: Some(outlet.segments_used()),
                 ..Batching::default()
             };
-            (result, granted, None, batching, outlet.caveats().to_vec())
+            let caveats = outlet.caveats().iter().cloned().chain(nobody_listens(&outlet)).collect();
+            (result, granted, None, batching, caveats)
         }
         Outlet::Tcp(mut outlet, granted) => {
             let result = tcp::flood_tcp(&mut sender, &mut outlet, &settings.clock, control, deadline);
@@ -81,4 +83,13 @@ fn send(mut sender: FloodSender, outlet: Outlet, settings: &Settings, control: &
         caveats: granted.caveats.into_iter().chain(caveats).collect(),
         failure: result.err().map(|error| error.to_string()),
     }
+}
+
+/// The doubt about messages that the network refused on arrival.
+fn nobody_listens(outlet: &UdpOutlet) -> Option<Caveat> {
+    let replies = outlet.refused_replies();
+    let text = format!("the network answered {replies} times or more that nobody listens there");
+    (replies > 0).then(|| {
+        Caveat::new(CaveatKind::NobodyListens, text, "start the receiver first, and look at its port")
+    })
 }

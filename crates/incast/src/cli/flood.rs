@@ -78,7 +78,7 @@ pub(crate) struct FloodArgs {
     #[arg(long, value_name = "0..63", value_parser = clap::value_parser!(u8).range(0..=63), help_heading = "Sockets")]
     pub(crate) dscp: Option<u8>,
     /// UDP: most messages per segmentation-offload datagram; 1 is one datagram per packet
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024), help_heading = "Sockets")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=128), help_heading = "Sockets")]
     pub(crate) segments_max: Option<u32>,
     /// Spin instead of sleeping: messages leave at their moment, to nanoseconds; costs a core
     #[arg(long, help_heading = "Sockets")]

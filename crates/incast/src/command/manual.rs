@@ -1,6 +1,7 @@
 //! What the program says about itself: key, schema, completions, manual pages.
 
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -12,10 +13,19 @@ use incast_net::key::Key;
 use crate::cli::Cli;
 
 /// `incast key`
-pub(crate) fn key() -> anyhow::Result<ExitCode> {
+pub(crate) fn key(file: Option<&Path>) -> anyhow::Result<ExitCode> {
     let key =
         Key::random().map_err(|error| anyhow::anyhow!("the kernel gives no random numbers: {error}"))?;
-    print(&format!("{}\n", key.to_text()))
+    let text = format!("{}\n", key.to_text());
+    let Some(path) = file else { return print(&text) };
+    // A key that is there already may be in use: it is never written over.
+    let mut options = std::fs::OpenOptions::new();
+    let written = options.write(true).create_new(true).mode(0o600).open(path).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    });
+    written.with_context(|| format!("write the key file {}", path.display()))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// `incast schema`
