@@ -162,7 +162,7 @@ plain_data! {
         pub batching: Batching,
         /// The flow over time; the intervals sum to the whole, exactly.
         pub intervals: Vec<Interval>,
-        /// Whether the flow came to its own end.
+        /// Whether every side told its account to the end; a flow that was stopped early can be complete.
         pub complete: bool,
     }
 

@@ -301,7 +301,8 @@ fn sent_account(streams: &[&SentStream]) -> Sent {
             ..Batching::default()
         },
         caveats: distinct(streams.iter().flat_map(|stream| &stream.caveats)),
-        complete: streams.iter().all(|stream| stream.failure.is_none() && !stream.sender.is_aborted()),
+        complete: streams.iter().all(|stream| stream.failure.is_none()),
+        stopped: streams.iter().any(|stream| stream.failure.is_none() && stream.sender.is_aborted()),
         ..merge::sent(&senders)
     }
 }

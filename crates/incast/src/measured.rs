@@ -101,6 +101,11 @@ impl Measured {
         let mut caveats = self.caveats;
         let mut flows: Vec<Flow> = Vec::new();
         let mut incomplete = self.incomplete;
+        // A sender that stopped because its session broke was not interrupted by anyone.
+        let stopped = |outcome: &FlowOutcome| {
+            outcome.failure.is_none() && outcome.sent.as_ref().is_some_and(|side| side.stopped)
+        };
+        let interrupted = self.interrupted || self.outcomes.iter().any(stopped);
         for outcome in &self.outcomes {
             let mut flow =
                 assemble::flow(&outcome.identity, outcome.sent.as_ref(), outcome.measured.as_ref());
@@ -121,7 +126,7 @@ impl Measured {
         let totals = totals::totals(&flows, self.cpu, self.socket_drops.or_else(told));
         caveats.extend(totals::caveats(&totals));
         caveats.extend(fault_caveat(&self.faults));
-        if self.interrupted {
+        if interrupted {
             caveats.push(Caveat::new(
                 CaveatKind::Interrupted,
                 "the run was ended early",
@@ -147,7 +152,7 @@ impl Measured {
         };
         record.expectations = self.expectations.iter().map(|plan| judge(plan, &record)).collect();
         let missed = record.expectations.iter().any(|expectation| expectation.met != Some(true));
-        record.verdict = match (self.interrupted, incomplete, missed) {
+        record.verdict = match (interrupted, incomplete, missed) {
             (true, _, _) => Verdict::Interrupted,
             (_, true, _) => Verdict::Incomplete,
             (_, _, true) => Verdict::Missed,

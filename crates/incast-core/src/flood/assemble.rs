@@ -268,11 +268,12 @@ pub fn caveats(flow: &Flow, sent: Option<&Sent>, measured: Option<&Measured>) ->
             "let the sender write a counter from 1 in the first 8 bytes, little endian (lab sheet section 8)",
         );
     }
-    if sent.is_some_and(|side| !side.complete) && measured.is_some_and(|side| side.complete) {
+    if flow.complete && sent.is_some_and(|side| side.stopped) {
         let text =
             format!("{name}: it was stopped before its time; its account covers what was sent until then");
         doubt(CaveatKind::Interrupted, text, "run it again, undisturbed");
-    } else if !flow.complete {
+    }
+    if !flow.complete {
         let text =
             format!("{name}: a side went away before the end; the account covers what was told until then");
         doubt(CaveatKind::PeerVanished, text, "look at that host, and run again");

@@ -34,8 +34,10 @@ pub struct Sent {
     pub batching: Batching,
     /// What the carrier could not do as asked.
     pub caveats: Vec<Caveat>,
-    /// Whether sending came to its own end.
+    /// Whether this is the whole account: no stream broke.
     pub complete: bool,
+    /// Whether someone ended it before its time; the account is whole all the same.
+    pub stopped: bool,
 }
 
 /// What the receiver of a flow knows.

@@ -132,7 +132,8 @@ impl FloodSender {
     /// Ends the stream now, before its time.
     pub fn handle_abort(&mut self, now: Time) {
         self.handle_time(now);
-        self.aborted |= self.finished.is_none();
+        let its_time = self.next == self.end || self.deadline.is_some_and(|deadline| now >= deadline);
+        self.aborted |= self.finished.is_none() && !its_time;
         self.finish(now);
     }
 
@@ -291,6 +292,20 @@ mod tests {
                 .sum();
             assert_eq!(sum, 100, "{streams} streams");
         }
+    }
+
+    #[test]
+    fn only_an_end_before_its_time_is_an_abort() {
+        let of = |stop, at| {
+            let mut sender = FloodSender::new(&plan("100us", stop), Time::ZERO);
+            sender.poll_transmit(Time::ZERO, 4);
+            sender.handle_abort(at);
+            sender.is_aborted()
+        };
+        let second = Time::ZERO + Span::from_s(1);
+        assert!(of(Stop::after(Span::from_s(2)), second));
+        assert!(!of(Stop::after(Span::from_s(1)), second), "its deadline has come");
+        assert!(!of(messages(1), second), "it has sent all");
     }
 
     #[test]

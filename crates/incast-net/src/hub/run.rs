@@ -89,7 +89,8 @@ impl Run {
                 }
             });
             self.end_batch();
-            self.end_streams(matches!(taken, Ok(0)), inlet);
+            // A call that could have brought more has emptied the socket.
+            self.end_streams(taken.as_ref().is_ok_and(|came| *came < inlet.room()), inlet);
             if taken.is_err() {
                 // Nothing that a peer does brings us here: the socket itself is gone.
                 break;

@@ -63,6 +63,12 @@ impl UdpInlet {
         Ok(came)
     }
 
+    /// Buffers that one call can fill.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        self.received.len()
+    }
+
     /// Receive calls that brought something; a poll in vain is none.
     #[must_use]
     pub fn receive_calls(&self) -> u64 {
