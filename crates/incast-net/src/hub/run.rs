@@ -72,7 +72,6 @@ impl Run {
     }
 
     pub(super) fn run(mut self, inlet: &mut UdpInlet) {
-        let wait = if self.plan.spin { Wait::Poll } else { Wait::Block };
         self.granted.caveats.extend(self.plan.core.and_then(socket::pin_to_core));
         self.granted.caveats.extend(inlet.caveats().iter().cloned());
         if self.plan.held {
@@ -80,6 +79,8 @@ impl Run {
         }
         while self.handle_commands(inlet) {
             self.batch += 1;
+            // Without a stream there is nothing to be quick for, and others may need the core.
+            let wait = if self.plan.spin && !self.streams.is_empty() { Wait::Poll } else { Wait::Block };
             let (clock, mut now) = (self.plan.clock, None);
             let taken = inlet.receive(wait, |arrival| {
                 let now = *now.get_or_insert_with(|| clock.now());
