@@ -45,6 +45,24 @@ pub enum CaveatKind {
     PeerNonsense,
     /// The account of messages does not close.
     AccountOpen,
+    /// The lab was asked for more than this machine can carry: the numbers are the machine's, not the network's.
+    LabOverloaded,
+    /// The scenario describes a network, and this world did not build it.
+    NetworkNotBuilt,
+    /// The flows' count of lost messages and the kernel's drop counters do not agree.
+    LedgerOpen,
+    /// Two stages dropped packets of several kinds: which of them dropped how many messages is a guess.
+    StageUncertain,
+    /// The lab's own link dropped or delayed beyond what the scenario asked for.
+    LinkOverloaded,
+}
+
+impl CaveatKind {
+    /// Whether it voids the numbers: they are then those of the machine that carried the run.
+    #[must_use]
+    pub const fn taints(self) -> bool {
+        matches!(self, Self::LabOverloaded | Self::LinkOverloaded)
+    }
 }
 
 /// One doubt: what was seen, and what would mend it.

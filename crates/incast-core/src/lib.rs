@@ -10,6 +10,7 @@
 pub mod caveat;
 pub mod control;
 pub mod flood;
+pub mod link;
 pub mod load;
 pub mod pacer;
 pub mod random;

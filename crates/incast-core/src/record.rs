@@ -11,15 +11,22 @@ use crate::load::Transport;
 /// The schema that this build writes.
 pub const SCHEMA: &str = "incast.record/1";
 
-/// Derives what every part of a record derives.
+/// Derives what every part of a record derives. What an older record does not have reads as unknown.
 macro_rules! plain_data {
     ($($(#[$meta:meta])* pub struct $name:ident { $($body:tt)* })*) => { $(
         #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        #[serde(default)]
         $(#[$meta])*
         pub struct $name { $($body)* }
     )* };
 }
+
+mod network;
+pub use network::{
+    Calibration, Impairment, Ledger, LinkReport, LossStage, Network, NetworkCable, NetworkHost, NetworkSwitch,
+    PacketAccount, QueueReport,
+};
 
 plain_data! {
     /// One run: what was asked, what was measured, and how far to trust it.
@@ -42,13 +49,20 @@ plain_data! {
         pub flows: Vec<Flow>,
         /// Sums over all flows.
         pub totals: Totals,
+        /// The network that was built for the run; null when it ran over one that was there.
+        pub network: Option<Network>,
+        /// The second book: what the kernel's counters say of every lost message; null where they were not read.
+        pub ledger: Option<Ledger>,
+        /// The scenario's questions, answered with what was measured.
+        pub answers: Vec<Answer>,
         /// What peers did that the protocol does not allow: counted, named, ignored.
         pub faults: Faults,
         /// Doubts, the gravest first.
         pub caveats: Vec<Caveat>,
         /// What was expected, with its source, beside what was measured.
         pub expectations: Vec<Expectation>,
-        /// `good`, `missed` (an expectation), `incomplete` (a role died or a peer vanished) or `interrupted`.
+        /// `good`, `missed` (an expectation), `tainted` (a doubt voids the numbers), `incomplete` (a
+        /// role died or a peer vanished) or `interrupted`.
         pub verdict: Verdict,
     }
 
@@ -66,6 +80,8 @@ plain_data! {
         pub name: String,
         /// What it shows, in a sentence.
         pub title: Option<String>,
+        /// Which variant of the scenario ran; null for the scenario as it stands.
+        pub variant: Option<String>,
         /// Seed of every random choice.
         pub seed: u64,
         /// The scenario file as it was read; null for a command without one.
@@ -90,6 +106,8 @@ plain_data! {
         pub settings: std::collections::BTreeMap<String, String>,
         /// What each core did during the run; empty when it could not be read.
         pub cores: Vec<CoreLoad>,
+        /// How busy each core was over time; empty when nobody looked while the run lasted.
+        pub core_intervals: Vec<CoreInterval>,
         /// Interrupts served by the host during the run.
         pub interrupts: Option<u64>,
         /// Context switches of the host during the run.
@@ -114,6 +132,24 @@ plain_data! {
         pub steal: f64,
         /// Doing nothing.
         pub idle: f64,
+    }
+
+    /// How busy the cores were in one slice of the run.
+    pub struct CoreInterval {
+        /// Start, seconds after the start of the run.
+        pub start_s: f64,
+        /// End, seconds after the start of the run.
+        pub end_s: f64,
+        /// Fraction of the slice, 0 to 1, that each core was not idle, in the order of `cores`.
+        pub busy: Vec<f64>,
+    }
+
+    /// A question of the scenario and its answer.
+    pub struct Answer {
+        /// The question, as the scenario asks it.
+        pub question: String,
+        /// The answer, a line for each of its parts.
+        pub answer: Vec<String>,
     }
 
     /// One sender to one receiver.
@@ -359,7 +395,6 @@ plain_data! {
 
     /// What peers did that the protocol does not allow.
     #[derive(Eq)]
-    #[serde(default)]
     pub struct Faults {
         /// Connections that began with something else than an incast greeting.
         pub rubbish_connections: u64,
@@ -407,6 +442,8 @@ pub enum Verdict {
     Good,
     /// It ended by itself and an expectation was missed.
     Missed,
+    /// It ended by itself, but what carried it was overloaded: its numbers are those of this machine.
+    Tainted,
     /// A role died or a peer vanished; what was measured until then stands.
     Incomplete,
     /// It was ended early; what was measured until then stands. Also what a record says while its run is going on.

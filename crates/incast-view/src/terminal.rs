@@ -53,6 +53,9 @@ fn verdict(page: &mut Page, record: &Record) {
             BAD,
             format!("{missed} of {}", counted(expectations.len(), "expectation", "expectations")),
         ),
+        Verdict::Tainted => {
+            ("tainted", DOUBTFUL, "it ran to its end, but a doubt below voids its numbers".to_owned())
+        }
         Verdict::Incomplete => ("incomplete", BAD, "a process died or a peer vanished on the way".to_owned()),
         Verdict::Interrupted => ("interrupted", DOUBTFUL, "it was ended early".to_owned()),
     };

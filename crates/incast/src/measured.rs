@@ -2,7 +2,7 @@
 
 use incast_core::caveat::{Caveat, CaveatKind};
 use incast_core::flood::{assemble, totals};
-use incast_core::record::{Build, Cpu, Faults, Flow, Host, Record, SCHEMA, ScenarioSummary, Verdict};
+use incast_core::record::{Build, Cpu, Faults, Flow, Host, Ledger, Network, Record, SCHEMA, ScenarioSummary, Verdict};
 use incast_core::scenario::{ExpectationPlan, judge};
 use incast_host::busy::OtherWork;
 use incast_host::cpu::HostSnapshot;
@@ -86,6 +86,8 @@ pub(crate) struct Measured {
     pub(crate) cpu: Option<Cpu>,
     pub(crate) socket_drops: Option<u64>,
     pub(crate) faults: Faults,
+    pub(crate) network: Option<Network>,
+    pub(crate) ledger: Option<Ledger>,
     pub(crate) host: Host,
     pub(crate) agents: Vec<Host>,
     /// Doubts that do not follow from the flows.
@@ -145,6 +147,9 @@ impl Measured {
             agents: self.agents,
             flows,
             totals,
+            network: self.network,
+            ledger: self.ledger,
+            answers: Vec::new(),
             faults: self.faults,
             caveats,
             expectations: Vec::new(),
@@ -152,10 +157,12 @@ impl Measured {
         };
         record.expectations = self.expectations.iter().map(|plan| judge(plan, &record)).collect();
         let missed = record.expectations.iter().any(|expectation| expectation.met != Some(true));
-        record.verdict = match (interrupted, incomplete, missed) {
-            (true, _, _) => Verdict::Interrupted,
-            (_, true, _) => Verdict::Incomplete,
-            (_, _, true) => Verdict::Missed,
+        let tainted = record.caveats.iter().any(|doubt| doubt.kind.taints());
+        record.verdict = match (interrupted, incomplete, tainted, missed) {
+            (true, _, _, _) => Verdict::Interrupted,
+            (_, true, _, _) => Verdict::Incomplete,
+            (_, _, true, _) => Verdict::Tainted,
+            (_, _, _, true) => Verdict::Missed,
             _ => Verdict::Good,
         };
         record

@@ -49,7 +49,7 @@ fn show(record: &Record, args: &OutputArgs) -> std::io::Result<()> {
 pub(crate) fn exit_code(verdict: Verdict) -> ExitCode {
     match verdict {
         Verdict::Good => ExitCode::SUCCESS,
-        Verdict::Missed | Verdict::Incomplete | Verdict::Interrupted => ExitCode::from(1),
+        Verdict::Missed | Verdict::Tainted | Verdict::Incomplete | Verdict::Interrupted => ExitCode::from(1),
     }
 }
 

@@ -224,6 +224,7 @@ impl Stage<'_> {
             scenario: ScenarioSummary {
                 name: self.scenario.name.clone(),
                 title: self.scenario.title.clone(),
+                variant: None,
                 seed: self.scenario.seed,
                 text: Some(self.scenario.text.clone()),
                 command: None,
