@@ -6,6 +6,8 @@
 //! (file, hosts, flows, streams, faults) are named where they are checked.
 //! `scenarios/first-light.toml` explains the format by example.
 
+mod asks;
+mod cable;
 mod error;
 mod expect;
 mod findings;
@@ -14,18 +16,27 @@ mod hosts;
 mod judge;
 mod metric;
 mod model;
+mod model_network;
+mod network;
 mod reader;
 mod sockets;
 mod syntax;
+mod vary;
 
 pub use error::{ScenarioError, ScenarioErrors};
 pub use judge::judge;
 pub use metric::Metric;
-pub use model::{ExpectationPlan, FlowPlan, HostPlan, Limits, Scenario, Scope, SocketPlan, Start};
+pub use model::{
+    AnswerKind, AskPlan, ExpectationPlan, FlowPlan, HostPlan, Limits, Scenario, Scope, SocketPlan, Start,
+    VariantPlan,
+};
+pub use model_network::{CableEnd, CablePlan, Forwarding, NetworkPlan, Subnet, SwitchPlan, WhenFull};
+pub use vary::{Setting, SettingError};
 
 use findings::Findings;
 use flows::Flows;
 use hosts::Hosts;
+use network::Network;
 use reader::Reader;
 use toml::de::DeTable;
 
@@ -44,6 +55,15 @@ impl Scenario {
     ///
     /// Everything that is wrong with it, in the order of the file, up to [`ScenarioErrors::SHOWN_MAX`].
     pub fn parse(text: &str) -> Result<Self, ScenarioErrors> {
+        Self::parse_with(text, &[])
+    }
+
+    /// Reads a scenario file with some of its values replaced.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::parse`]; also when a setting replaces nothing.
+    pub fn parse_with<'t>(text: &'t str, settings: &'t [Setting]) -> Result<Self, ScenarioErrors> {
         let mut findings = Findings::new(text);
         if text.len() > Self::TEXT_BYTES_MAX {
             let message =
@@ -51,7 +71,10 @@ impl Scenario {
             findings.add(&(0..0), message);
         }
         let scenario = match findings.count() {
-            0 => syntax::parse(text, &mut findings).map(|table| read(text, &table, &mut findings)),
+            0 => syntax::parse(text, &mut findings).map(|mut table| {
+                vary::apply(&mut table, settings, &mut findings);
+                read(text, &table, &mut findings)
+            }),
             _ => None,
         };
         findings.finish()?;
@@ -73,6 +96,10 @@ fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Sce
         reader.word("start", "start", &[("together", Start::Together), ("as-they-come", Start::AsTheyCome)]);
     let interval = reader.quantity_within("interval", SPAN_EXAMPLES, interval).unwrap_or(INTERVAL_DEFAULT);
     let duration = reader.quantity_within("duration", SPAN_EXAMPLES, [Span(1), flows::SPAN_MAX]);
+    let switch_tables = reader.tables("switch", flows::FLOWS_MAX);
+    let cable_tables = reader.tables("cable", flows::FLOWS_MAX);
+    let asks = asks::read_asks(&mut reader);
+    let variants = asks::read_variants(&mut reader);
     let host_tables = reader.tables("host", flows::FLOWS_MAX);
     let flow_tables = reader.tables("flow", flows::FLOWS_MAX);
     let expect_tables = reader.tables("expect", expect::EXPECTATIONS_MAX);
@@ -81,7 +108,15 @@ fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Sce
     for (table, header) in host_tables.unwrap_or_default() {
         hosts.read(table, header, reader.findings);
     }
-    let mut flows = Flows::new(&hosts, duration.unwrap_or(DURATION_DEFAULT));
+    let mut network = Network::new(&hosts, switch_tables.is_none() || cable_tables.is_none());
+    for (table, header) in switch_tables.unwrap_or_default() {
+        network.read_switch(table, header, reader.findings);
+    }
+    for (table, header) in cable_tables.unwrap_or_default() {
+        network.read_cable(table, header, reader.findings);
+    }
+    let network = network.finish(reader.findings);
+    let mut flows = Flows::new(&hosts, network.as_ref(), duration.unwrap_or(DURATION_DEFAULT));
     flows.incomplete |= flow_tables.is_none();
     for (table, header) in flow_tables.unwrap_or_default() {
         flows.read(table, header, reader.findings);
@@ -98,14 +133,19 @@ fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Sce
         start: start.unwrap_or_default(),
         interval,
         hosts: hosts.into_plans(),
+        network,
         flows,
+        asks,
+        variants,
         expectations,
         text: text.to_owned(),
     }
 }
 
-const KEYS: &[&str] =
-    &["duration", "expect", "flow", "host", "incast", "interval", "name", "seed", "start", "title"];
+const KEYS: &[&str] = &[
+    "ask", "cable", "duration", "expect", "flow", "host", "incast", "interval", "name", "seed", "start", "switch",
+    "title", "variant",
+];
 const INTERVAL_DEFAULT: Span = Span::from_s(1);
 /// How long a flow lasts when neither it nor the scenario says: as other tools do.
 const DURATION_DEFAULT: Span = Span::from_s(10);

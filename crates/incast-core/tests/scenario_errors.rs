@@ -75,7 +75,7 @@ fn the_head_of_the_file() {
         (
             "incast = 1\nname = \"t\"\ntitel = \"x\"",
             &[
-                "s:3:1: unknown key `titel` in the scenario; did you mean `title`? allowed: duration, expect, flow, host, incast, interval, name, seed, start, title",
+                "s:3:1: unknown key `titel` in the scenario; did you mean `title`? allowed: ask, cable, duration, expect, flow, host, incast, interval, name, seed, start, switch, title, variant",
             ],
         ),
         (
@@ -130,7 +130,7 @@ fn hosts() {
             "nmae = \"z\"",
             &[
                 "s:7:1: `name` is missing in [[host]]; flows refer to a host by it",
-                "s:8:1: unknown key `nmae` in [[host]]; did you mean `name`? allowed: address, agent, count, name",
+                "s:8:1: unknown key `nmae` in [[host]]; did you mean `name`? allowed: address, agent, count, name, sysctl",
             ],
         ),
         (
@@ -260,11 +260,11 @@ fn names_and_ends_of_flows() {
 const FLOW_LINES: &[(&str, &str)] = &[
     (
         "mesage = \"1024B\"",
-        "s:9:1: unknown key `mesage` in [[flow]]; did you mean `message`? allowed: bytes, congestion, dscp, duration, from, load, message, messages, name, no_delay, receive_buffer, receiver_core, segments_max, send_buffer, sender_core, spacing, spin, start_after, streams, to, transport",
+        "s:9:1: unknown key `mesage` in [[flow]]; did you mean `message`? allowed: bytes, congestion, dscp, duration, from, load, message, messages, name, network, no_delay, receive_buffer, receiver, receiver_core, segments_max, send_buffer, sender_core, spacing, spin, start_after, streams, to, transport",
     ),
     (
         "colour = \"red\"",
-        "s:9:1: unknown key `colour` in [[flow]]; allowed: bytes, congestion, dscp, duration, from, load, message, messages, name, no_delay, receive_buffer, receiver_core, segments_max, send_buffer, sender_core, spacing, spin, start_after, streams, to, transport",
+        "s:9:1: unknown key `colour` in [[flow]]; allowed: bytes, congestion, dscp, duration, from, load, message, messages, name, network, no_delay, receive_buffer, receiver, receiver_core, segments_max, send_buffer, sender_core, spacing, spin, start_after, streams, to, transport",
     ),
     ("message = \"15B\"", "s:9:11: `message` is 15B; allowed: 16B to 16MiB"),
     ("message = \"17MiB\"", "s:9:11: `message` is 17MiB; allowed: 16B to 16MiB"),

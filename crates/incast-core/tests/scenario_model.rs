@@ -70,6 +70,8 @@ fn a_short_file_gets_every_default() {
         sender_core: None,
         receiver_core: None,
         spin: false,
+        receiver: None,
+        network: None,
     };
     assert_eq!(scenario.flows, [plan]);
     assert_eq!((scenario.seed, scenario.interval, scenario.title), (1, Span::from_s(1), None));

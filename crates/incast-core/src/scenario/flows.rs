@@ -9,6 +9,7 @@ use toml::de::DeTable;
 use super::findings::{Findings, quoted};
 use super::hosts::Hosts;
 use super::model::FlowPlan;
+use super::model_network::NetworkPlan;
 use super::reader::Reader;
 use super::sockets;
 use crate::load::{Load, Spacing, Stop, Transport};
@@ -18,6 +19,7 @@ use crate::units::{BYTES_EXAMPLES, Bytes, SPAN_EXAMPLES};
 /// The flows made so far, and who takes part in them.
 pub(super) struct Flows<'h> {
     hosts: &'h Hosts,
+    network: Option<&'h NetworkPlan>,
     /// When a flow stops that says nothing itself.
     default_duration: Span,
     plans: Vec<FlowPlan>,
@@ -29,10 +31,11 @@ pub(super) struct Flows<'h> {
 }
 
 impl<'h> Flows<'h> {
-    pub(super) fn new(hosts: &'h Hosts, default_duration: Span) -> Self {
+    pub(super) fn new(hosts: &'h Hosts, network: Option<&'h NetworkPlan>, default_duration: Span) -> Self {
         let takes_part = vec![false; hosts.count()];
         Self {
             hosts,
+            network,
             default_duration,
             plans: Vec::new(),
             groups: BTreeMap::new(),
@@ -61,16 +64,18 @@ impl<'h> Flows<'h> {
             self.incomplete = true;
             return;
         }
+        let networks = self.networks(&mut reader, &senders, receiver);
         for host in senders.iter().chain([&receiver]) {
             self.takes_part[*host] = true;
         }
         self.groups.insert(name.clone(), senders.len());
         let several = senders.len() > 1;
-        for sender in senders {
+        for (sender, network) in senders.into_iter().zip(networks) {
             let from = self.hosts.name_of(sender).to_owned();
             let own_name = if several { format!("{name}/{from}") } else { name.clone() };
             let to = self.hosts.name_of(receiver).to_owned();
-            self.plans.push(FlowPlan { name: own_name, group: name.clone(), from, to, ..pattern.clone() });
+            let plan = FlowPlan { name: own_name, group: name.clone(), from, to, network, ..pattern.clone() };
+            self.plans.push(plan);
         }
     }
 
@@ -123,6 +128,40 @@ impl<'h> Flows<'h> {
             senders.extend(meant);
         }
         good.then_some(senders)
+    }
+
+    /// For each sender the network on which it reaches the receiver: the one named, or the first that both have.
+    fn networks(&self, reader: &mut Reader<'_, '_>, senders: &[usize], receiver: usize) -> Vec<Option<usize>> {
+        let none = vec![None; senders.len()];
+        let named = reader.text("network");
+        let Some(plan) = self.network else {
+            if named.is_some() && reader.findings.count() == 0 {
+                reader.fault("network", "the scenario describes no network: there is no [[switch]]");
+            }
+            return none;
+        };
+        let names: Vec<&str> = plan.networks().map(|network| plan.switches[network].name.as_str()).collect();
+        let wanted = named.as_ref().map(|name| {
+            plan.networks().find(|network| plan.switches[*network].name == *name.get_ref())
+        });
+        if let (Some(name), Some(None)) = (&named, wanted) {
+            let advice = reader.findings.advice(name.get_ref(), names.iter().copied(), &names.join(", "));
+            reader.fault("network", format!("unknown network {}{advice}", quoted(name.get_ref())));
+            return none;
+        }
+        let wanted = wanted.flatten();
+        let common = |sender: usize| {
+            plan.networks().filter(|network| wanted.is_none_or(|wanted| wanted == *network)).find(|network| {
+                [sender, receiver].iter().all(|host| plan.cable_of(*host, *network).is_some())
+            })
+        };
+        let found: Vec<Option<usize>> = senders.iter().map(|sender| common(*sender)).collect();
+        if let Some((sender, _)) = senders.iter().zip(&found).find(|(_, network)| network.is_none()) {
+            let (from, to) = (self.hosts.name_of(*sender), self.hosts.name_of(receiver));
+            let on = named.map(|name| format!("network `{}`", name.get_ref())).unwrap_or("any network".into());
+            reader.fault("from", format!("no cables lead from `{from}` to `{to}` on {on}"));
+        }
+        found
     }
 
     fn receiver(&self, to: &Spanned<&str>, findings: &mut Findings<'_>) -> Option<usize> {
@@ -215,6 +254,8 @@ fn read_pattern(reader: &mut Reader<'_, '_>, default_duration: Span) -> Option<F
         sender_core: reader.small("sender_core", 0..=CORE_MAX),
         receiver_core: reader.small("receiver_core", 0..=CORE_MAX),
         spin: reader.flag("spin").unwrap_or_default(),
+        receiver: reader.name("receiver").map(|name| (*name.get_ref()).to_owned()),
+        network: None,
     };
     transport.map(|_| pattern)
 }
@@ -251,8 +292,10 @@ const KEYS: &[&str] = &[
     "message",
     "messages",
     "name",
+    "network",
     "no_delay",
     "receive_buffer",
+    "receiver",
     "receiver_core",
     "segments_max",
     "send_buffer",

@@ -42,6 +42,7 @@ impl Hosts {
         reader.require("name", "flows refer to a host by it");
         let agent = checked(&mut reader, "agent", wrong_agent);
         let address = checked(&mut reader, "address", wrong_address);
+        let sysctls = read_sysctls(&mut reader);
         let count = reader.small::<usize>("count", 1..=HOSTS_MAX as u64);
         let name = reader.name("name");
         let (Some(name), true) = (name, count.is_some() || !reader.has("count")) else {
@@ -70,7 +71,12 @@ impl Hosts {
         }
         for (index, member) in members.into_iter().enumerate() {
             self.names.insert(member.clone(), first + index..first + index + 1);
-            self.plans.push(HostPlan { name: member, agent: agent.clone(), address: address.clone() });
+            self.plans.push(HostPlan {
+                name: member,
+                agent: agent.clone(),
+                address: address.clone(),
+                sysctls: sysctls.clone(),
+            });
         }
         self.names.insert(group.to_owned(), meant.clone());
         self.tables.push((group.to_owned(), place, meant));
@@ -89,6 +95,11 @@ impl Hosts {
             findings.add(place, format!("unknown host {}{advice}", quoted(name)));
         }
         meant
+    }
+
+    /// Whether it is the name of a host or of a group.
+    pub(super) fn is_known(&self, name: &str) -> bool {
+        self.names.contains_key(name)
     }
 
     fn known(&self) -> String {
@@ -174,7 +185,29 @@ fn is_address(text: &str) -> bool {
     is_name || text.parse::<IpAddr>().is_ok()
 }
 
-const KEYS: &[&str] = &["address", "agent", "count", "name"];
+/// The kernel settings of a host: `sysctl = { "net.ipv4.tcp_rmem" = "4096 131072 67108864" }`.
+fn read_sysctls(reader: &mut Reader<'_, '_>) -> BTreeMap<String, String> {
+    let mut sysctls = BTreeMap::new();
+    for (name, value) in reader.settings("sysctl") {
+        let (key, text) = (*name.get_ref(), *value.get_ref());
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+        let is_name = key.split('.').all(|part| !part.is_empty() && part.chars().all(fits));
+        if !is_name || !key.starts_with("net.") {
+            let message = format!("{} is no setting of a host's network: they begin with `net.`", quoted(key));
+            reader.findings.add(&name.span(), message);
+        } else if text.len() > SYSCTL_BYTES_MAX || text.chars().any(|c| c.is_control() && c != '\t') {
+            let message = format!("the value of {} is too long or does not print", quoted(key));
+            reader.findings.add(&value.span(), message);
+        } else {
+            sysctls.insert(key.to_owned(), text.to_owned());
+        }
+    }
+    sysctls
+}
+
+const KEYS: &[&str] = &["address", "agent", "count", "name", "sysctl"];
+/// Longest value of a kernel setting.
+const SYSCTL_BYTES_MAX: usize = 256;
 /// Most hosts of a scenario, groups expanded: as many as flows.
 const HOSTS_MAX: usize = 4096;
 /// Most names listed in a message.

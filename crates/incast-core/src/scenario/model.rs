@@ -4,9 +4,12 @@
 //! flows, defaults are filled in. Nothing later re-checks. `FlowPlan` and `SocketPlan` travel to
 //! the processes that play the roles, as JSON.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::metric::Metric;
+use super::model_network::NetworkPlan;
 use crate::load::{Load, Spacing, Stop, Transport};
 use crate::time::Span;
 use crate::units::Bytes;
@@ -26,10 +29,16 @@ pub struct Scenario {
     pub interval: Span,
     /// Every host, groups expanded; each takes part in a flow.
     pub hosts: Vec<HostPlan>,
+    /// The network between them, if the file describes one.
+    pub network: Option<NetworkPlan>,
     /// Every flow: one sender, one receiver.
     pub flows: Vec<FlowPlan>,
     /// What the record is judged by.
     pub expectations: Vec<ExpectationPlan>,
+    /// What the run is to answer.
+    pub asks: Vec<AskPlan>,
+    /// The same scenario with some values replaced, to be run as well.
+    pub variants: Vec<VariantPlan>,
     /// The file as it was read.
     pub text: String,
 }
@@ -54,6 +63,8 @@ pub struct HostPlan {
     pub agent: Option<String>,
     /// Where flows reach it, when the file says so.
     pub address: Option<String>,
+    /// Settings of its kernel by their sysctl names, where it has a network of its own.
+    pub sysctls: BTreeMap<String, String>,
 }
 
 impl HostPlan {
@@ -101,6 +112,10 @@ pub struct FlowPlan {
     pub receiver_core: Option<u32>,
     /// Whether the receiver polls without sleeping.
     pub spin: bool,
+    /// Name of the receiving process on its host; flows with the same name share its socket.
+    pub receiver: Option<String>,
+    /// The network that carries it, by the index of its first switch, when the file describes one.
+    pub network: Option<usize>,
 }
 
 /// What is asked of the kernel for the sockets of a flow; `None` leaves its default.
@@ -118,6 +133,39 @@ pub struct SocketPlan {
     pub dscp: Option<u8>,
     /// Most messages in one segmentation-offload datagram, 1 for one datagram per packet; UDP only.
     pub segments_max: Option<u32>,
+}
+
+/// A question, and what answers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskPlan {
+    /// The question in words.
+    pub question: String,
+    /// Which numbers answer it.
+    pub answer: AnswerKind,
+}
+
+/// What can answer a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnswerKind {
+    /// Goodput of each flow, its share, and how fair that is.
+    Shares,
+    /// What each flow lost, and its runs.
+    Loss,
+    /// At which stage messages died.
+    Where,
+    /// CPU of each flow's ends.
+    Cpu,
+    /// CPU at 200 Gbit/s.
+    CpuAt200,
+}
+
+/// The scenario with some of its values replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VariantPlan {
+    /// What it is called.
+    pub name: String,
+    /// What is replaced.
+    pub settings: Vec<super::vary::Setting>,
 }
 
 /// One thing that is expected of the record, and where the expectation comes from.

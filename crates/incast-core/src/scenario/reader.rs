@@ -243,6 +243,28 @@ impl<'r, 't> Reader<'r, 't> {
         elements.iter().map(text).collect()
     }
 
+    /// The texts of a table of texts, each with its key.
+    pub(super) fn settings(&mut self, key: &str) -> Vec<(Spanned<&'r str>, Spanned<&'r str>)> {
+        const WANTED: &str = "a table of texts: { \"name\" = \"value\" }";
+        let Some(value) = self.value(key) else { return Vec::new() };
+        let Some(table) = value.get_ref().as_table() else {
+            self.wrong_kind(key, WANTED);
+            return Vec::new();
+        };
+        let mut settings = Vec::new();
+        for (name, value) in table.iter() {
+            match value.get_ref().as_str() {
+                Some(text) => settings
+                    .push((Spanned::new(name.span(), name.get_ref().as_ref()), Spanned::new(value.span(), text))),
+                None => {
+                    let found = describe(value.get_ref());
+                    self.findings.add(&value.span(), format!("`{key}` must be {WANTED}, found {found} in it"));
+                }
+            }
+        }
+        settings
+    }
+
     /// The tables written as `[[key]]`, each with the place of its header; `None` when they are
     /// not that, or more than `most`.
     pub(super) fn tables(&mut self, key: &str, most: usize) -> Option<Vec<(&'r DeTable<'t>, Range<usize>)>> {
