@@ -158,7 +158,7 @@ impl<'h> Flows<'h> {
         let found: Vec<Option<usize>> = senders.iter().map(|sender| common(*sender)).collect();
         if let Some((sender, _)) = senders.iter().zip(&found).find(|(_, network)| network.is_none()) {
             let (from, to) = (self.hosts.name_of(*sender), self.hosts.name_of(receiver));
-            let on = named.map(|name| format!("network `{}`", name.get_ref())).unwrap_or("any network".into());
+            let on = named.map_or_else(|| "any network".into(), |name| format!("network `{}`", name.get_ref()));
             reader.fault("from", format!("no cables lead from `{from}` to `{to}` on {on}"));
         }
         found
