@@ -7,9 +7,11 @@
 //! Verbs: `handle_*` takes something in, `poll_*` takes something out, `next_timeout` says when to
 //! call again, `record` counts, `parse`/`emit` are wire. `now` is always an argument.
 
+pub mod answers;
 pub mod caveat;
 pub mod control;
 pub mod flood;
+pub mod ledger;
 pub mod link;
 pub mod load;
 pub mod pacer;

@@ -8,6 +8,7 @@
 
 mod asks;
 mod cable;
+mod describe;
 mod error;
 mod expect;
 mod findings;

@@ -32,6 +32,9 @@ use crate::udp::UdpOutlet;
 pub struct ClientPlan {
     /// The server's port.
     pub server: SocketAddr,
+    /// Where its data goes, when that is another of its addresses: the control connection then keeps
+    /// out of the network that is measured.
+    pub data: Option<SocketAddr>,
     /// Name of this host.
     pub host: String,
     /// Name of the flow.
@@ -56,6 +59,13 @@ pub struct ClientPlan {
     pub run_start_unix_ns: u64,
     /// CPU of the calling thread.
     pub thread_cpu: ThreadCpu,
+}
+
+impl ClientPlan {
+    /// Where the messages go.
+    fn data(&self) -> SocketAddr {
+        self.data.unwrap_or(self.server)
+    }
 }
 
 /// Why a client could not do its work.
@@ -180,7 +190,7 @@ impl Client<'_> {
         for (hub, stream) in self.hubs.iter().filter(|_| !self.started) {
             let mut greeting = [0; probe::HEAD_BYTES];
             probe::emit_stream_id(&mut greeting, *stream);
-            let _ = hub.socket().send_to(&greeting, self.plan.server);
+            let _ = hub.socket().send_to(&greeting, self.plan.data());
         }
     }
 
@@ -197,7 +207,7 @@ impl Client<'_> {
                     )
                 }
                 Transport::Udp => {
-                    let (socket, granted) = socket::udp_connect(plan.server, &plan.send)?;
+                    let (socket, granted) = socket::udp_connect(plan.data(), &plan.send)?;
                     let outlet = UdpOutlet::open(
                         socket,
                         plan.send.message_bytes,
@@ -327,8 +337,8 @@ impl Client<'_> {
 
 /// A data connection for one stream, greeted.
 fn connect_data(plan: &ClientPlan, stream: u64) -> Result<(TcpStream, Granted), SocketError> {
-    let (mut connection, granted) = socket::tcp_connect(plan.server, &plan.send, CONNECT_MAX)?;
+    let (mut connection, granted) = socket::tcp_connect(plan.data(), &plan.send, CONNECT_MAX)?;
     std::io::Write::write_all(&mut connection, &preface::Preface::emit_data(stream))
-        .map_err(|error| SocketError::new(format!("greet {}", plan.server), error))?;
+        .map_err(|error| SocketError::new(format!("greet {}", plan.data()), error))?;
     Ok((connection, granted))
 }

@@ -112,6 +112,7 @@ fn start(
     }
     let plan = ClientPlan {
         server,
+        data: None,
         host,
         flow,
         direction: args.direction(),

@@ -1,0 +1,210 @@
+//! The second book of the losses: what the kernel's counters say, held against the flows' own count.
+//!
+//! Pure: counters in, ledger out. Stages of the network count packets of every kind. What TCP lost
+//! there is known from the hosts' own counters (segments sent less segments received) and is taken
+//! off; the rest are datagrams of the flows. A large datagram travels in fragments and is lost with
+//! the first of them: its packets are accounted as fragments, its messages where they should have
+//! been put together. Which counter is which: `docs/method.md`.
+
+use crate::caveat::{Caveat, CaveatKind};
+use crate::load::Transport;
+use crate::record::{Flow, Ledger, LossStage, PacketAccount};
+
+/// What the counters said, over the time of the run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// Packets dropped in the network, place by place, along the path.
+    pub drops: Vec<Drops>,
+    /// What the hosts' network layers counted, all hosts together.
+    pub hosts: HostCounters,
+    /// Copies that links made on purpose.
+    pub copies: u64,
+    /// Whether packets travelled in trains, which queues count as one and hosts as many.
+    pub trains: bool,
+}
+
+/// Packets dropped at one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drops {
+    /// Which stage it is: `host_queue`, `link`, `switch_port` or `receiver_backlog`.
+    pub stage: &'static str,
+    /// Where, in words.
+    pub place: String,
+    /// How many.
+    pub packets: u64,
+}
+
+/// What the network layers of all hosts counted, names as in `/proc/net/snmp`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the kernel's own names")]
+pub struct HostCounters {
+    pub udp_out_datagrams: u64,
+    pub udp_sndbuf_errors: u64,
+    pub udp_in_datagrams: u64,
+    pub udp_in_errors: u64,
+    pub udp_rcvbuf_errors: u64,
+    pub udp_in_csum_errors: u64,
+    pub udp_no_ports: u64,
+    pub ip_frag_oks: u64,
+    pub ip_frag_creates: u64,
+    pub ip_reasm_reqds: u64,
+    pub ip_reasm_oks: u64,
+    pub tcp_out_segs: u64,
+    pub tcp_in_segs: u64,
+    pub icmp_out_msgs: u64,
+    pub icmp_in_msgs: u64,
+}
+
+/// Closes the two books against each other; doubts are caveats.
+#[must_use]
+pub fn close(flows: &[Flow], evidence: &Evidence) -> (Ledger, Vec<Caveat>) {
+    let hosts = &evidence.hosts;
+    let datagrams: Vec<&Flow> = flows.iter().filter(|flow| flow.transport == Some(Transport::Udp)).collect();
+    let sum = |of: fn(&Flow) -> Option<u64>| datagrams.iter().map(|flow| of(flow)).sum::<Option<u64>>();
+    let (sent, delivered) = (sum(|flow| flow.messages.sent), sum(|flow| flow.messages.unique));
+    let received = sum(|flow| flow.messages.received);
+
+    let packets = packets(hosts);
+    let missing: i64 = packets.iter().map(|account| signed(account.sent) - signed(account.received)).sum();
+    let dropped: u64 = evidence.drops.iter().map(|drops| drops.packets).sum();
+    let unexplained_packets = missing + signed(evidence.copies) - signed(dropped);
+
+    let fragmented = hosts.ip_frag_oks > 0 || hosts.ip_reasm_reqds > 0;
+    let of_others = others(&packets);
+    let (mut stages, shared) = network_stages(&evidence.drops, of_others, fragmented);
+    stages.extend(host_stages(hosts, fragmented, received));
+    let at_stages: u64 = stages.iter().map(|stage| stage.messages).sum();
+    let unexplained = sent.zip(delivered).map(|(sent, delivered)| {
+        signed(sent) - signed(delivered) - signed(at_stages)
+    });
+    let ledger = Ledger {
+        sent,
+        delivered,
+        stages,
+        unexplained: unexplained.filter(|_| !datagrams.is_empty()),
+        packets,
+        unexplained_packets: (!evidence.trains).then_some(unexplained_packets),
+    };
+    let caveats = doubts(&ledger, evidence, shared);
+    (ledger, caveats)
+}
+
+/// The accounts of packets, one for each kind that travelled.
+fn packets(hosts: &HostCounters) -> Vec<PacketAccount> {
+    let udp_sent = hosts.udp_out_datagrams + hosts.udp_sndbuf_errors;
+    let udp_received = hosts.udp_in_datagrams + hosts.udp_in_errors + hosts.udp_no_ports;
+    // What went in fragments is accounted as fragments. A queue that drops one makes the kernel
+    // count the datagram as neither sent whole nor in pieces, but the pieces were made.
+    let whole = |all: u64, in_pieces: u64| all.saturating_sub(in_pieces);
+    let kinds = [
+        ("udp", whole(udp_sent, hosts.ip_frag_oks), whole(udp_received, hosts.ip_reasm_oks)),
+        ("udp fragments", hosts.ip_frag_creates, hosts.ip_reasm_reqds),
+        ("tcp", hosts.tcp_out_segs, hosts.tcp_in_segs),
+        ("icmp", hosts.icmp_out_msgs, hosts.icmp_in_msgs),
+    ];
+    kinds
+        .into_iter()
+        .filter(|(_, sent, received)| sent + received > 0)
+        .map(|(kind, sent, received)| PacketAccount { kind: kind.into(), sent, received })
+        .collect()
+}
+
+/// Packets lost that were not the flows' datagrams.
+fn others(packets: &[PacketAccount]) -> u64 {
+    let others = packets.iter().filter(|account| matches!(account.kind.as_str(), "tcp" | "icmp"));
+    others.map(|account| account.sent.saturating_sub(account.received)).sum()
+}
+
+/// The stages of the network, packets turned into messages; whether that took a guess.
+fn network_stages(drops: &[Drops], of_others: u64, fragmented: bool) -> (Vec<LossStage>, bool) {
+    let mut others_left = of_others;
+    let mut order: Vec<usize> = (0..drops.len()).collect();
+    order.sort_by_key(|index| std::cmp::Reverse(drops[*index].packets));
+    let mut messages = vec![0; drops.len()];
+    for index in order {
+        // TCP's losses are taken off the place that dropped most: with one such place that is exact.
+        let others = others_left.min(drops[index].packets);
+        others_left -= others;
+        messages[index] = if fragmented { 0 } else { drops[index].packets - others };
+    }
+    let places = drops.iter().filter(|drops| drops.packets > 0).count();
+    let stages = drops
+        .iter()
+        .zip(messages)
+        .map(|(drops, messages)| LossStage {
+            stage: drops.stage.into(),
+            place: drops.place.clone(),
+            packets: drops.packets,
+            messages,
+        })
+        .collect();
+    (stages, places > 1 && of_others > 0)
+}
+
+/// The stages inside the hosts.
+fn host_stages(hosts: &HostCounters, fragmented: bool, received: Option<u64>) -> Vec<LossStage> {
+    let stage = |stage: &str, place: &str, packets: u64| LossStage {
+        stage: stage.into(),
+        place: place.into(),
+        packets,
+        messages: packets,
+    };
+    let mut stages = Vec::new();
+    if fragmented {
+        // Datagrams of which a fragment is missing, and those that were lost in one piece.
+        let sent = hosts.udp_out_datagrams + hosts.udp_sndbuf_errors;
+        let arrived = hosts.udp_in_datagrams + hosts.udp_in_errors + hosts.udp_no_ports;
+        let missing = sent.saturating_sub(arrived);
+        let fragments = hosts.ip_frag_creates.saturating_sub(hosts.ip_reasm_reqds);
+        let place = format!("datagrams of which a piece was lost ({fragments} fragments in all)");
+        stages.push(LossStage { packets: 0, ..stage("reassembly", &place, missing) });
+    }
+    // The kernel counts both kinds among its errors; what is left of them has another cause.
+    let known = hosts.udp_rcvbuf_errors + hosts.udp_in_csum_errors;
+    let other_errors = hosts.udp_in_errors.saturating_sub(known);
+    stages.push(stage("checksum", "Udp.InCsumErrors", hosts.udp_in_csum_errors));
+    stages.push(stage("no_listener", "Udp.NoPorts", hosts.udp_no_ports));
+    stages.push(stage("socket_buffer", "Udp.RcvbufErrors", hosts.udp_rcvbuf_errors));
+    if other_errors > 0 {
+        stages.push(stage("socket", "Udp.InErrors of no other name", other_errors));
+    }
+    let read = received.map(|received| hosts.udp_in_datagrams.saturating_sub(received));
+    stages.push(stage("application", "read from the socket and not counted by the receiver", read.unwrap_or(0)));
+    stages
+}
+
+fn doubts(ledger: &Ledger, evidence: &Evidence, shared: bool) -> Vec<Caveat> {
+    let mut caveats = Vec::new();
+    if let Some(left) = ledger.unexplained_packets.filter(|left| *left != 0) {
+        caveats.push(Caveat::new(
+            CaveatKind::LedgerOpen,
+            format!("the counters of the queues and those of the hosts differ by {left} packets"),
+            "look at the queues in the record; other traffic on the lab's hosts counts as well",
+        ));
+    }
+    // A copy may arrive where the original was lost: then messages and packets count differently.
+    if let Some(left) = ledger.unexplained.filter(|left| *left != 0) {
+        let (kind, text) = if evidence.copies > 0 || evidence.trains {
+            (CaveatKind::StageUncertain, "packets were copied or travelled in trains, so that a message lost is not a packet lost")
+        } else {
+            (CaveatKind::LedgerOpen, "the flows' count of lost messages and the kernel's differ")
+        };
+        caveats.push(Caveat::new(kind, format!("{text}: {left} messages"), "look at the accounts of packets in the record"));
+    }
+    if shared {
+        caveats.push(Caveat::new(
+            CaveatKind::StageUncertain,
+            "several places dropped packets, and TCP's are among them: how many messages each dropped is a guess, their sum is not",
+            "run TCP and UDP apart to know each place's share",
+        ));
+    }
+    caveats
+}
+
+#[expect(clippy::cast_possible_wrap, reason = "counts of packets stay far below 2^63")]
+const fn signed(count: u64) -> i64 {
+    count as i64
+}
+
+#[cfg(test)]
+mod tests;

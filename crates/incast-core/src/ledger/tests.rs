@@ -1,0 +1,117 @@
+//! Cases worked out by hand: what is known to have happened, and what the ledger must say of it.
+
+use super::*;
+use crate::record::Messages;
+
+fn flow(transport: Transport, sent: u64, unique: u64) -> Flow {
+    Flow {
+        transport: Some(transport),
+        messages: Messages {
+            sent: Some(sent),
+            received: Some(unique),
+            unique: Some(unique),
+            lost: Some(sent - unique),
+            ..Messages::default()
+        },
+        ..Flow::default()
+    }
+}
+
+fn drops(stage: &'static str, packets: u64) -> Drops {
+    Drops { stage, place: stage.into(), packets }
+}
+
+fn at<'a>(ledger: &'a Ledger, stage: &str) -> &'a LossStage {
+    ledger.stages.iter().find(|entry| entry.stage == stage).unwrap()
+}
+
+#[test]
+fn a_port_and_a_socket_share_the_loss_of_datagrams() {
+    // The overload that was measured by hand: 54976 = 19650 + 6775 + 28551.
+    let hosts = HostCounters {
+        udp_out_datagrams: 54_976,
+        udp_in_datagrams: 28_551,
+        udp_in_errors: 6_775,
+        udp_rcvbuf_errors: 6_775,
+        ..HostCounters::default()
+    };
+    let evidence =
+        Evidence { drops: vec![drops("switch_port", 19_650)], hosts, ..Evidence::default() };
+    let (ledger, caveats) = close(&[flow(Transport::Udp, 54_976, 28_551)], &evidence);
+    assert_eq!((ledger.unexplained, ledger.unexplained_packets), (Some(0), Some(0)));
+    assert_eq!((at(&ledger, "switch_port").messages, at(&ledger, "socket_buffer").messages), (19_650, 6_775));
+    assert_eq!(caveats, []);
+}
+
+#[test]
+fn what_tcp_lost_is_taken_off() {
+    let hosts = HostCounters {
+        udp_out_datagrams: 1000,
+        udp_in_datagrams: 900,
+        tcp_out_segs: 5000,
+        tcp_in_segs: 4930,
+        ..HostCounters::default()
+    };
+    let flows = [flow(Transport::Udp, 1000, 900), flow(Transport::Tcp, 4000, 4000)];
+    let one = Evidence { drops: vec![drops("switch_port", 170)], hosts, ..Evidence::default() };
+    let (ledger, caveats) = close(&flows, &one);
+    assert_eq!((at(&ledger, "switch_port").messages, at(&ledger, "switch_port").packets), (100, 170));
+    assert_eq!((ledger.unexplained, ledger.unexplained_packets, caveats.len()), (Some(0), Some(0), 0));
+    // With two places the sum is exact and the parts are a guess, which is said.
+    let two = Evidence { drops: vec![drops("host_queue", 20), drops("switch_port", 150)], hosts, ..Evidence::default() };
+    let (ledger, caveats) = close(&flows, &two);
+    assert_eq!(ledger.unexplained, Some(0));
+    assert_eq!(caveats[0].kind, CaveatKind::StageUncertain);
+}
+
+#[test]
+fn a_datagram_in_fragments_is_lost_with_one_of_them() {
+    // 100 datagrams of 6 fragments; 5 fragments of 3 datagrams died at the port.
+    let hosts = HostCounters {
+        udp_out_datagrams: 100,
+        ip_frag_oks: 100,
+        ip_frag_creates: 600,
+        ip_reasm_reqds: 595,
+        ip_reasm_oks: 97,
+        udp_in_datagrams: 97,
+        ..HostCounters::default()
+    };
+    let evidence = Evidence { drops: vec![drops("switch_port", 5)], hosts, ..Evidence::default() };
+    let (ledger, caveats) = close(&[flow(Transport::Udp, 100, 97)], &evidence);
+    assert_eq!((at(&ledger, "switch_port").packets, at(&ledger, "switch_port").messages), (5, 0));
+    assert_eq!(at(&ledger, "reassembly").messages, 3);
+    assert_eq!((ledger.unexplained, ledger.unexplained_packets), (Some(0), Some(0)));
+    assert_eq!(caveats, []);
+}
+
+#[test]
+fn what_no_counter_knows_is_left_and_said() {
+    let hosts = HostCounters { udp_out_datagrams: 10, udp_in_datagrams: 7, ..HostCounters::default() };
+    let evidence = Evidence { drops: vec![drops("switch_port", 1)], hosts, ..Evidence::default() };
+    let (ledger, caveats) = close(&[flow(Transport::Udp, 10, 7)], &evidence);
+    assert_eq!((ledger.unexplained, ledger.unexplained_packets), (Some(2), Some(2)));
+    assert!(caveats.iter().all(|caveat| caveat.kind == CaveatKind::LedgerOpen) && caveats.len() == 2);
+}
+
+#[test]
+fn copies_are_part_of_the_packets() {
+    // 100 sent, 4 copied, 10 lost by the link: 94 arrive, of which 3 are duplicates.
+    let mut copied = flow(Transport::Udp, 100, 91);
+    copied.messages.received = Some(94);
+    copied.messages.duplicate = Some(3);
+    let hosts = HostCounters { udp_out_datagrams: 100, udp_in_datagrams: 94, ..HostCounters::default() };
+    let evidence = Evidence { drops: vec![drops("link", 10)], hosts, copies: 4, ..Evidence::default() };
+    let (ledger, caveats) = close(&[copied], &evidence);
+    assert_eq!(ledger.unexplained_packets, Some(0));
+    assert_eq!((ledger.unexplained, caveats[0].kind), (Some(-1), CaveatKind::StageUncertain));
+}
+
+#[test]
+fn without_datagrams_there_are_no_messages_to_explain() {
+    let hosts = HostCounters { tcp_out_segs: 50, tcp_in_segs: 48, ..HostCounters::default() };
+    let evidence = Evidence { drops: vec![drops("switch_port", 2)], hosts, ..Evidence::default() };
+    let (ledger, caveats) = close(&[flow(Transport::Tcp, 40, 40)], &evidence);
+    assert_eq!((ledger.unexplained, ledger.unexplained_packets), (None, Some(0)));
+    assert_eq!(at(&ledger, "switch_port").messages, 0);
+    assert_eq!(caveats, []);
+}

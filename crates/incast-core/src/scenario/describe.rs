@@ -1,0 +1,143 @@
+//! The network of a scenario as the record shows it, and what its flows ask of whoever carries it.
+
+use super::model::{FlowPlan, Scenario};
+use super::model_network::{CableEnd, CablePlan, NetworkPlan};
+use crate::load::Transport;
+use crate::record::{Impairment, Network, NetworkCable, NetworkHost, NetworkSwitch};
+use crate::time::Span;
+use crate::units::BitRate;
+
+impl Scenario {
+    /// The network as planned, for the record; `None` when the file describes none.
+    #[must_use]
+    pub fn describe_network(&self) -> Option<Network> {
+        let network = self.network.as_ref()?;
+        let hosts = self.hosts.iter().enumerate().map(|(index, host)| NetworkHost {
+            name: host.name.clone(),
+            addresses: network.cables_of(index).filter_map(|cable| Some(cable.address?.to_string())).collect(),
+        });
+        let switches = network.switches.iter().map(|switch| NetworkSwitch {
+            name: switch.name.clone(),
+            network: network.switches[switch.network].name.clone(),
+            forwarding: switch.forwarding.name().into(),
+            when_full: switch.when_full.name().into(),
+        });
+        Some(Network {
+            hosts: hosts.collect(),
+            switches: switches.collect(),
+            cables: network.cables.iter().map(|cable| self.describe_cable(network, cable)).collect(),
+            ..Network::default()
+        })
+    }
+
+    /// The name of what a cable begins at.
+    #[must_use]
+    pub fn end_name(&self, end: CableEnd) -> &str {
+        match (end, &self.network) {
+            (CableEnd::Host(host), _) => &self.hosts[host].name,
+            (CableEnd::Switch(switch), Some(network)) => &network.switches[switch].name,
+            (CableEnd::Switch(_), None) => "",
+        }
+    }
+
+    fn describe_cable(&self, network: &NetworkPlan, cable: &CablePlan) -> NetworkCable {
+        #[expect(clippy::cast_precision_loss, reason = "rates are far below 2^53 bit/s")]
+        let rate = |rate: Option<BitRate>| rate.map(|rate| rate.0 as f64);
+        let ms = |span: Span| span.as_s_f64() * 1e3;
+        NetworkCable {
+            from: self.end_name(cable.from).into(),
+            to: network.switches[cable.to].name.clone(),
+            mtu_bytes: cable.mtu_bytes,
+            rate_bits_per_s: rate(cable.rate),
+            port_rate_bits_per_s: rate(cable.port_rate),
+            queue_bytes: cable.rate.map(|_| cable.queue.0),
+            port_queue_bytes: cable.port_rate.map(|_| cable.port_queue.0),
+            offloads: cable.offloads,
+            impairment: cable.path.map(|path| Impairment {
+                delay_ms: ms(path.delay),
+                jitter_ms: ms(path.jitter),
+                loss: path.loss,
+                duplicate: path.duplicate,
+                reorder: path.reorder,
+            }),
+            ..NetworkCable::default()
+        }
+    }
+
+    /// Packets per second that the flows put on the network, at most: what a machine must be able
+    /// to carry that plays it. `None` when a flow is limited by nothing but the machine.
+    ///
+    /// A datagram costs whatever becomes of it, so UDP counts with what its sender's cable lets
+    /// through. TCP slows down: it counts with its share of the receiver's port, and half a packet of
+    /// acknowledgement for each of data.
+    #[must_use]
+    pub fn packets_per_s(&self) -> Option<f64> {
+        let network = self.network.as_ref()?;
+        let mut sum = 0.0;
+        for flow in &self.flows {
+            let cable = |host: &str| {
+                let index = self.hosts.iter().position(|plan| plan.name == host)?;
+                network.cable_of(index, flow.network?)
+            };
+            let (near, far) = (cable(&flow.from)?, cable(&flow.to)?);
+            let alike = |shares: &dyn Fn(&FlowPlan) -> bool| {
+                self.flows.iter().filter(|other| other.network == flow.network && shares(other)).count()
+            };
+            let (packets, wire_bits) = packets(flow, near);
+            let own = flow.load.interval(flow.message_bytes).map(|interval| {
+                // Messages per second of the load, as bits on the wire.
+                #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+                let messages = interval.messages as f64 * 1e12 / interval.picoseconds as f64;
+                messages * wire_bits
+            });
+            let near_share = share(near.rate, alike(&|other| other.from == flow.from));
+            let far_share = share(far.port_rate, alike(&|other| other.to == flow.to));
+            let limits = match flow.transport {
+                Transport::Udp => [own, near_share, None],
+                Transport::Tcp => [own, near_share, far_share],
+            };
+            let bits_per_s = limits.into_iter().flatten().reduce(f64::min)?;
+            let answers = if flow.transport == Transport::Tcp { 1.5 } else { 1.0 };
+            sum += bits_per_s / wire_bits * packets * answers;
+        }
+        Some(sum)
+    }
+
+    /// Payload of the smallest packets that the flows send, in bytes.
+    #[must_use]
+    pub fn smallest_packet_bytes(&self) -> Option<u32> {
+        let network = self.network.as_ref()?;
+        let mtu = network.cables.iter().map(|cable| cable.mtu_bytes).min()?;
+        let whole = mtu - HEADER_BYTES;
+        let sizes = self.flows.iter().map(|flow| match flow.transport {
+            Transport::Udp => flow.message_bytes.min(whole),
+            Transport::Tcp => whole,
+        });
+        sizes.min()
+    }
+}
+
+fn share(rate: Option<BitRate>, flows: usize) -> Option<f64> {
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    rate.map(|rate| rate.0 as f64 / flows.max(1) as f64)
+}
+
+/// Packets of one message, and the bits that they take on the wire.
+fn packets(flow: &FlowPlan, cable: &CablePlan) -> (f64, f64) {
+    let message = f64::from(flow.message_bytes);
+    let (headers, room) = match flow.transport {
+        // Fragments carry multiples of eight bytes; the UDP header is in the first.
+        Transport::Udp => (8.0, f64::from((cable.mtu_bytes - 20) / 8 * 8)),
+        Transport::Tcp => (0.0, f64::from(cable.mtu_bytes - 52)),
+    };
+    let fill = (message + headers) / room;
+    let packets = if flow.transport == Transport::Udp { fill.ceil() } else { fill };
+    let per_packet = if flow.transport == Transport::Udp { 20.0 } else { 52.0 };
+    let bytes = message + headers + packets * (per_packet + FRAME_BYTES);
+    (packets, bytes * 8.0)
+}
+
+/// IPv4 and UDP.
+const HEADER_BYTES: u32 = 28;
+/// Header, check, preamble and gap of a frame.
+const FRAME_BYTES: f64 = 38.0;
