@@ -79,6 +79,20 @@ impl HostSnapshot {
         host.context_switches = grown(self.context_switches, earlier.context_switches);
     }
 
+    /// For each core the fraction of the time since `earlier`, 0 to 1, in which it was not idle, in the
+    /// order of their numbers.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "ticks of one run")]
+    pub fn busy_since(&self, earlier: &Self) -> Vec<f64> {
+        let busy = |now: &CoreTicks, then: &CoreTicks| {
+            let ticks = now.since(then)?;
+            let all = ticks.total().max(1) as f64;
+            Some((all - ticks.idle as f64).max(0.0) / all)
+        };
+        let of_core = |(core, now): (&u32, &CoreTicks)| busy(now, earlier.cores.get(core)?);
+        self.cores.iter().map(|core| of_core(core).unwrap_or(0.0)).collect()
+    }
+
     /// Ticks of each core since `earlier`, for the cores whose account closes; each is above 0.
     pub(crate) fn ticks_since(&self, earlier: &Self) -> BTreeMap<u32, CoreTicks> {
         let elapsed = self.at.saturating_duration_since(earlier.at).as_millis() / u128::from(MS_PER_TICK);

@@ -2,3 +2,4 @@
 
 pub(crate) mod ethtool;
 pub(crate) mod namespace;
+pub(crate) mod packet;

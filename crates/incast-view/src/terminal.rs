@@ -9,12 +9,14 @@ mod cores;
 mod details;
 mod flows;
 mod judgement;
+mod network;
 
-use incast_core::record::{Build, Host, Record, Verdict};
+use incast_core::record::{Record, Verdict};
 
 use crate::page::{BAD, DOUBTFUL, FAINT, GOOD, Label, Page};
+use crate::said;
 use crate::text::counted;
-use crate::units::{UNKNOWN, bytes};
+use crate::units::UNKNOWN;
 
 /// The report on `record` in lines of at most `width` cells (40 at least), with colours.
 ///
@@ -26,6 +28,9 @@ pub fn show(record: &Record, width: usize) -> String {
     flows::show(&mut page, &record.flows);
     account::show(&mut page, &record.totals);
     details::show(&mut page, &record.flows);
+    network::network(&mut page, record.network.as_ref());
+    network::ledger(&mut page, record.ledger.as_ref());
+    network::answers(&mut page, &record.answers);
     cores::show(&mut page, &record.host, &record.agents);
     judgement::expectations(&mut page, &record.expectations);
     judgement::doubts(&mut page, &record.caveats);
@@ -34,30 +39,21 @@ pub fn show(record: &Record, width: usize) -> String {
     page.into_text()
 }
 
+/// Several runs of one scenario side by side, a line each.
+#[must_use]
+pub fn compare(records: &[Record]) -> String {
+    let mut page = Page::new(COMPARE_CELLS);
+    network::compare(&mut page, records);
+    page.into_text()
+}
+
 /// How it ended, in one line.
 fn verdict(page: &mut Page, record: &Record) {
-    let expectations = &record.expectations;
-    let in_state = |met| expectations.iter().filter(|expectation| expectation.met == met).count();
-    let (missed, unknown) = (in_state(Some(false)), in_state(None));
-    let (word, style, said) = match record.verdict {
-        Verdict::Good if expectations.is_empty() => {
-            ("good", GOOD, "it ran to its end; nothing was expected".into())
-        }
-        Verdict::Good if unknown > 0 => {
-            ("good", GOOD, format!("no expectation was missed, {unknown} could not be measured"))
-        }
-        Verdict::Good => ("good", GOOD, "every expectation was met".to_owned()),
-        Verdict::Missed if missed == 0 => ("missed", BAD, "an expectation was missed".to_owned()),
-        Verdict::Missed => (
-            "missed",
-            BAD,
-            format!("{missed} of {}", counted(expectations.len(), "expectation", "expectations")),
-        ),
-        Verdict::Tainted => {
-            ("tainted", DOUBTFUL, "it ran to its end, but a doubt below voids its numbers".to_owned())
-        }
-        Verdict::Incomplete => ("incomplete", BAD, "a process died or a peer vanished on the way".to_owned()),
-        Verdict::Interrupted => ("interrupted", DOUBTFUL, "it was ended early".to_owned()),
+    let (word, said) = said::verdict(record);
+    let style = match record.verdict {
+        Verdict::Good => GOOD,
+        Verdict::Missed | Verdict::Incomplete => BAD,
+        Verdict::Tainted | Verdict::Interrupted => DOUBTFUL,
     };
     let doubts = match record.caveats.len() {
         0 => String::new(),
@@ -75,39 +71,22 @@ fn provenance(page: &mut Page, record: &Record) {
     let run = format!("{}{title}", scenario.name);
     page.words(&label("run"), if run.is_empty() { UNKNOWN } else { &run });
     let parts = [
-        build(&record.incast),
+        said::build(&record.incast),
         record.world.clone(),
         format!("seed {}", scenario.seed),
         record.started_at.as_ref().map(|at| format!("began {at}")).unwrap_or_default(),
     ];
-    page.words(&label(""), &listed(parts));
-    page.words(&label("host"), &host(&record.host));
+    page.words(&label(""), &said::listed(parts));
+    page.words(&label("host"), &said::host(&record.host));
     for agent in record.agents.iter().take(HOSTS_MAX) {
-        page.words(&label("agent"), &host(agent));
+        page.words(&label("agent"), &said::host(agent));
     }
     if let Some(more) = record.agents.len().checked_sub(HOSTS_MAX).filter(|more| *more > 0) {
         page.words(&label(""), &format!("and {} in the record", counted(more, "more agent", "more agents")));
     }
 }
 
-fn build(build: &Build) -> String {
-    let version = if build.version.is_empty() { UNKNOWN } else { &build.version };
-    let commit = build.commit.as_ref().map(|commit| format!(" ({commit})")).unwrap_or_default();
-    format!("incast {version}{commit}")
-}
-
-fn host(host: &Host) -> String {
-    let cores = host.cores_usable.map(|cores| format!("{cores} usable cores"));
-    let memory = host.memory_bytes.map(|memory| format!("{} of memory", bytes(Some(memory))));
-    let known = [Some(host.name.clone()), host.kernel.clone(), host.processor.clone(), cores, memory];
-    let text = listed(known.into_iter().flatten());
-    if text.is_empty() { UNKNOWN.to_owned() } else { text }
-}
-
-/// The parts that say something, with commas.
-fn listed(parts: impl IntoIterator<Item = String>) -> String {
-    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
-}
-
+/// Width of a comparison: it has fixed columns.
+const COMPARE_CELLS: usize = 120;
 /// Most agents, and most hosts with cores, of a report; the record has all.
 const HOSTS_MAX: usize = 8;

@@ -94,6 +94,37 @@ pub fn about(number: Option<f64>) -> String {
     known(number, |number| if number.abs() <= 0.0 { "0".to_owned() } else { significant(number, 3) })
 }
 
+/// The unit of a whole axis: numbers on it are divided by `factor`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Scale {
+    pub(crate) factor: f64,
+    pub(crate) unit: &'static str,
+}
+
+/// The unit of an axis of rates that ends at `most` bits per second.
+pub(crate) fn rate_scale(most: f64) -> Scale {
+    scale(most, 0, &BIT_RATES)
+}
+
+/// The unit of an axis of times that ends at `most` seconds.
+pub(crate) fn time_scale(most: f64) -> Scale {
+    scale(most, -3, &SECONDS)
+}
+
+/// The unit of an axis of counts that ends at `most`.
+pub(crate) fn count_scale(most: f64) -> Scale {
+    scale(most, 0, &COUNTS)
+}
+
+/// The largest unit that leaves a digit before the point at `most`; `units[0]` is 1000^`lowest`.
+fn scale(most: f64, lowest: i32, units: &[&'static str]) -> Scale {
+    // Nothing is 0 of the plain unit.
+    let thousands = if most > 0.0 && most.is_finite() { exponent(most, DIGITS).div_euclid(3) } else { 0 };
+    let index = usize::try_from(thousands - lowest).unwrap_or(0).min(units.len().saturating_sub(1));
+    let power = lowest + i32::try_from(index).unwrap_or(0);
+    Scale { factor: 1000_f64.powi(power), unit: units.get(index).copied().unwrap_or_default() }
+}
+
 fn known(value: Option<f64>, show: impl FnOnce(f64) -> String) -> String {
     value.filter(|value| value.is_finite()).map_or_else(|| UNKNOWN.to_owned(), show)
 }
@@ -140,8 +171,9 @@ fn grouped(digits: &str) -> String {
     text
 }
 
+/// A count as a number to print or to draw.
 #[expect(clippy::cast_precision_loss, reason = "for printing: 53 bits are enough")]
-fn f64_of(count: u64) -> f64 {
+pub(crate) fn f64_of(count: u64) -> f64 {
     count as f64
 }
 
@@ -149,6 +181,7 @@ const DIGITS: i32 = 4;
 const DIGITS_FINE: i32 = 6;
 const BIT_RATES: [&str; 6] = ["bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s", "Pbit/s"];
 const BYTES: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
+const COUNTS: [&str; 4] = ["", "thousand ", "million ", "billion "];
 const SECONDS: [&str; 4] = ["ns", "us", "ms", "s"];
 
 #[cfg(test)]
@@ -249,6 +282,17 @@ mod tests {
         }
         assert_eq!(nanoseconds(1_234_567), "1.235 ms");
         assert_eq!(nanoseconds(u64::MAX), "18 446 744 074 s");
+    }
+
+    #[test]
+    fn an_axis_has_one_unit() {
+        assert_eq!(rate_scale(940e6), Scale { factor: 1e6, unit: "Mbit/s" });
+        assert_eq!(rate_scale(0.0), Scale { factor: 1.0, unit: "bit/s" });
+        assert_eq!(time_scale(3.0), Scale { factor: 1.0, unit: "s" });
+        assert_eq!(time_scale(0.25).unit, "ms");
+        assert_eq!(time_scale(0.0).unit, "s");
+        assert_eq!(count_scale(12_000.0), Scale { factor: 1e3, unit: "thousand " });
+        assert_eq!(count_scale(f64::NAN).factor, 1.0);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The command line: what can be said, with help that teaches by example.
 
 mod flood;
+mod lab;
+mod report;
 mod serve;
 
 use std::path::PathBuf;
@@ -8,6 +10,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use flood::{FloodArgs, message_bytes};
+pub(crate) use lab::{LabAction, LabArgs};
+pub(crate) use report::ReportArgs;
 pub(crate) use serve::ServeArgs;
 
 /// Measure many-to-one networks of data acquisition, exactly.
@@ -18,9 +22,11 @@ pub(crate) use serve::ServeArgs;
     max_term_width = 100,
     after_help = "Examples:
   incast run scenarios/first-light.toml        several senders, one receiver, on this machine
+  incast lab scenarios/lab-sheet/12-udp-sharing.toml   three computers and a switch, on this machine
   incast serve --barrier 3                     on host X: wait for three senders, start them together
   incast flood X --load 1Gbit/s                on hosts Y, Z, ...: send, and be told what arrived
   incast serve --plain --transport udp         count what a program written from the lab sheet sends
+  incast report runs/*                         what the records show, side by side, in one HTML file
 
 Exit codes: 0 done and as expected; 1 measured, but something expected was missed; 2 could not run."
 )]
@@ -38,8 +44,12 @@ pub(crate) enum Command {
     Flood(FloodArgs),
     /// Run a scenario file: every host a process on this machine, or an agent on another
     Run(RunArgs),
+    /// Build the network of a scenario on this machine (as root), run it there, and take it away
+    Lab(LabArgs),
     /// Take part in other hosts' runs: wait for a coordinator and play the roles it gives
     Agent(AgentArgs),
+    /// Make a report of records: one HTML file, and tables for analysis
+    Report(ReportArgs),
     /// Print a new random key for --key-file
     #[command(after_help = "Example:\n  incast key run.key     and copy it to every host of the run")]
     Key {

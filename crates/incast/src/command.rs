@@ -2,12 +2,13 @@
 
 mod flood;
 mod manual;
+mod report;
 mod serve;
 
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Command};
-use crate::run;
+use crate::{lab, run};
 
 /// Carries out the command.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
@@ -15,7 +16,9 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::serve(&args),
         Command::Flood(args) => flood::flood(&args),
         Command::Run(args) => run::run(&args),
+        Command::Lab(args) => lab::lab(&args),
         Command::Agent(args) => run::agent::agent(&args),
+        Command::Report(args) => report::report(&args),
         Command::Role => run::role::play(),
         Command::Key { file } => manual::key(file.as_deref()),
         Command::Schema => manual::schema(),

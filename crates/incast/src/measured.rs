@@ -1,9 +1,14 @@
 //! What a command measured, from its flows and its host, made into the record.
 
+use std::time::Instant;
+
+use incast_core::answers;
 use incast_core::caveat::{Caveat, CaveatKind};
 use incast_core::flood::{assemble, totals};
-use incast_core::record::{Build, Cpu, Faults, Flow, Host, Ledger, Network, Record, SCHEMA, ScenarioSummary, Verdict};
-use incast_core::scenario::{ExpectationPlan, judge};
+use incast_core::ledger::{self, Evidence};
+use incast_core::record::{Build, CoreInterval, Cpu, Faults, Flow, Host, Network, Record, SCHEMA, ScenarioSummary, Verdict};
+use incast_core::scenario::{AskPlan, ExpectationPlan, judge};
+use incast_core::time::Span;
 use incast_host::busy::OtherWork;
 use incast_host::cpu::HostSnapshot;
 use incast_host::provenance;
@@ -21,15 +26,36 @@ pub(crate) struct HostWatch {
     before: Option<HostSnapshot>,
     cpu_before: Option<Cpu>,
     started_unix_ns: u64,
+    started: Instant,
+    /// When the cores were last looked at, and what they have done in each slice until then.
+    sampled: (f64, Option<HostSnapshot>),
+    slices: Vec<CoreInterval>,
 }
 
 impl HostWatch {
     /// Begins to watch.
     pub(crate) fn start() -> Self {
+        let before = HostSnapshot::take().ok();
         Self {
-            before: HostSnapshot::take().ok(),
+            sampled: (0.0, before.clone()),
+            before,
             cpu_before: usage::cpu(Whose::Process).ok(),
             started_unix_ns: clock::unix_ns(),
+            started: Instant::now(),
+            slices: Vec::new(),
+        }
+    }
+
+    /// Looks at the cores, if `interval` has passed since the last time.
+    pub(crate) fn sample(&mut self, interval: Span) {
+        let now = self.started.elapsed().as_secs_f64();
+        // The kernel counts in ticks of 10 ms: shorter slices would be noise.
+        if now - self.sampled.0 < interval.as_s_f64().max(SLICE_S_MIN) || self.slices.len() >= SLICES_MAX {
+            return;
+        }
+        let then = std::mem::replace(&mut self.sampled, (now, HostSnapshot::take().ok()));
+        if let (Some(before), Some(after)) = (then.1, &self.sampled.1) {
+            self.slices.push(CoreInterval { start_s: then.0, end_s: now, busy: after.busy_since(&before) });
         }
     }
 
@@ -56,6 +82,7 @@ impl HostWatch {
         let after = HostSnapshot::take().ok();
         if let (Some(before), Some(after)) = (&self.before, &after) {
             after.fill_since(before, &mut host);
+            host.core_intervals.clone_from(&self.slices);
             let other = own_cpu.and_then(|cpu| OtherWork::between(before, after, cpu.total_s() + peers_s));
             caveats.extend(other.iter().flat_map(|other| [other.caveat(), other.steal_caveat()]).flatten());
         }
@@ -76,6 +103,11 @@ impl HostWatch {
     }
 }
 
+/// Shortest slice in which cores are looked at, seconds.
+const SLICE_S_MIN: f64 = 0.2;
+/// Most slices; an hour in seconds.
+const SLICES_MAX: usize = 3_600;
+
 /// Everything that a record is made of.
 #[derive(Default)]
 pub(crate) struct Measured {
@@ -87,12 +119,14 @@ pub(crate) struct Measured {
     pub(crate) socket_drops: Option<u64>,
     pub(crate) faults: Faults,
     pub(crate) network: Option<Network>,
-    pub(crate) ledger: Option<Ledger>,
+    /// What the counters of the network said.
+    pub(crate) evidence: Option<Evidence>,
     pub(crate) host: Host,
     pub(crate) agents: Vec<Host>,
     /// Doubts that do not follow from the flows.
     pub(crate) caveats: Vec<Caveat>,
     pub(crate) expectations: Vec<ExpectationPlan>,
+    pub(crate) asks: Vec<AskPlan>,
     pub(crate) interrupted: bool,
     pub(crate) incomplete: bool,
 }
@@ -123,6 +157,12 @@ impl Measured {
             caveats.append(&mut doubts);
             flows.push(flow);
         }
+        let ledger = self.evidence.as_ref().map(|evidence| {
+            let (ledger, doubts) = ledger::close(&flows, evidence);
+            // What is not known of the flows cannot be held against the kernel's counters.
+            caveats.extend(doubts.into_iter().filter(|_| !incomplete));
+            ledger
+        });
         let told =
             || self.outcomes.iter().filter_map(|outcome| outcome.measured.as_ref()?.socket_drops).max();
         let totals = totals::totals(&flows, self.cpu, self.socket_drops.or_else(told));
@@ -148,13 +188,14 @@ impl Measured {
             flows,
             totals,
             network: self.network,
-            ledger: self.ledger,
+            ledger,
             answers: Vec::new(),
             faults: self.faults,
             caveats,
             expectations: Vec::new(),
             verdict: Verdict::Interrupted,
         };
+        record.answers = self.asks.iter().map(|ask| answers::answer(ask, &record)).collect();
         record.expectations = self.expectations.iter().map(|plan| judge(plan, &record)).collect();
         let missed = record.expectations.iter().any(|expectation| expectation.met != Some(true));
         let tainted = record.caveats.iter().any(|doubt| doubt.kind.taints());

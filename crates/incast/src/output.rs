@@ -53,6 +53,12 @@ pub(crate) fn exit_code(verdict: Verdict) -> ExitCode {
     }
 }
 
+/// The verdict on several runs: the worst of theirs.
+pub(crate) fn worst(verdicts: &[Verdict]) -> Verdict {
+    let order = [Verdict::Interrupted, Verdict::Incomplete, Verdict::Tainted, Verdict::Missed];
+    order.into_iter().find(|verdict| verdicts.contains(verdict)).unwrap_or(Verdict::Good)
+}
+
 /// A line for the person at the terminal; never on standard output.
 pub(crate) fn note(text: &str) {
     // A closed standard error is no reason to end.

@@ -38,6 +38,11 @@ impl RecordDir {
         anyhow::bail!("create {}: too many runs of this name in one second", out.join(base).display())
     }
 
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.dir
+    }
+
     /// Writes the record in the place of the last one.
     pub(crate) fn write(&self, record: &Record) -> anyhow::Result<PathBuf> {
         let path = self.dir.join("record.json");

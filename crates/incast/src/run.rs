@@ -8,8 +8,9 @@ pub(crate) mod agent;
 mod agent_link;
 mod cast;
 mod flows;
-mod lines;
-mod player;
+pub(crate) mod lines;
+pub(crate) mod places;
+pub(crate) mod player;
 pub(crate) mod role;
 
 use std::path::Path;
@@ -20,7 +21,10 @@ use anyhow::Context as _;
 use crossbeam_channel::{Receiver, unbounded};
 use incast_core::caveat::{Caveat, CaveatKind};
 use incast_core::record::{Cpu, Faults, Host, ScenarioSummary};
-use incast_core::scenario::{Scenario, Start};
+use incast_core::scenario::{Scenario, Setting, Start};
+
+use incast_net::clock;
+use incast_net::key::Key;
 
 use crate::cli::RunArgs;
 use crate::endpoint::key;
@@ -32,6 +36,7 @@ use crate::signals::Stops;
 use cast::{Cast, Kind};
 use flows::Flows;
 use lines::{RoleLine, RoleOrder};
+use places::Places;
 use player::{Heard, Word};
 
 /// Longest wait for every receiver's port, and for every sender to be armed.
@@ -47,44 +52,75 @@ const TICK: Duration = Duration::from_millis(50);
 /// Plays the scenario and delivers its record.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let stops = Stops::listen()?;
-    let scenario = read(&args.file)?;
+    let scenario = read(&args.file, &[])?;
     let key = key(args.key_file.as_deref())?;
     describe(&scenario);
-    let watch = HostWatch::start();
     let out = args.output.out.as_deref().unwrap_or_else(|| Path::new(RUNS));
-    let dir = RecordDir::create(out, &scenario.name, watch.started_unix_ns())?;
-    let (heard, words) = unbounded();
-    let cast = Cast::new(&scenario, &key, heard, watch.started_unix_ns())?;
-    let flows = Flows::new(&scenario, watch.started_unix_ns());
-    let expected_s = flows.expected_s(&scenario);
-    let mut stage = Stage {
-        flows,
-        scenario: &scenario,
-        cast,
-        words,
-        stops: &stops,
-        dir: &dir,
-        watch: &watch,
-        line: ProgressLine::new(expected_s),
-        partial: Instant::now(),
-        told_to_stop: 0,
-    };
-    stage.play()?;
-    let record = stage.measured().record();
+    let production =
+        Production { scenario: &scenario, variant: None, world: "run", key: &key, stops: &stops, places: Places::default() };
+    let dir = production.record_dir(out)?;
+    let record = production.play(&dir)?.record();
     deliver(&record, &args.output, Some(&dir))
 }
 
-fn read(file: &Path) -> anyhow::Result<Scenario> {
+/// Reads a scenario file, with some of its values replaced.
+pub(crate) fn read(file: &Path, settings: &[Setting]) -> anyhow::Result<Scenario> {
     let text =
         std::fs::read_to_string(file).with_context(|| format!("read the scenario {}", file.display()))?;
-    Scenario::parse(&text).map_err(|errors| {
+    Scenario::parse_with(&text, settings).map_err(|errors| {
         let name = file.display().to_string();
         anyhow::anyhow!("the scenario cannot be run\n{}", errors.explained(&name))
     })
 }
 
+/// A scenario to be played, and on what.
+pub(crate) struct Production<'a> {
+    pub(crate) scenario: &'a Scenario,
+    /// Which variant of the scenario it is.
+    pub(crate) variant: Option<String>,
+    pub(crate) world: &'static str,
+    /// Key shared with agents.
+    pub(crate) key: &'a Key,
+    pub(crate) stops: &'a Stops,
+    pub(crate) places: Places,
+}
+
+impl Production<'_> {
+    /// A new directory for the record.
+    pub(crate) fn record_dir(&self, out: &Path) -> anyhow::Result<RecordDir> {
+        let name = match &self.variant {
+            Some(variant) => format!("{}-{variant}", self.scenario.name),
+            None => self.scenario.name.clone(),
+        };
+        RecordDir::create(out, &name, clock::unix_ns())
+    }
+
+    /// Plays it from the first process to the last.
+    pub(crate) fn play(&self, dir: &RecordDir) -> anyhow::Result<Measured> {
+        let watch = HostWatch::start();
+        let (heard, words) = unbounded();
+        let start = watch.started_unix_ns();
+        let cast = Cast::new(self.scenario, self.key, heard, start, self.places.clone())?;
+        let flows = Flows::new(self.scenario, start);
+        let expected_s = flows.expected_s(self.scenario);
+        let mut stage = Stage {
+            production: self,
+            flows,
+            cast,
+            words,
+            dir,
+            watch,
+            line: ProgressLine::new(expected_s),
+            partial: Instant::now(),
+            told_to_stop: 0,
+        };
+        stage.perform()?;
+        Ok(stage.measured())
+    }
+}
+
 /// The effective configuration, before the run.
-fn describe(scenario: &Scenario) {
+pub(crate) fn describe(scenario: &Scenario) {
     let title = scenario.title.as_deref().map(|title| format!(": {title}")).unwrap_or_default();
     note(&format!("{}{title} (seed {})", scenario.name, scenario.seed));
     let shown = 12;
@@ -108,13 +144,12 @@ fn describe(scenario: &Scenario) {
 
 /// A run under way.
 struct Stage<'a> {
-    scenario: &'a Scenario,
+    production: &'a Production<'a>,
     cast: Cast,
     flows: Flows,
     words: Receiver<Heard>,
-    stops: &'a Stops,
     dir: &'a RecordDir,
-    watch: &'a HostWatch,
+    watch: HostWatch,
     line: ProgressLine,
     partial: Instant,
     told_to_stop: usize,
@@ -122,13 +157,14 @@ struct Stage<'a> {
 
 impl Stage<'_> {
     /// From the first process to the last.
-    fn play(&mut self) -> anyhow::Result<()> {
-        self.cast.start_receivers(self.scenario)?;
+    fn perform(&mut self) -> anyhow::Result<()> {
+        let (scenario, stops) = (self.production.scenario, self.production.stops);
+        self.cast.start_receivers(scenario)?;
         self.until(READY_MAX, "wait for every receiver's port", |cast| {
             cast.all(Kind::is_receiver, |role| role.address.is_some())
         })?;
-        self.cast.start_senders(self.scenario)?;
-        if self.scenario.start == Start::Together {
+        self.cast.start_senders(scenario)?;
+        if scenario.start == Start::Together {
             self.until(READY_MAX, "wait for every sender to be ready", |cast| {
                 cast.all(Kind::is_sender, |role| role.armed)
             })?;
@@ -137,11 +173,12 @@ impl Stage<'_> {
         while !self.cast.all(Kind::is_sender, |role| role.is_over()) {
             self.listen();
             self.draw_and_save();
-            if self.stops.count() > self.told_to_stop {
-                self.told_to_stop = self.stops.count();
+            self.watch.sample(scenario.interval);
+            if stops.count() > self.told_to_stop {
+                self.told_to_stop = stops.count();
                 self.cast.say(Kind::is_sender, RoleOrder::Stop);
             }
-            if self.stops.count() > 1 {
+            if stops.count() > 1 {
                 note("stopped at once: the accounts that were not exchanged are lost");
                 break;
             }
@@ -150,7 +187,7 @@ impl Stage<'_> {
         let deadline = Instant::now() + END_MAX;
         while !self.cast.all(|_| true, |role| role.is_over())
             && Instant::now() < deadline
-            && self.stops.count() < 2
+            && stops.count() < 2
         {
             self.listen();
         }
@@ -170,7 +207,7 @@ impl Stage<'_> {
             if let Some(reason) = self.cast.first_failure() {
                 anyhow::bail!("{what}: {reason}");
             }
-            if self.stops.count() > 0 {
+            if self.production.stops.count() > 0 {
                 anyhow::bail!("stopped before anything was measured");
             }
             if Instant::now() > deadline {
@@ -219,14 +256,15 @@ impl Stage<'_> {
     }
 
     fn measured_base(&self) -> Measured {
+        let scenario = self.production.scenario;
         Measured {
-            world: "run",
+            world: self.production.world,
             scenario: ScenarioSummary {
-                name: self.scenario.name.clone(),
-                title: self.scenario.title.clone(),
-                variant: None,
-                seed: self.scenario.seed,
-                text: Some(self.scenario.text.clone()),
+                name: scenario.name.clone(),
+                title: scenario.title.clone(),
+                variant: self.production.variant.clone(),
+                seed: scenario.seed,
+                text: Some(scenario.text.clone()),
                 command: None,
             },
             started_unix_ns: self.watch.started_unix_ns(),
@@ -238,6 +276,13 @@ impl Stage<'_> {
     /// Everything that became known.
     fn measured(&mut self) -> Measured {
         let mut caveats = Vec::new();
+        if self.production.world == "run" && self.production.scenario.network.is_some() {
+            caveats.push(Caveat::new(
+                CaveatKind::NetworkNotBuilt,
+                "the scenario describes a network, and `incast run` builds none: this is what the machine's own path gave",
+                "run it with `incast lab`",
+            ));
+        }
         let deaths = self.cast.deaths();
         for death in &deaths {
             caveats.push(Caveat::new(
@@ -280,7 +325,8 @@ impl Stage<'_> {
             faults,
             socket_drops: drops,
             outcomes: self.flows.outcomes(),
-            expectations: self.scenario.expectations.clone(),
+            expectations: self.production.scenario.expectations.clone(),
+            asks: self.production.scenario.asks.clone(),
             interrupted: self.told_to_stop > 0,
             incomplete: !deaths.is_empty(),
             ..self.measured_base()

@@ -1,7 +1,7 @@
 //! A value of the scenario file replaced before it is read: `y.congestion=cubic`.
 //!
-//! What stands before the last dot is the name of a table (a host, a flow, a switch), or a kind of
-//! table (`host`, `flow`, `switch`, `cable`, and then all of that kind are meant); without a dot it
+//! What stands before the last dot is the name of a table (a host, a flow, a switch, an expectation), or a kind of
+//! table (`host`, `flow`, `switch`, `cable`, `expect`, and then all of that kind are meant); without a dot it
 //! is a key of the scenario itself. The value is TOML, or else a text.
 
 use std::fmt;
@@ -80,7 +80,7 @@ pub(super) fn apply<'t>(table: &mut DeTable<'t>, settings: &'t [Setting], findin
         let Some((_, value)) = document.into_inner().into_iter().next() else { continue };
         if replace(table, setting, value.get_ref()) == 0 {
             let message = format!(
-                "{}: there is no table of that name or kind (host, flow, switch, cable)",
+                "{}: there is no table of that name or kind (host, flow, switch, cable, expect)",
                 shown(setting)
             );
             findings.add(&(0..0), message);
@@ -119,6 +119,6 @@ fn replace<'t>(table: &mut DeTable<'t>, setting: &Setting, value: &DeValue<'t>) 
     replaced
 }
 
-const KINDS: &[&str] = &["host", "flow", "switch", "cable"];
+const KINDS: &[&str] = &["host", "flow", "switch", "cable", "expect"];
 /// Longest setting.
 const SETTING_BYTES_MAX: usize = 1024;

@@ -4,11 +4,11 @@
 
 use incast_core::caveat::{Caveat, CaveatKind};
 use incast_core::record::{Expectation, Faults};
-use incast_core::scenario::Metric;
 
 use crate::page::{BAD, DOUBTFUL, FAINT, GOOD, Label, Page};
+use crate::said::measured;
 use crate::text::{clean, counted, cut};
-use crate::units::{count, number, rate_fine, seconds};
+use crate::units::count;
 
 /// Every expectation: met or not, what was expected, what was measured, and who says so.
 pub(super) fn expectations(page: &mut Page, expectations: &[Expectation]) {
@@ -35,16 +35,6 @@ pub(super) fn expectations(page: &mut Page, expectations: &[Expectation]) {
     if left_out.len() > 0 {
         let what = format!("{} more in the record, {missed} of them missed", left_out.len());
         page.words(&Label::none(), &what);
-    }
-}
-
-/// The measured value in the unit of its metric, with which the expected text begins.
-fn measured(expectation: &Expectation) -> String {
-    let name = expectation.expected.split(' ').next().unwrap_or_default();
-    match Metric::ALL.into_iter().find(|metric| metric.name() == name) {
-        Some(Metric::Goodput | Metric::OfferedLoad | Metric::WireRate) => rate_fine(expectation.measured),
-        Some(Metric::Duration) => seconds(expectation.measured),
-        _ => number(expectation.measured),
     }
 }
 

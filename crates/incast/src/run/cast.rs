@@ -13,7 +13,8 @@ use incast_core::units::Bytes;
 use incast_net::key::Key;
 
 use super::agent_link::AgentLink;
-use super::lines::{Assignment, ReceiveAssignment, RoleLine, RoleOrder, SendAssignment};
+use super::lines::{Assignment, Part, ReceiveAssignment, RoleLine, RoleOrder, SendAssignment};
+use super::places::Places;
 use super::player::{Heard, Player};
 use crate::endpoint::resolve;
 
@@ -26,6 +27,7 @@ pub(crate) struct Cast {
     run_key: Key,
     heard: Sender<Heard>,
     run_start_unix_ns: u64,
+    places: Places,
 }
 
 /// One role.
@@ -60,6 +62,7 @@ pub(crate) struct Receiving {
     buffer: Option<Bytes>,
     spin: bool,
     core: Option<u32>,
+    name: Option<String>,
 }
 
 /// What a role leaves at its end.
@@ -94,6 +97,7 @@ impl Receiving {
             buffer: flow.sockets.receive_buffer,
             spin: flow.spin,
             core: flow.receiver_core,
+            name: flow.receiver.clone(),
         }
     }
 }
@@ -104,6 +108,7 @@ impl Cast {
         agent_key: &Key,
         heard: Sender<Heard>,
         run_start_unix_ns: u64,
+        places: Places,
     ) -> anyhow::Result<Self> {
         let run_key =
             Key::random().map_err(|error| anyhow::anyhow!("the kernel gives no random numbers: {error}"))?;
@@ -113,7 +118,7 @@ impl Cast {
                 agents.insert(address.clone(), AgentLink::open(address, agent_key, heard.clone())?);
             }
         }
-        Ok(Self { roles: Vec::new(), agents, run_key, heard, run_start_unix_ns })
+        Ok(Self { roles: Vec::new(), agents, run_key, heard, run_start_unix_ns, places })
     }
 
     /// Starts a process for every receiver.
@@ -126,7 +131,7 @@ impl Cast {
         }
         for receiving in wanted {
             let host = host(scenario, &receiving.host)?;
-            let assignment = Assignment::Receive(ReceiveAssignment {
+            let part = Part::Receive(ReceiveAssignment {
                 host: receiving.host.clone(),
                 bind: SocketAddr::new(self.bind_address(scenario, host)?, 0),
                 key: self.run_key.to_text(),
@@ -135,11 +140,12 @@ impl Cast {
                 core: receiving.core,
                 run_start_unix_ns: self.run_start_unix_ns,
             });
+            let called = receiving.name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
             self.start(
-                format!("receiver on {}", receiving.host),
+                format!("receiver{called} on {}", receiving.host),
                 Kind::Receiver(receiving),
                 host,
-                &assignment,
+                part,
             )?;
         }
         Ok(())
@@ -148,7 +154,7 @@ impl Cast {
     /// Where a receiver on `host` listens: on loopback if all its senders are here, else everywhere,
     /// since the run's key keeps strangers out.
     fn bind_address(&self, scenario: &Scenario, host: &HostPlan) -> anyhow::Result<IpAddr> {
-        if host.agent.is_some() {
+        if host.agent.is_some() || self.places.namespace(&host.name).is_some() {
             return Ok(Ipv4Addr::UNSPECIFIED.into());
         }
         if host.address.is_some() {
@@ -179,13 +185,17 @@ impl Cast {
                 .and_then(|role| role.address)
                 .with_context(|| format!("flow {}: its receiver has no port", flow.name))?
                 .port();
-            let server = resolve(host(scenario, &flow.to)?.reached_at(), port)?;
-            let assignment = Assignment::Send(Box::new(SendAssignment {
+            let server = match self.places.control(&flow.to) {
+                Some(address) => address,
+                None => resolve(host(scenario, &flow.to)?.reached_at(), port)?.ip(),
+            };
+            let part = Part::Send(Box::new(SendAssignment {
                 host: flow.from.clone(),
                 flow: flow.name.clone(),
-                server: SocketAddr::new(server.ip(), port),
+                server: SocketAddr::new(server, port),
+                data: self.places.data(flow).map(|address| SocketAddr::new(address, port)),
                 key: self.run_key.to_text(),
-                send: send_plan(flow, scenario),
+                send: send_plan(flow, scenario, self.places.are_packets_single(flow)),
                 hold: scenario.start == Start::Together,
                 core: flow.sender_core,
                 run_start_unix_ns: self.run_start_unix_ns,
@@ -195,7 +205,7 @@ impl Cast {
                 format!("sender of {}", flow.name),
                 Kind::Sender(flow.name.clone()),
                 from,
-                &assignment,
+                part,
             )?;
         }
         Ok(())
@@ -206,7 +216,7 @@ impl Cast {
         name: String,
         kind: Kind,
         host: &HostPlan,
-        assignment: &Assignment,
+        part: Part,
     ) -> anyhow::Result<()> {
         let number = self.roles.len();
         let player = match host.agent.as_ref().and_then(|agent| self.agents.get(agent)) {
@@ -229,7 +239,7 @@ impl Cast {
             gone: None,
             last_heard: Instant::now(),
         };
-        role.player.say(assignment);
+        role.player.say(&Assignment { namespace: self.places.namespace(&host.name), part });
         self.roles.push(role);
         Ok(())
     }
@@ -273,6 +283,8 @@ impl Cast {
             RoleLine::Failed { reason } => role.failed = Some(reason),
             RoleLine::Started { .. }
             | RoleLine::SessionOver { .. }
+            | RoleLine::Carrying { .. }
+            | RoleLine::Carried { .. }
             | RoleLine::Progress { .. }
             | RoleLine::Done { .. } => {}
         }
@@ -346,7 +358,7 @@ fn host<'a>(scenario: &'a Scenario, name: &str) -> anyhow::Result<&'a HostPlan> 
     scenario.hosts.iter().find(|host| host.name == name).with_context(|| format!("host {name}"))
 }
 
-fn send_plan(flow: &FlowPlan, scenario: &Scenario) -> SendPlan {
+fn send_plan(flow: &FlowPlan, scenario: &Scenario, single_packets: bool) -> SendPlan {
     SendPlan {
         transport: flow.transport,
         message_bytes: flow.message_bytes,
@@ -362,6 +374,6 @@ fn send_plan(flow: &FlowPlan, scenario: &Scenario) -> SendPlan {
         congestion: flow.sockets.congestion.clone(),
         no_delay: flow.sockets.no_delay.unwrap_or(false),
         dscp: flow.sockets.dscp,
-        segments_max: flow.sockets.segments_max,
+        segments_max: flow.sockets.segments_max.or_else(|| single_packets.then_some(1)),
     }
 }

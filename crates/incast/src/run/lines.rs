@@ -1,10 +1,12 @@
 //! What a coordinator and its roles say to each other: one JSON document per line.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use incast_core::control::SendPlan;
 use incast_core::flood::report::{Measured, Sent};
-use incast_core::record::{Cpu, Faults, Host};
+use incast_core::link::PathPlan;
+use incast_core::record::{Cpu, Faults, Host, LinkReport};
 use incast_core::units::Bytes;
 use incast_net::live::LiveCounts;
 use serde::{Deserialize, Serialize};
@@ -12,12 +14,32 @@ use serde::{Deserialize, Serialize};
 /// Longest line that is read from a role: the intervals of a long flow are the bulk of it.
 pub(crate) const LINE_BYTES_MAX: u64 = 64 << 20;
 
-/// What a role is to do; the first line it reads.
+/// What a role is to do, and where; the first line it reads.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Assignment {
+    /// The network namespace in which it plays; the coordinator's own when there is none.
+    pub(crate) namespace: Option<PathBuf>,
+    pub(crate) part: Part,
+}
+
+/// What a role is to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Assignment {
+pub(crate) enum Part {
     Receive(ReceiveAssignment),
     Send(Box<SendAssignment>),
+    Link(LinkAssignment),
+}
+
+/// The link in the middle of a cable of a lab.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct LinkAssignment {
+    pub(crate) near: String,
+    pub(crate) far: String,
+    pub(crate) ways: [String; 2],
+    pub(crate) path: PathPlan,
+    pub(crate) mtu_bytes: u32,
+    pub(crate) seed: u64,
 }
 
 /// A receiver of any number of flows.
@@ -38,6 +60,8 @@ pub(crate) struct SendAssignment {
     pub(crate) host: String,
     pub(crate) flow: String,
     pub(crate) server: SocketAddr,
+    /// Where the messages go, if not there.
+    pub(crate) data: Option<SocketAddr>,
     pub(crate) key: String,
     pub(crate) send: SendPlan,
     /// Wait for `start`.
@@ -72,6 +96,10 @@ pub(crate) enum RoleLine {
     Done { flow: String, sent: Option<Box<Sent>>, measured: Option<Box<Measured>>, failure: Option<String> },
     /// A receiver: a session is over.
     SessionOver { peer: String, failure: Option<String> },
+    /// A link: it carries packets, and holds so many.
+    Carrying { held_packets: u64 },
+    /// A link: what it did.
+    Carried { links: Vec<LinkReport> },
     /// The role has done its work.
     Ended { cpu: Option<Cpu>, host: Box<Host>, faults: Faults, socket_drops: Option<u64> },
     /// The role cannot do its work.

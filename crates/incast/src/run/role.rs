@@ -1,4 +1,4 @@
-//! One role of a run, in a process of its own: a receiver, or the sender of one flow.
+//! One role of a run, in a process of its own: a receiver, the sender of one flow, or a lab's link.
 //!
 //! The coordinator talks to it in lines of JSON: the assignment and orders on standard input, what
 //! happens on standard output. When standard input ends, the coordinator is gone and so is the
@@ -17,7 +17,7 @@ use incast_net::key::Key;
 use incast_net::live::LiveFlow;
 use incast_net::server::{Server, ServerPlan};
 
-use super::lines::{Assignment, Counts, RoleLine, RoleOrder};
+use super::lines::{Assignment, Counts, Part, RoleLine, RoleOrder};
 use crate::measured::{HostWatch, thread_cpu};
 
 /// How often a role tells how far it is, and so that it is alive.
@@ -36,10 +36,16 @@ pub(crate) fn play() -> anyhow::Result<ExitCode> {
         anyhow::bail!("no assignment came on standard input; `incast run` starts roles, people do not");
     }
     let assignment: Assignment = serde_json::from_str(&first).context("read the assignment")?;
+    if let Some(namespace) = &assignment.namespace {
+        // Before any thread is started: all of them are to be there.
+        incast_lab::namespace::enter_path(namespace)
+            .with_context(|| format!("enter the network namespace {}", namespace.display()))?;
+    }
     let orders = listen()?;
-    let played = match assignment {
-        Assignment::Receive(plan) => receive(plan.into_plan()?, &orders),
-        Assignment::Send(plan) => send(plan.into_plan()?, &orders),
+    let played = match assignment.part {
+        Part::Receive(plan) => receive(plan.into_plan()?, &orders),
+        Part::Send(plan) => send(plan.into_plan()?, &orders),
+        Part::Link(plan) => crate::lab::link::carry(&plan, &orders),
     };
     if let Err(error) = &played {
         tell(&RoleLine::Failed { reason: format!("{error:#}") });
@@ -49,7 +55,7 @@ pub(crate) fn play() -> anyhow::Result<ExitCode> {
 }
 
 /// Says a line to the coordinator; one that is gone needs no words.
-fn tell(line: &RoleLine) {
+pub(crate) fn tell(line: &RoleLine) {
     let mut out = std::io::stdout().lock();
     let _ = serde_json::to_writer(&mut out, line)
         .map_err(std::io::Error::from)
@@ -214,6 +220,7 @@ impl super::lines::SendAssignment {
     fn into_plan(self) -> anyhow::Result<ClientPlan> {
         Ok(ClientPlan {
             server: self.server,
+            data: self.data,
             host: self.host,
             flow: self.flow,
             direction: incast_core::load::Direction::Forward,

@@ -1,0 +1,162 @@
+//! Several records side by side: how each ended, what each delivered, and every flow they have in common.
+
+use incast_core::record::{Flow, Record};
+
+use super::sheet::{Cell, Sheet};
+use super::{anchor, judgement, name, sharing};
+use crate::RecordAt;
+use crate::html::Html;
+use crate::plot::{Pen, legend};
+use crate::said;
+use crate::table::Side;
+use crate::text::counted;
+use crate::units::{about, count, percent, rate, seconds};
+
+/// The overview: a row for each record, the shares of its flows, the flows in common.
+pub(super) fn show(html: &mut Html, records: &[RecordAt<'_>]) {
+    html.heading(1, &format!("{} side by side", counted(records.len(), "record", "records")));
+    table(records).show(html, "records side by side");
+    shares(html, records);
+    common(html, records);
+}
+
+fn table(records: &[RecordAt<'_>]) -> Sheet {
+    let words = ["", "record", "verdict"].map(|name| (name, Side::Left));
+    let numbers = [
+        "doubts", "flows", "offered load", "goodput", "loss", "Jain's index", "CPU s per GB", "duration", "seed",
+    ]
+    .map(|name| (name, Side::Right));
+    let whence = ["began", "world"].map(|name| (name, Side::Left));
+    let mut sheet = Sheet::new(&[&words[..], &numbers, &whence].concat());
+    for (index, at) in records.iter().enumerate() {
+        let record = at.record;
+        let totals = &record.totals;
+        sheet.push(vec![
+            Cell::plain((index + 1).to_string()),
+            Cell::drawn("wide", |html| {
+                html.tag("a").set("href", &format!("#{}", anchor(index + 1))).text(&label(record));
+            }),
+            Cell::marked(said::verdict(record).0, judgement::class(record.verdict)),
+            Cell::flagged(record.caveats.len().to_string(), !record.caveats.is_empty()),
+            Cell::plain(record.flows.len().to_string()),
+            Cell::plain(rate(totals.offered_load_bits_per_s)),
+            Cell::plain(rate(totals.goodput_bits_per_s)),
+            Cell::flagged(percent(totals.lost_fraction), totals.lost_fraction > Some(0.0)),
+            Cell::plain(about(totals.fairness_jain)),
+            Cell::plain(about(totals.cpu_seconds_per_gigabyte)),
+            Cell::plain(seconds(totals.duration_s)),
+            Cell::plain(count(Some(record.scenario.seed))),
+            Cell::plain(record.started_at.clone().unwrap_or_default()),
+            Cell::plain(&record.world),
+        ]);
+    }
+    sheet
+}
+
+/// What a record is called beside others: its name and its variant.
+fn label(record: &Record) -> String {
+    let variant = record.scenario.variant.as_ref().map(|variant| format!(" ({variant})")).unwrap_or_default();
+    format!("{}{variant}", name(record))
+}
+
+/// Names of flows in the order in which they come first.
+fn flow_names<'r>(records: &[RecordAt<'r>]) -> Vec<&'r str> {
+    let mut names: Vec<&str> = Vec::new();
+    let mut known = std::collections::BTreeSet::new();
+    for flow in records.iter().flat_map(|at| &at.record.flows) {
+        if known.insert(flow.name.as_str()) {
+            names.push(&flow.name);
+        }
+    }
+    names
+}
+
+/// A bar for each record, cut into the goodputs of its flows.
+fn shares(html: &mut Html, records: &[RecordAt<'_>]) {
+    let names = flow_names(records);
+    let sum = |record: &Record| record.flows.iter().filter_map(goodput).sum::<f64>();
+    let most = records.iter().fold(0.0_f64, |most, at| most.max(sum(at.record)));
+    if most <= 0.0 {
+        return;
+    }
+    html.heading(2, "Goodput of each record, flow by flow");
+    let each = names.len() <= Pen::MAX;
+    html.tag("figure").holds(|html| {
+        if each {
+            let entries = names.iter().enumerate().map(|(index, name)| (Pen(index), (*name).to_owned()));
+            legend(html, &entries.collect::<Vec<_>>());
+        }
+        let mut sheet = Sheet::new(&[("record", Side::Left), ("sum of goodputs", Side::Right), ("", Side::Left)]);
+        for (index, at) in records.iter().enumerate() {
+            sheet.push(vec![
+                Cell::marked(format!("{}. {}", index + 1, label(at.record)), "wide"),
+                Cell::plain(rate(Some(sum(at.record)))),
+                Cell::drawn("bar-cell", |html| stacked(html, at.record, &names, most)),
+            ]);
+        }
+        sheet.show(html, "goodput of each record, flow by flow");
+    });
+    if !each {
+        html.note("Each piece of a bar is a flow; flows are in the order of their record.");
+    }
+}
+
+fn stacked(html: &mut Html, record: &Record, names: &[&str], most: f64) {
+    let svg = html.tag("svg").class("bar").set("width", "100%").at("height", 20.0).set("role", "img");
+    svg.set("aria-label", "goodput of each flow").holds(|html| {
+        let mut from = 0.0;
+        for (index, flow) in record.flows.iter().enumerate() {
+            let part = goodput(flow).unwrap_or(0.0) / most;
+            let place = names.iter().position(|name| *name == flow.name).unwrap_or(index);
+            // Beyond the pens only the neighbours are told apart.
+            let pen = if names.len() > Pen::MAX { Pen(index % 2) } else { Pen(place) };
+            let striped = if pen.0 >= Pen::MAX / 2 { " second" } else { "" };
+            let shape = html.tag("rect").set("class", &format!("{}{striped}", pen.fill())).part("x", from);
+            let title = format!("{}: {}", flow.name, rate(flow.goodput_bits_per_s));
+            shape.part("width", part).at("height", 20.0).holds(|html| html.tag("title").text(&title));
+            from += part;
+        }
+    });
+}
+
+fn goodput(flow: &Flow) -> Option<f64> {
+    flow.goodput_bits_per_s.filter(|goodput| goodput.is_finite() && *goodput > 0.0)
+}
+
+/// Every flow that is in at least two records: its goodput and its loss in each.
+fn common(html: &mut Html, records: &[RecordAt<'_>]) {
+    let find = |record: &'_ Record, name: &str| record.flows.iter().position(|flow| flow.name == name);
+    let mut columns = vec![("flow".to_owned(), Side::Left)];
+    for index in 1..=records.len() {
+        columns.push((format!("goodput {index}"), Side::Right));
+    }
+    columns.extend((1..=records.len()).map(|index| (format!("loss {index}"), Side::Right)));
+    let mut sheet = Sheet::with(columns);
+    for name in flow_names(records) {
+        let flows: Vec<Option<&Flow>> =
+            records.iter().map(|at| find(at.record, name).map(|index| &at.record.flows[index])).collect();
+        if flows.iter().flatten().count() < 2 {
+            continue;
+        }
+        let most = flows.iter().flatten().filter_map(|flow| goodput(flow)).fold(0.0, f64::max);
+        let rates = flows.iter().map(|flow| {
+            Cell::drawn("compared", |html| {
+                html.text(&rate(flow.and_then(|flow| flow.goodput_bits_per_s)));
+                let part = flow.and_then(goodput).map_or(0.0, |goodput| goodput / most);
+                sharing::bar(html, part, None, "fill c0");
+            })
+        });
+        let losses = flows.iter().map(|flow| {
+            let loss = flow.and_then(|flow| flow.lost_fraction);
+            Cell::flagged(percent(loss), loss > Some(0.0))
+        });
+        sheet.push(std::iter::once(Cell::plain(name)).chain(rates).chain(losses).collect());
+    }
+    if sheet.is_empty() {
+        html.note("The records have no flow in common.");
+        return;
+    }
+    html.heading(2, "Flows in common");
+    html.note("The number behind each column is that of the record. Bars compare the records within a row.");
+    sheet.show(html, "flows in common");
+}

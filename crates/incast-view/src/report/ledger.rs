@@ -1,0 +1,254 @@
+//! Where the messages went: a bar that sums to what was sent, stage by stage.
+//!
+//! A loss of 0.01 % is invisible on a bar of all messages, so a second bar shows the losses alone,
+//! and the numbers stand in a table. Each part has a letter, which the bars and the table share:
+//! colour alone tells nothing to some readers and to most printers.
+
+use incast_core::record::{Ledger, Messages, Record};
+
+use super::sheet::{Cell, Sheet};
+use crate::html::Html;
+use crate::table::Side;
+use crate::text::counted;
+use crate::units::{UNKNOWN, count, difference, f64_of, percent};
+
+/// A part of what was sent.
+struct Part {
+    letter: String,
+    name: String,
+    place: String,
+    packets: Option<u64>,
+    /// Messages; `None` is unknown.
+    messages: Option<i64>,
+    class: String,
+}
+
+/// The bars and the table; from the account of all flows where the kernel's counters were not read.
+pub(super) fn show(html: &mut Html, record: &Record, level: usize) {
+    html.heading(level, "Where the messages went");
+    let (sent, parts) = match &record.ledger {
+        Some(ledger) => (ledger.sent, of_ledger(ledger)),
+        None => (record.totals.messages.sent, of_account(&record.totals.messages)),
+    };
+    let all: Vec<&Part> = parts.iter().collect();
+    let lost: Vec<&Part> = parts.iter().skip(1).collect();
+    html.tag("figure").holds(|html| {
+        let what = format!("all {} messages sent", count(sent));
+        bar(html, &what, &all, sent.map_or(0.0, f64_of));
+        let losses = lost.iter().filter_map(|part| part.messages).fold(0_i64, i64::saturating_add);
+        if lost.iter().any(|part| part.messages.is_some_and(|messages| messages > 0)) {
+            let what = format!("the losses alone: {}", counted_messages(losses));
+            bar(html, &what, &lost, 0.0);
+        }
+    });
+    table(sent, &parts).show(html, "where the messages went");
+    match &record.ledger {
+        Some(ledger) => packets(html, ledger),
+        None => html.note(
+            "This is the account of the flows themselves. In this world the kernel's counters along the \
+             path were not read, so it is not known at which stage messages died.",
+        ),
+    }
+}
+
+fn counted_messages(messages: i64) -> String {
+    usize::try_from(messages)
+        .map_or_else(|_| format!("{messages} messages"), |messages| counted(messages, "message", "messages"))
+}
+
+/// The kernel's counters: delivered, each stage, and what is left.
+fn of_ledger(ledger: &Ledger) -> Vec<Part> {
+    let mut parts = vec![delivered(ledger.delivered)];
+    for (index, stage) in ledger.stages.iter().enumerate() {
+        parts.push(Part {
+            letter: letter(index + 1),
+            name: stage.stage.replace('_', " "),
+            place: stage.place.clone(),
+            packets: Some(stage.packets),
+            messages: i64::try_from(stage.messages).ok(),
+            class: format!("fill c{}", index % COLOURS),
+        });
+    }
+    parts.push(unexplained(parts.len(), ledger.unexplained));
+    parts
+}
+
+/// The flows' own account (law 1).
+fn of_account(messages: &Messages) -> Vec<Part> {
+    let lost = Part {
+        letter: letter(1),
+        name: "lost".to_owned(),
+        place: "somewhere on the path".to_owned(),
+        packets: None,
+        messages: messages.lost.and_then(|lost| i64::try_from(lost).ok()),
+        class: "fill c1".to_owned(),
+    };
+    vec![delivered(messages.unique), lost, unexplained(2, messages.unexplained)]
+}
+
+fn delivered(messages: Option<u64>) -> Part {
+    Part {
+        letter: letter(0),
+        name: "delivered".to_owned(),
+        place: "received for the first time".to_owned(),
+        packets: None,
+        messages: messages.and_then(|messages| i64::try_from(messages).ok()),
+        class: "fill delivered".to_owned(),
+    }
+}
+
+fn unexplained(index: usize, messages: Option<i64>) -> Part {
+    Part {
+        letter: letter(index),
+        name: "unexplained".to_owned(),
+        place: "what is left of the account".to_owned(),
+        packets: None,
+        messages,
+        class: "fill unexplained".to_owned(),
+    }
+}
+
+/// `a`, `b`, ... `z`, then `aa`: there are as many stages as ports and hosts.
+fn letter(index: usize) -> String {
+    let last = char::from(b'a' + u8::try_from(index % 26).unwrap_or(0));
+    if index < 26 { last.to_string() } else { format!("{}{last}", letter(index / 26 - 1)) }
+}
+
+/// A bar of all parts that are more than nothing. It is as long as their sum, or as `whole` if that is more.
+fn bar(html: &mut Html, what: &str, parts: &[&Part], whole: f64) {
+    let widths = widths(parts, whole);
+    html.tag("p").class("plot-title").text(what);
+    let svg = html.tag("svg").class("bar").set("width", "100%").at("height", 30.0);
+    svg.set("role", "img").set("aria-label", what).holds(|html| {
+        let mut from = 0.0;
+        for (part, width) in parts.iter().zip(widths).filter(|(_, width)| *width > 0.0) {
+            let title = format!("{} {}: {}", part.name, part.place, difference(part.messages));
+            let shape = html.tag("rect").set("class", &part.class).part("x", from).part("width", width);
+            shape.at("y", 0.0).at("height", 30.0).holds(|html| html.tag("title").text(&title));
+            if width > LETTER_PART {
+                let label = html.tag("text").class("middle on-fill").part("x", from + width / 2.0);
+                label.at("y", 20.0).text(&part.letter);
+            }
+            from += width;
+        }
+    });
+}
+
+/// The fractions of the bar that the parts take; what is unknown or negative has no length.
+fn widths(parts: &[&Part], whole: f64) -> Vec<f64> {
+    let length = |part: &&Part| part.messages.and_then(|messages| u64::try_from(messages).ok()).map_or(0.0, f64_of);
+    let lengths: Vec<f64> = parts.iter().map(length).collect();
+    let whole = lengths.iter().sum::<f64>().max(whole);
+    lengths.iter().map(|length| if whole > 0.0 { length / whole } else { 0.0 }).collect()
+}
+
+fn table(sent: Option<u64>, parts: &[Part]) -> Sheet {
+    let mut sheet = Sheet::new(&[
+        ("", Side::Left),
+        ("stage", Side::Left),
+        ("where", Side::Left),
+        ("messages", Side::Right),
+        ("of those sent", Side::Right),
+        ("packets", Side::Right),
+    ]);
+    for part in parts {
+        let alarming = part.class.contains("unexplained") && part.messages.is_some_and(|messages| messages != 0);
+        sheet.push(vec![
+            Cell::drawn("", |html| key(html, part)),
+            Cell::plain(&part.name),
+            Cell::marked(&part.place, "faint"),
+            Cell::flagged(difference(part.messages), alarming),
+            Cell::plain(percent(fraction(part.messages, sent))),
+            Cell::plain(part.packets.map_or_else(String::new, |packets| count(Some(packets)))),
+        ]);
+    }
+    sheet.push(vec![
+        Cell::plain(""),
+        Cell::marked("sent", "sum"),
+        Cell::marked("the sum", "sum faint"),
+        Cell::marked(count(sent), "sum"),
+        Cell::marked(if sent.is_some() { "100 %" } else { UNKNOWN }, "sum"),
+        Cell::plain(""),
+    ]);
+    sheet
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for printing")]
+fn fraction(messages: Option<i64>, sent: Option<u64>) -> Option<f64> {
+    let sent = sent.filter(|sent| *sent > 0)?;
+    Some(messages? as f64 / f64_of(sent))
+}
+
+fn key(html: &mut Html, part: &Part) {
+    html.tag("svg").class("key").set("width", "22").set("height", "16").holds(|html| {
+        let shape = html.tag("rect").set("class", &part.class).at("width", 22.0);
+        shape.at("height", 16.0).empty();
+        html.tag("text").class("middle on-fill").at("x", 11.0).at("y", 12.0).text(&part.letter);
+    });
+}
+
+/// The same account in packets.
+fn packets(html: &mut Html, ledger: &Ledger) {
+    if !ledger.packets.is_empty() {
+        let mut sheet =
+            Sheet::new(&[("packets", Side::Left), ("sent by hosts", Side::Right), ("received by hosts", Side::Right)]);
+        for account in &ledger.packets {
+            let numbers = [account.sent, account.received].map(|packets| Cell::plain(count(Some(packets))));
+            sheet.push(std::iter::once(Cell::plain(&account.kind)).chain(numbers).collect());
+        }
+        sheet.fold(html, "The same in packets");
+    }
+    let open = difference(ledger.unexplained_packets);
+    html.note(&format!(
+        "Messages are those of UDP flows; packets are of every kind. Packets that queues and links dropped, less \
+         those that the accounts miss: {open}."
+    ));
+}
+
+/// Colours of the style sheet.
+const COLOURS: usize = 6;
+/// A letter fits on a part of a bar from here on, on a screen of 400 units too.
+const LETTER_PART: f64 = 0.05;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use incast_core::record::LossStage;
+
+    fn ledger(delivered: u64, stages: &[u64], unexplained: i64) -> Ledger {
+        let stage = |messages: &u64| LossStage { messages: *messages, packets: *messages, ..LossStage::default() };
+        Ledger {
+            delivered: Some(delivered),
+            stages: stages.iter().map(stage).collect(),
+            unexplained: Some(unexplained),
+            ..Ledger::default()
+        }
+    }
+
+    fn sum(parts: &[Part], whole: f64) -> f64 {
+        widths(&parts.iter().collect::<Vec<_>>(), whole).iter().sum()
+    }
+
+    #[test]
+    fn the_bar_sums_to_what_was_sent() {
+        let parts = of_ledger(&ledger(900, &[0, 60, 30], 10));
+        assert_eq!(parts.iter().map(|part| part.letter.as_str()).collect::<String>(), "abcde");
+        assert!((sum(&parts, 1_000.0) - 1.0).abs() < 1e-12);
+        assert!((sum(&parts[1..], 0.0) - 1.0).abs() < 1e-12, "the losses alone fill their bar");
+    }
+
+    #[test]
+    fn a_bar_is_never_longer_than_it_is() {
+        // An account that does not close, as a broken record may have it.
+        assert!((sum(&of_ledger(&ledger(900, &[600], -500)), 1_000.0) - 1.0).abs() < 1e-12);
+        assert!((sum(&of_ledger(&ledger(400, &[100], 0)), 1_000.0) - 0.5).abs() < 1e-12, "what is missing is a gap");
+        assert!(sum(&of_account(&Messages::default()), 0.0) <= 0.0);
+        let huge = Messages { unique: Some(u64::MAX), ..Messages::default() };
+        assert!(sum(&of_account(&huge), f64_of(u64::MAX)) <= 1.0);
+    }
+
+    #[test]
+    fn letters_do_not_run_out() {
+        assert_eq!([0, 25, 26, 51, 52, 701].map(letter), ["a", "z", "aa", "az", "ba", "zz"]);
+    }
+}

@@ -1,0 +1,98 @@
+//! All flows together: the few numbers that are looked at first, and the whole account.
+
+use incast_core::record::{Messages, Totals};
+
+use crate::html::Html;
+use crate::units::{about, bytes, count, difference, percent, rate, seconds};
+
+/// The numbers that are looked at first, large.
+pub(super) fn tiles(html: &mut Html, totals: &Totals) {
+    let tiles = [
+        ("goodput", rate(totals.goodput_bits_per_s)),
+        ("loss", percent(totals.lost_fraction)),
+        ("Jain's fairness index", about(totals.fairness_jain)),
+        ("CPU seconds per GB", about(totals.cpu_seconds_per_gigabyte)),
+        ("delivered", bytes(totals.delivered_bytes)),
+        ("duration", seconds(totals.duration_s)),
+    ];
+    html.tag("dl").class("tiles").holds(|html| {
+        for (name, value) in tiles {
+            html.tag("div").holds(|html| {
+                html.tag("dt").text(name);
+                html.tag("dd").text(&value);
+            });
+        }
+    });
+}
+
+/// Loads, the account and the cost.
+pub(super) fn show(html: &mut Html, totals: &Totals, level: usize) {
+    html.heading(level, "All flows together");
+    html.tag("dl").class("facts").holds(|html| {
+        loads(html, totals);
+        account(html, &totals.messages);
+        cost(html, totals);
+    });
+}
+
+fn fact(html: &mut Html, name: &str, values: &[String]) {
+    html.tag("dt").text(name);
+    html.tag("dd").holds(|html| {
+        for (index, value) in values.iter().enumerate() {
+            let comma = if index + 1 < values.len() { ", " } else { "" };
+            html.tag("span").class("value").text(value);
+            html.text(comma);
+        }
+    });
+}
+
+fn loads(html: &mut Html, totals: &Totals) {
+    let rates = [
+        format!("intended {}", rate(totals.intended_load_bits_per_s)),
+        format!("offered {}", rate(totals.offered_load_bits_per_s)),
+    ];
+    fact(html, "load", &rates);
+    let delivered = [
+        format!("goodput {}", rate(totals.goodput_bits_per_s)),
+        format!("on the wire {}", rate(totals.wire_rate_bits_per_s)),
+    ];
+    fact(html, "delivered", &delivered);
+    let shared = [
+        format!("Jain's index {} (1 is equal shares)", about(totals.fairness_jain)),
+        format!("all active for {} of the time", percent(totals.overlap_fraction)),
+    ];
+    fact(html, "fairness", &shared);
+}
+
+/// Law 1, at the whole and at the receiver, in messages.
+fn account(html: &mut Html, messages: &Messages) {
+    let whole = format!(
+        "sent {} = received once {} + lost {} + unexplained {}",
+        count(messages.sent),
+        count(messages.unique),
+        count(messages.lost),
+        difference(messages.unexplained)
+    );
+    fact(html, "account", &[whole]);
+    let receiver = format!(
+        "received {} = once {} + duplicate {} + stale {}",
+        count(messages.received),
+        count(messages.unique),
+        count(messages.duplicate),
+        count(messages.stale)
+    );
+    let order = format!("reordered {}", count(messages.reordered));
+    fact(html, "receiver", &[receiver, order, format!("late {}", count(messages.late))]);
+}
+
+fn cost(html: &mut Html, totals: &Totals) {
+    let cores = format!("{} cores at 200 Gbit/s", about(totals.cores_at_200_gbit_per_s));
+    let mut cost = vec![format!("{} CPU seconds per GB", about(totals.cpu_seconds_per_gigabyte)), cores];
+    if let Some(cpu) = &totals.cpu {
+        cost.push(format!("user {}", seconds(Some(cpu.user_s))));
+        cost.push(format!("system {}", seconds(Some(cpu.system_s))));
+    }
+    fact(html, "cost", &cost);
+    let drops = count(totals.receiver_socket_drops);
+    fact(html, "full sockets", &[format!("{drops} datagrams dropped at receiving sockets")]);
+}

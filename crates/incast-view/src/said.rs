@@ -1,0 +1,61 @@
+//! What is said of a record in the same words everywhere: on a terminal and on a page.
+
+use incast_core::record::{Build, Expectation, Host, Record, Verdict};
+use incast_core::scenario::Metric;
+
+use crate::text::counted;
+use crate::units::{UNKNOWN, bytes, number, rate_fine, seconds};
+
+/// A verdict as one word, and what it means for this record.
+pub(crate) fn verdict(record: &Record) -> (&'static str, String) {
+    let expectations = &record.expectations;
+    let in_state = |met| expectations.iter().filter(|expectation| expectation.met == met).count();
+    let (missed, unknown) = (in_state(Some(false)), in_state(None));
+    match record.verdict {
+        Verdict::Good if expectations.is_empty() => {
+            ("good", "it ran to its end; nothing was expected".to_owned())
+        }
+        Verdict::Good if unknown > 0 => {
+            ("good", format!("no expectation was missed, {unknown} could not be measured"))
+        }
+        Verdict::Good => ("good", "every expectation was met".to_owned()),
+        Verdict::Missed if missed == 0 => ("missed", "an expectation was missed".to_owned()),
+        Verdict::Missed => {
+            ("missed", format!("{missed} of {}", counted(expectations.len(), "expectation", "expectations")))
+        }
+        Verdict::Tainted => ("tainted", "it ran to its end, but a doubt below voids its numbers".to_owned()),
+        Verdict::Incomplete => ("incomplete", "a process died or a peer vanished on the way".to_owned()),
+        Verdict::Interrupted => ("interrupted", "it was ended early".to_owned()),
+    }
+}
+
+/// The measured value in the unit of its metric, with which the expected text begins.
+pub(crate) fn measured(expectation: &Expectation) -> String {
+    let name = expectation.expected.split(' ').next().unwrap_or_default();
+    match Metric::ALL.into_iter().find(|metric| metric.name() == name) {
+        Some(Metric::Goodput | Metric::OfferedLoad | Metric::WireRate) => rate_fine(expectation.measured),
+        Some(Metric::Duration) => seconds(expectation.measured),
+        _ => number(expectation.measured),
+    }
+}
+
+/// The program that wrote a record.
+pub(crate) fn build(build: &Build) -> String {
+    let version = if build.version.is_empty() { UNKNOWN } else { &build.version };
+    let commit = build.commit.as_ref().map(|commit| format!(" ({commit})")).unwrap_or_default();
+    format!("incast {version}{commit}")
+}
+
+/// A host in one line.
+pub(crate) fn host(host: &Host) -> String {
+    let cores = host.cores_usable.map(|cores| format!("{cores} usable cores"));
+    let memory = host.memory_bytes.map(|memory| format!("{} of memory", bytes(Some(memory))));
+    let known = [Some(host.name.clone()), host.kernel.clone(), host.processor.clone(), cores, memory];
+    let text = listed(known.into_iter().flatten());
+    if text.is_empty() { UNKNOWN.to_owned() } else { text }
+}
+
+/// The parts that say something, with commas.
+pub(crate) fn listed(parts: impl IntoIterator<Item = String>) -> String {
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+}

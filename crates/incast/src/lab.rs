@@ -1,0 +1,193 @@
+//! `incast lab`: builds the network of a scenario on this machine, runs the scenario in it, reads
+//! what every queue counted, and takes it all away again.
+
+mod books;
+pub(crate) mod link;
+mod links;
+mod others;
+mod variants;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use incast_core::caveat::{Caveat, CaveatKind};
+use incast_core::record::{Calibration, Network, Record};
+use incast_core::scenario::{NetworkPlan, Scenario};
+use incast_core::time::Span;
+use incast_lab::Lab;
+
+use crate::cli::{LabAction, LabArgs};
+use crate::endpoint::key;
+use crate::measured::Measured;
+use crate::output::{deliver, exit_code, note, worst};
+use crate::record_dir::RUNS;
+use crate::run::places::Places;
+use crate::run::{Production, describe};
+use crate::signals::Stops;
+use books::Books;
+use links::Links;
+use variants::Variant;
+
+/// Carries out `incast lab` and its kin.
+pub(crate) fn lab(args: &LabArgs) -> anyhow::Result<ExitCode> {
+    match (&args.action, &args.file) {
+        (None, Some(file)) => run(args, file),
+        (None, None) => anyhow::bail!("which scenario? For example: incast lab scenarios/lab-sheet/12-udp-sharing.toml"),
+        (Some(LabAction::Plan { file, set }), _) => others::plan(file, set),
+        (Some(LabAction::Stand { file, set }), _) => others::stand(file, set),
+        (Some(LabAction::Clean), _) => others::clean(),
+        (Some(LabAction::Shell { lab, host, command }), _) => others::shell(lab, host, command),
+    }
+}
+
+/// Runs every variant of the scenario, one after the other.
+fn run(args: &LabArgs, file: &Path) -> anyhow::Result<ExitCode> {
+    let stops = Stops::listen()?;
+    let variants = variants::of(file, args)?;
+    let out = args.output.out.as_deref().unwrap_or_else(|| Path::new(RUNS));
+    let mut records = Vec::new();
+    let mut paths: Vec<PathBuf> = Vec::new();
+    for (index, variant) in variants.iter().enumerate() {
+        if variants.len() > 1 {
+            note(&format!("\n--- variant {} of {}: {} ---", index + 1, variants.len(), variant.label()));
+        }
+        let (record, path) = run_one(variant, args, out, &stops)?;
+        records.push(record);
+        paths.extend(path);
+        if stops.count() > 0 {
+            break;
+        }
+    }
+    if let Some(comparison) = (records.len() > 1).then(|| incast_view::terminal::compare(&records)) {
+        note(&format!("\n{comparison}"));
+    }
+    let verdicts: Vec<_> = records.iter().map(|record| record.verdict).collect();
+    Ok(exit_code(worst(&verdicts)))
+}
+
+fn run_one(
+    variant: &Variant,
+    args: &LabArgs,
+    out: &Path,
+    stops: &Stops,
+) -> anyhow::Result<(Record, Option<PathBuf>)> {
+    let scenario = &variant.scenario;
+    let network = network_of(scenario)?;
+    describe(scenario);
+    let key = key(None)?;
+    let (calibration, mut doubts) = calibrate(scenario, network)?;
+    let mut lab = Lab::build(&scenario.name, &scenario.hosts, network)?;
+    note(&format!(
+        "the lab stands: {} hosts and {} in {:.0} ms",
+        scenario.hosts.len(),
+        if network.switches.len() == 1 { "a switch".into() } else { format!("{} switches", network.switches.len()) },
+        lab.built_in_s() * 1e3
+    ));
+    let mut links = Links::start(&lab, scenario)?;
+    let production = Production {
+        scenario,
+        variant: variant.name.clone(),
+        world: "lab",
+        key: &key,
+        stops,
+        places: Places::of_lab(scenario, &lab),
+    };
+    let dir = production.record_dir(out)?;
+    let before = Books::open(&mut lab)?;
+    let mut measured = production.play(&dir)?;
+    let after = Books::open_when_quiet(&mut lab, longest_delay(network), || links.held(), || stops.count() > 1)?;
+    let (reports, deaths) = links.end();
+    let mut shown = Network {
+        calibration,
+        build_s: Some(lab.built_in_s()),
+        ..scenario.describe_network().unwrap_or_default()
+    };
+    books::place_links(&mut shown, scenario, reports);
+    let evidence = after.since(&before, scenario, &mut shown);
+    doubts.extend(own_losses(&shown));
+    drop(lab);
+    for death in deaths {
+        measured.incomplete = true;
+        doubts.push(Caveat::new(CaveatKind::RoleDied, death, "look at what it said, and run again"));
+    }
+    measured.caveats.extend(doubts);
+    let measured = Measured { network: Some(shown), evidence: Some(evidence), ..measured };
+    let record = measured.record();
+    deliver(&record, &args.output, Some(&dir))?;
+    Ok((record, Some(dir.path().to_owned())))
+}
+
+/// The network that is to be built.
+fn network_of(scenario: &Scenario) -> anyhow::Result<&NetworkPlan> {
+    if let Some(host) = scenario.hosts.iter().find(|host| host.agent.is_some()) {
+        anyhow::bail!("host {} is played by an agent, and a lab has all its hosts on this machine", host.name);
+    }
+    scenario.network.as_ref().with_context(|| {
+        format!(
+            "the scenario {} describes no network: give it a [[switch]] and a [[cable]] for its hosts \
+             (scenarios/lab-sheet/ has examples), or run it with `incast run`",
+            scenario.name
+        )
+    })
+}
+
+fn longest_delay(network: &NetworkPlan) -> Duration {
+    let delays = network.cables.iter().filter_map(|cable| cable.path).map(|path| path.delay + path.jitter);
+    let longest = delays.max().unwrap_or(Span::ZERO);
+    Duration::from_secs_f64(longest.as_s_f64())
+}
+
+/// What this machine carries, beside what the scenario asks of it.
+fn calibrate(scenario: &Scenario, network: &NetworkPlan) -> anyhow::Result<(Option<Calibration>, Vec<Caveat>)> {
+    let (needed, size) = (scenario.packets_per_s(), scenario.smallest_packet_bytes());
+    let can = incast_lab::calibrate(network, usize::try_from(size.unwrap_or(1))?)?.packets_per_s;
+    let Some(needed) = needed else { return Ok((None, Vec::new())) };
+    let load = needed / can.max(1.0);
+    let calibration = Calibration { packets_per_s: can, needed_packets_per_s: needed, load };
+    let trains = network.cables.iter().any(|cable| cable.offloads);
+    let caveats = (load > 1.0 && !trains).then(|| {
+        Caveat::new(
+            CaveatKind::LabOverloaded,
+            format!(
+                "the scenario asks for {:.0} packets per ms, and this machine carried {:.0} just before: \
+                 what was measured is the machine, not the network",
+                needed / 1e3,
+                can / 1e3
+            ),
+            "ask for lower rates, larger messages or a larger MTU, or use a machine with more cores",
+        )
+    });
+    Ok((Some(calibration), caveats.into_iter().collect()))
+}
+
+/// Losses that are the machine's own, if they are many.
+fn own_losses(network: &Network) -> Vec<Caveat> {
+    let queues = || network.cables.iter().flat_map(|cable| &cable.queues);
+    let links = || network.cables.iter().flat_map(|cable| &cable.links);
+    let (passed, lost) = queues().fold((0, 0), |(passed, lost), queue| {
+        (passed + queue.packets, lost + queue.backlog_dropped_packets)
+    });
+    let mut caveats = Vec::new();
+    if lost * OWN_LOSS_ONE_IN > passed {
+        caveats.push(Caveat::new(
+            CaveatKind::LabOverloaded,
+            format!("{lost} of {passed} packets died between two queues, since no core had time to take them in"),
+            "ask for lower rates, or use a machine with more cores",
+        ));
+    }
+    let (passed, lost) =
+        links().fold((0, 0), |(passed, lost), link| (passed + link.packets, lost + link.dropped_packets));
+    if lost * OWN_LOSS_ONE_IN > passed {
+        caveats.push(Caveat::new(
+            CaveatKind::LinkOverloaded,
+            format!("the lab's links dropped {lost} of {passed} packets that they should have carried"),
+            "ask for lower rates, or use a machine with more cores",
+        ));
+    }
+    caveats
+}
+
+/// Above one packet in so many the machine's own losses taint the result.
+const OWN_LOSS_ONE_IN: u64 = 1_000;

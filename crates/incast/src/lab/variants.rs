@@ -1,0 +1,86 @@
+//! Which runs a scenario makes: as it stands, its variants, or those that the command line asks for.
+
+use std::path::Path;
+
+use incast_core::scenario::{Scenario, Setting};
+
+use crate::cli::LabArgs;
+use crate::run::read;
+
+/// One run.
+pub(crate) struct Variant {
+    /// `None` for the scenario as it stands.
+    pub(crate) name: Option<String>,
+    pub(crate) scenario: Scenario,
+}
+
+impl Variant {
+    /// What it is called on the terminal.
+    pub(crate) fn label(&self) -> &str {
+        self.name.as_deref().unwrap_or(BASE)
+    }
+}
+
+/// What the scenario as it stands is called beside its variants.
+const BASE: &str = "base";
+/// Most runs of one command.
+const RUNS_MAX: usize = 256;
+
+/// The runs that `args` ask for.
+pub(crate) fn of(file: &Path, args: &LabArgs) -> anyhow::Result<Vec<Variant>> {
+    let asked = combinations(&args.set)?;
+    if asked.len() > 1 || asked.iter().any(|(name, _)| name.is_some()) {
+        let runs = asked.into_iter().map(|(name, settings)| {
+            Ok(Variant { name, scenario: read(file, &settings)? })
+        });
+        return runs.collect();
+    }
+    let base = read(file, &[])?;
+    let planned = base.variants.clone();
+    let mut runs = vec![Variant { name: None, scenario: base }];
+    for variant in planned {
+        runs.push(Variant { scenario: read(file, &variant.settings)?, name: Some(variant.name) });
+    }
+    if args.variant.is_empty() {
+        return Ok(runs);
+    }
+    let known: Vec<String> = runs.iter().map(|run| run.label().to_owned()).collect();
+    if let Some(unknown) = args.variant.iter().find(|name| !known.contains(name)) {
+        anyhow::bail!("the scenario has no variant {unknown}; it has {}", known.join(", "));
+    }
+    runs.retain(|run| args.variant.iter().any(|name| name == run.label()));
+    Ok(runs)
+}
+
+/// Every combination of the values given with `--set`, each with a name if anything was set.
+fn combinations(sets: &[String]) -> anyhow::Result<Vec<(Option<String>, Vec<Setting>)>> {
+    let mut all: Vec<(Option<String>, Vec<Setting>)> = vec![(None, Vec::new())];
+    for set in sets {
+        let Some((path, values)) = set.split_once('=') else {
+            anyhow::bail!("--set {set}: write TABLE.KEY=VALUE, for example flow.congestion=cubic");
+        };
+        // A list or a text in quotes is one value, whatever it holds.
+        let is_one = values.trim_start().starts_with(['[', '"', '\'', '{']);
+        let values: Vec<&str> = if is_one { vec![values] } else { values.split(',').collect() };
+        let mut next = Vec::new();
+        for (name, settings) in &all {
+            for value in &values {
+                let setting: Setting = format!("{path}={value}").parse().map_err(|error| anyhow::anyhow!("--set: {error}"))?;
+                let own = file_name(&format!("{path}={value}"));
+                let name = name.as_ref().map_or_else(|| own.clone(), |name| format!("{name}-{own}"));
+                next.push((Some(name), [&settings[..], &[setting]].concat()));
+            }
+        }
+        if next.len() > RUNS_MAX {
+            anyhow::bail!("--set: {} runs are more than {RUNS_MAX}", next.len());
+        }
+        all = next;
+    }
+    Ok(all)
+}
+
+/// A text as the part of a file's name.
+fn file_name(text: &str) -> String {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '=');
+    text.chars().filter(|c| *c != ' ').map(|c| if fits(c) { c } else { '_' }).take(60).collect()
+}

@@ -1,0 +1,66 @@
+//! Where the hosts of a scenario are: processes on this machine, or hosts of a lab.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use incast_core::load::Transport;
+use incast_core::scenario::{FlowPlan, Scenario};
+use incast_lab::{Lab, namespace};
+
+/// Every host that is not simply a process here, by name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Places(BTreeMap<String, Place>);
+
+/// A host of a lab.
+#[derive(Clone, Debug)]
+struct Place {
+    namespace: PathBuf,
+    control: IpAddr,
+    /// Its addresses by network, and whether its packets there travel in trains.
+    addresses: BTreeMap<usize, (IpAddr, bool)>,
+}
+
+impl Places {
+    /// The hosts of `lab`, which was built for `scenario`.
+    pub(crate) fn of_lab(scenario: &Scenario, lab: &Lab) -> Self {
+        let trains = |host: usize, network: usize| {
+            let plan = scenario.network.as_ref().and_then(|plan| plan.cable_of(host, network));
+            plan.is_some_and(|cable| cable.offloads)
+        };
+        let place = |(index, host): (usize, &incast_lab::HostNet)| {
+            let addresses = host.addresses.iter();
+            let addresses = addresses.map(|(network, address)| (*network, ((*address).into(), trains(index, *network))));
+            let place = Place {
+                namespace: namespace::path(&host.namespace),
+                control: host.control.into(),
+                addresses: addresses.collect(),
+            };
+            (host.name.clone(), place)
+        };
+        Self(lab.hosts().iter().enumerate().map(place).collect())
+    }
+
+    /// The namespace of a host, if it has one of its own.
+    pub(crate) fn namespace(&self, host: &str) -> Option<PathBuf> {
+        self.0.get(host).map(|place| place.namespace.clone())
+    }
+
+    /// Where a host is reached without touching the network that is measured.
+    pub(crate) fn control(&self, host: &str) -> Option<IpAddr> {
+        self.0.get(host).map(|place| place.control)
+    }
+
+    /// Where the messages of a flow go.
+    pub(crate) fn data(&self, flow: &FlowPlan) -> Option<IpAddr> {
+        let place = self.0.get(&flow.to)?;
+        place.addresses.get(&flow.network?).map(|(address, _)| *address)
+    }
+
+    /// Whether every datagram of the flow is to be a packet of its own.
+    pub(crate) fn are_packets_single(&self, flow: &FlowPlan) -> bool {
+        let way = self.0.get(&flow.from).zip(flow.network);
+        let trains = way.and_then(|(place, network)| place.addresses.get(&network)).map(|(_, trains)| *trains);
+        flow.transport == Transport::Udp && trains == Some(false)
+    }
+}
