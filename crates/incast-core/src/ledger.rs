@@ -50,6 +50,7 @@ pub struct HostCounters {
     pub ip_reasm_reqds: u64,
     pub ip_reasm_oks: u64,
     pub tcp_out_segs: u64,
+    pub tcp_retrans_segs: u64,
     pub tcp_in_segs: u64,
     pub icmp_out_msgs: u64,
     pub icmp_in_msgs: u64,
@@ -99,7 +100,8 @@ fn packets(hosts: &HostCounters) -> Vec<PacketAccount> {
     let kinds = [
         ("udp", whole(udp_sent, hosts.ip_frag_oks), whole(udp_received, hosts.ip_reasm_oks)),
         ("udp fragments", hosts.ip_frag_creates, hosts.ip_reasm_reqds),
-        ("tcp", hosts.tcp_out_segs, hosts.tcp_in_segs),
+        // What is sent again is not among `OutSegs` (net/ipv4/tcp_output.c, `__tcp_transmit_skb`).
+        ("tcp", hosts.tcp_out_segs + hosts.tcp_retrans_segs, hosts.tcp_in_segs),
         ("icmp", hosts.icmp_out_msgs, hosts.icmp_in_msgs),
     ];
     kinds

@@ -34,7 +34,9 @@ use variants::Variant;
 pub(crate) fn lab(args: &LabArgs) -> anyhow::Result<ExitCode> {
     match (&args.action, &args.file) {
         (None, Some(file)) => run(args, file),
-        (None, None) => anyhow::bail!("which scenario? For example: incast lab scenarios/lab-sheet/12-udp-sharing.toml"),
+        (None, None) => {
+            anyhow::bail!("which scenario? For example: incast lab scenarios/lab-sheet/12-udp-sharing.toml")
+        }
         (Some(LabAction::Plan { file, set }), _) => others::plan(file, set),
         (Some(LabAction::Stand { file, set }), _) => others::stand(file, set),
         (Some(LabAction::Clean), _) => others::clean(),
@@ -82,7 +84,11 @@ fn run_one(
     note(&format!(
         "the lab stands: {} hosts and {} in {:.0} ms",
         scenario.hosts.len(),
-        if network.switches.len() == 1 { "a switch".into() } else { format!("{} switches", network.switches.len()) },
+        if network.switches.len() == 1 {
+            "a switch".into()
+        } else {
+            format!("{} switches", network.switches.len())
+        },
         lab.built_in_s() * 1e3
     ));
     let mut links = Links::start(&lab, scenario)?;
@@ -97,7 +103,8 @@ fn run_one(
     let dir = production.record_dir(out)?;
     let before = Books::open(&mut lab)?;
     let mut measured = production.play(&dir)?;
-    let after = Books::open_when_quiet(&mut lab, longest_delay(network), || links.held(), || stops.count() > 1)?;
+    let after =
+        Books::open_when_quiet(&mut lab, longest_delay(network), || links.held(), || stops.count() > 1)?;
     let (reports, deaths) = links.end();
     let mut shown = Network {
         calibration,
@@ -122,7 +129,10 @@ fn run_one(
 /// The network that is to be built.
 fn network_of(scenario: &Scenario) -> anyhow::Result<&NetworkPlan> {
     if let Some(host) = scenario.hosts.iter().find(|host| host.agent.is_some()) {
-        anyhow::bail!("host {} is played by an agent, and a lab has all its hosts on this machine", host.name);
+        anyhow::bail!(
+            "host {} is played by an agent, and a lab has all its hosts on this machine",
+            host.name
+        );
     }
     scenario.network.as_ref().with_context(|| {
         format!(
@@ -140,7 +150,10 @@ fn longest_delay(network: &NetworkPlan) -> Duration {
 }
 
 /// What this machine carries, beside what the scenario asks of it.
-fn calibrate(scenario: &Scenario, network: &NetworkPlan) -> anyhow::Result<(Option<Calibration>, Vec<Caveat>)> {
+fn calibrate(
+    scenario: &Scenario,
+    network: &NetworkPlan,
+) -> anyhow::Result<(Option<Calibration>, Vec<Caveat>)> {
     let (needed, size) = (scenario.packets_per_s(), scenario.smallest_packet_bytes());
     let can = incast_lab::calibrate(network, usize::try_from(size.unwrap_or(1))?)?.packets_per_s;
     let Some(needed) = needed else { return Ok((None, Vec::new())) };
@@ -166,14 +179,15 @@ fn calibrate(scenario: &Scenario, network: &NetworkPlan) -> anyhow::Result<(Opti
 fn own_losses(network: &Network) -> Vec<Caveat> {
     let queues = || network.cables.iter().flat_map(|cable| &cable.queues);
     let links = || network.cables.iter().flat_map(|cable| &cable.links);
-    let (passed, lost) = queues().fold((0, 0), |(passed, lost), queue| {
-        (passed + queue.packets, lost + queue.backlog_dropped_packets)
-    });
+    let (passed, lost) = queues()
+        .fold((0, 0), |(passed, lost), queue| (passed + queue.packets, lost + queue.backlog_dropped_packets));
     let mut caveats = Vec::new();
     if lost * OWN_LOSS_ONE_IN > passed {
         caveats.push(Caveat::new(
             CaveatKind::LabOverloaded,
-            format!("{lost} of {passed} packets died between two queues, since no core had time to take them in"),
+            format!(
+                "{lost} of {passed} packets died between two queues, since no core had time to take them in"
+            ),
             "ask for lower rates, or use a machine with more cores",
         ));
     }

@@ -6,7 +6,9 @@ use incast_core::answers;
 use incast_core::caveat::{Caveat, CaveatKind};
 use incast_core::flood::{assemble, totals};
 use incast_core::ledger::{self, Evidence};
-use incast_core::record::{Build, CoreInterval, Cpu, Faults, Flow, Host, Network, Record, SCHEMA, ScenarioSummary, Verdict};
+use incast_core::record::{
+    Build, CoreInterval, Cpu, Faults, Flow, Host, Network, Record, SCHEMA, ScenarioSummary, Verdict,
+};
 use incast_core::scenario::{AskPlan, ExpectationPlan, judge};
 use incast_core::time::Span;
 use incast_host::busy::OtherWork;

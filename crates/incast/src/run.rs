@@ -56,8 +56,14 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let key = key(args.key_file.as_deref())?;
     describe(&scenario);
     let out = args.output.out.as_deref().unwrap_or_else(|| Path::new(RUNS));
-    let production =
-        Production { scenario: &scenario, variant: None, world: "run", key: &key, stops: &stops, places: Places::default() };
+    let production = Production {
+        scenario: &scenario,
+        variant: None,
+        world: "run",
+        key: &key,
+        stops: &stops,
+        places: Places::default(),
+    };
     let dir = production.record_dir(out)?;
     let record = production.play(&dir)?.record();
     deliver(&record, &args.output, Some(&dir))

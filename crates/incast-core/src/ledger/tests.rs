@@ -48,7 +48,8 @@ fn what_tcp_lost_is_taken_off() {
     let hosts = HostCounters {
         udp_out_datagrams: 1000,
         udp_in_datagrams: 900,
-        tcp_out_segs: 5000,
+        tcp_out_segs: 4950,
+        tcp_retrans_segs: 50,
         tcp_in_segs: 4930,
         ..HostCounters::default()
     };

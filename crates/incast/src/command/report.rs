@@ -63,10 +63,16 @@ fn refuse_collisions(records: &[PathBuf], targets: &[&PathBuf]) -> anyhow::Resul
     let whole = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     for (index, target) in targets.iter().enumerate() {
         if records.iter().any(|record| whole(record) == whole(target)) {
-            bail!("write {}: it is one of the records; choose another place with --out, --csv or --parquet", target.display());
+            bail!(
+                "write {}: it is one of the records; choose another place with --out, --csv or --parquet",
+                target.display()
+            );
         }
         if targets[..index].iter().any(|other| whole(other) == whole(target)) {
-            bail!("write {}: it is named twice; give --out, --csv and --parquet a file each", target.display());
+            bail!(
+                "write {}: it is named twice; give --out, --csv and --parquet a file each",
+                target.display()
+            );
         }
     }
     Ok(())
@@ -88,8 +94,8 @@ fn read(path: &Path) -> anyhow::Result<Record> {
 
 /// Why there is no file, and what would mend it.
 fn missing(path: &Path, error: std::io::Error) -> anyhow::Error {
-    let in_a_directory = path.file_name().is_some_and(|name| name == "record.json")
-        && path.parent().is_some_and(Path::is_dir);
+    let in_a_directory =
+        path.file_name().is_some_and(|name| name == "record.json") && path.parent().is_some_and(Path::is_dir);
     let absent = error.kind() == std::io::ErrorKind::NotFound;
     let help = match (absent, in_a_directory) {
         (true, true) => ": the directory holds no record; name one of a run, such as runs/<time>-<name>",
@@ -107,13 +113,15 @@ fn check_schema(bytes: &[u8]) -> anyhow::Result<()> {
         schema: Option<serde_json::Value>,
     }
     let mend = "a record is the record.json that incast run, or serve and flood with --out, writes";
-    let head: Head =
-        serde_json::from_slice(bytes).map_err(|error| anyhow::anyhow!("it is not a record: {error}; {mend}"))?;
+    let head: Head = serde_json::from_slice(bytes)
+        .map_err(|error| anyhow::anyhow!("it is not a record: {error}; {mend}"))?;
     match head.schema {
         Some(serde_json::Value::String(schema)) if schema == SCHEMA => Ok(()),
         Some(serde_json::Value::String(schema)) => {
             let schema = incast_view::text::cut(&incast_view::text::clean(&schema), 60);
-            bail!("its schema is {schema}, and this incast reads {SCHEMA}: use the incast that wrote it, or a newer one")
+            bail!(
+                "its schema is {schema}, and this incast reads {SCHEMA}: use the incast that wrote it, or a newer one"
+            )
         }
         _ => bail!("it is not a record: it has no \"schema\"; {mend}"),
     }

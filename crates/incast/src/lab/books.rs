@@ -77,7 +77,11 @@ impl Books {
             let shown = &mut network.cables[index];
             places.add(if is_host { HOST_QUEUE } else { SWITCH_PORT }, &near, counters.near.dropped.into());
             for link in &shown.links {
-                places.add(LINK, &format!("link {}", link.way), link.lost_packets + link.dropped_packets + link.held_packets);
+                places.add(
+                    LINK,
+                    &format!("link {}", link.way),
+                    link.lost_packets + link.dropped_packets + link.held_packets,
+                );
                 places.copies += link.duplicated_packets;
             }
             places.add(SWITCH_PORT, &far, counters.far.dropped.into());
@@ -122,6 +126,7 @@ impl Books {
             ip_reasm_reqds: grown("Ip", "ReasmReqds"),
             ip_reasm_oks: grown("Ip", "ReasmOKs"),
             tcp_out_segs: grown("Tcp", "OutSegs"),
+            tcp_retrans_segs: grown("Tcp", "RetransSegs"),
             tcp_in_segs: grown("Tcp", "InSegs"),
             icmp_out_msgs: grown("Icmp", "OutMsgs"),
             icmp_in_msgs: grown("Icmp", "InMsgs"),
@@ -130,7 +135,11 @@ impl Books {
 }
 
 /// What the links of the record say, put where their cables are.
-pub(crate) fn place_links(network: &mut Network, scenario: &Scenario, reports: Vec<(usize, Vec<LinkReport>)>) {
+pub(crate) fn place_links(
+    network: &mut Network,
+    scenario: &Scenario,
+    reports: Vec<(usize, Vec<LinkReport>)>,
+) {
     debug_assert_eq!(network.cables.len(), scenario.network.as_ref().map_or(0, |plan| plan.cables.len()));
     for (cable, links) in reports {
         if let Some(cable) = network.cables.get_mut(cable) {

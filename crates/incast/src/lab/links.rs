@@ -38,8 +38,11 @@ impl Links {
         let mut all = Self { links: Vec::new(), words };
         let cables = scenario.network.as_ref().map(|network| &network.cables[..]).unwrap_or_default();
         for (number, ends) in lab.links().iter().enumerate() {
-            let Some((plan, path)) = cables.get(ends.cable).and_then(|plan| Some((plan, plan.path?))) else { continue };
-            let mut player = Player::here(number, heard.clone()).with_context(|| format!("link {}", ends.ways[0]))?;
+            let Some((plan, path)) = cables.get(ends.cable).and_then(|plan| Some((plan, plan.path?))) else {
+                continue;
+            };
+            let mut player =
+                Player::here(number, heard.clone()).with_context(|| format!("link {}", ends.ways[0]))?;
             let part = Part::Link(LinkAssignment {
                 near: ends.near.clone(),
                 far: ends.far.clone(),
@@ -87,7 +90,8 @@ impl Links {
         for link in self.links {
             match link.reports {
                 Some(report) => drop(reports.insert(link.cable, report)),
-                None => deaths.push(link.died.unwrap_or_else(|| format!("the link {}: gave no account", link.name))),
+                None => deaths
+                    .push(link.died.unwrap_or_else(|| format!("the link {}: gave no account", link.name))),
             }
         }
         (reports.into_iter().collect(), deaths)

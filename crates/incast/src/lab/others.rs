@@ -80,8 +80,14 @@ fn standing(name: &str) -> anyhow::Result<Found> {
         1 => Ok(found.remove(0)),
         0 => {
             let others: Vec<String> = incast_lab::find(None).into_iter().map(|lab| lab.id).collect();
-            let others = if others.is_empty() { "no lab stands".into() } else { format!("these do: {}", others.join(", ")) };
-            anyhow::bail!("no lab of {name} stands ({others}); `incast lab stand FILE` builds one and leaves it standing")
+            let others = if others.is_empty() {
+                "no lab stands".into()
+            } else {
+                format!("these do: {}", others.join(", "))
+            };
+            anyhow::bail!(
+                "no lab of {name} stands ({others}); `incast lab stand FILE` builds one and leaves it standing"
+            )
         }
         _ => {
             let ids: Vec<String> = found.into_iter().map(|lab| lab.id).collect();

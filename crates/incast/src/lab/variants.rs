@@ -30,9 +30,8 @@ const RUNS_MAX: usize = 256;
 pub(crate) fn of(file: &Path, args: &LabArgs) -> anyhow::Result<Vec<Variant>> {
     let asked = combinations(&args.set)?;
     if asked.len() > 1 || asked.iter().any(|(name, _)| name.is_some()) {
-        let runs = asked.into_iter().map(|(name, settings)| {
-            Ok(Variant { name, scenario: read(file, &settings)? })
-        });
+        let runs =
+            asked.into_iter().map(|(name, settings)| Ok(Variant { name, scenario: read(file, &settings)? }));
         return runs.collect();
     }
     let base = read(file, &[])?;
@@ -65,7 +64,8 @@ fn combinations(sets: &[String]) -> anyhow::Result<Vec<(Option<String>, Vec<Sett
         let mut next = Vec::new();
         for (name, settings) in &all {
             for value in &values {
-                let setting: Setting = format!("{path}={value}").parse().map_err(|error| anyhow::anyhow!("--set: {error}"))?;
+                let setting: Setting =
+                    format!("{path}={value}").parse().map_err(|error| anyhow::anyhow!("--set: {error}"))?;
                 let own = file_name(&format!("{path}={value}"));
                 let name = name.as_ref().map_or_else(|| own.clone(), |name| format!("{name}-{own}"));
                 next.push((Some(name), [&settings[..], &[setting]].concat()));

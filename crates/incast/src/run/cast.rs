@@ -201,23 +201,12 @@ impl Cast {
                 run_start_unix_ns: self.run_start_unix_ns,
             }));
             let from = host(scenario, &flow.from)?;
-            self.start(
-                format!("sender of {}", flow.name),
-                Kind::Sender(flow.name.clone()),
-                from,
-                part,
-            )?;
+            self.start(format!("sender of {}", flow.name), Kind::Sender(flow.name.clone()), from, part)?;
         }
         Ok(())
     }
 
-    fn start(
-        &mut self,
-        name: String,
-        kind: Kind,
-        host: &HostPlan,
-        part: Part,
-    ) -> anyhow::Result<()> {
+    fn start(&mut self, name: String, kind: Kind, host: &HostPlan, part: Part) -> anyhow::Result<()> {
         let number = self.roles.len();
         let player = match host.agent.as_ref().and_then(|agent| self.agents.get(agent)) {
             None => Player::here(number, self.heard.clone()).with_context(|| name.clone())?,

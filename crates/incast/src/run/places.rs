@@ -30,7 +30,8 @@ impl Places {
         };
         let place = |(index, host): (usize, &incast_lab::HostNet)| {
             let addresses = host.addresses.iter();
-            let addresses = addresses.map(|(network, address)| (*network, ((*address).into(), trains(index, *network))));
+            let addresses =
+                addresses.map(|(network, address)| (*network, ((*address).into(), trains(index, *network))));
             let place = Place {
                 namespace: namespace::path(&host.namespace),
                 control: host.control.into(),
@@ -60,7 +61,8 @@ impl Places {
     /// Whether every datagram of the flow is to be a packet of its own.
     pub(crate) fn are_packets_single(&self, flow: &FlowPlan) -> bool {
         let way = self.0.get(&flow.from).zip(flow.network);
-        let trains = way.and_then(|(place, network)| place.addresses.get(&network)).map(|(_, trains)| *trains);
+        let trains =
+            way.and_then(|(place, network)| place.addresses.get(&network)).map(|(_, trains)| *trains);
         flow.transport == Transport::Udp && trains == Some(false)
     }
 }
