@@ -42,14 +42,22 @@ fn shares(record: &Record) -> Vec<String> {
 
 fn loss(record: &Record) -> Vec<String> {
     let mut lines = of_flows(&record.flows, |flow| {
-        let (Some(lost), Some(sent)) = (flow.messages.lost, flow.messages.sent) else { return "unknown".into() };
+        let (Some(lost), Some(sent)) = (flow.messages.lost, flow.messages.sent) else {
+            return "unknown".into();
+        };
         let percent = flow.lost_fraction.unwrap_or(0.0) * 100.0;
-        let runs = flow.loss_runs.as_ref().filter(|runs| runs.runs > 0).map(|runs| {
-            format!(", in {} runs, the longest of {} messages", runs.runs, runs.longest)
-        });
+        let runs = flow
+            .loss_runs
+            .as_ref()
+            .filter(|runs| runs.runs > 0)
+            .map(|runs| format!(", in {} runs, the longest of {} messages", runs.runs, runs.longest));
         let again = flow.tcp.as_ref().and_then(|tcp| tcp.retransmits).filter(|again| *again > 0);
         let again = again.map(|again| format!("; TCP sent {again} segments again"));
-        format!("lost {lost} of {sent} messages ({percent:.3} %){}{}", runs.unwrap_or_default(), again.unwrap_or_default())
+        format!(
+            "lost {lost} of {sent} messages ({percent:.3} %){}{}",
+            runs.unwrap_or_default(),
+            again.unwrap_or_default()
+        )
     });
     if let Some(percent) = record.totals.lost_fraction.filter(|_| record.flows.len() > 1) {
         lines.push(format!("together {:.3} %", percent * 100.0));
@@ -58,13 +66,20 @@ fn loss(record: &Record) -> Vec<String> {
 }
 
 fn places(record: &Record) -> Vec<String> {
-    let Some(ledger) = &record.ledger else { return vec!["unknown: no counters of the network were read".into()] };
+    let Some(ledger) = &record.ledger else {
+        return vec!["unknown: no counters of the network were read".into()];
+    };
+    // Queues count a train of packets as one, so what they dropped is known in trains only.
+    let trains = ledger.unexplained_packets.is_none();
     let mut lines: Vec<String> = ledger
         .stages
         .iter()
         .filter(|stage| stage.messages > 0 || stage.packets > 0)
         .map(|stage| {
             let name = stage.stage.replace('_', " ");
+            if trains {
+                return format!("{name}: {} packets or trains of them, {}", stage.packets, stage.place);
+            }
             let packets = match stage.packets == stage.messages {
                 true => String::new(),
                 false => format!(" ({} packets of every kind)", stage.packets),
@@ -76,6 +91,9 @@ fn places(record: &Record) -> Vec<String> {
         lines.push("nowhere: no counter on the way moved".into());
     }
     match ledger.unexplained {
+        _ if trains => {
+            lines.push("how many messages each dropped is unknown: packets travelled in trains".into());
+        }
         Some(0) => lines.push("nothing is left unexplained".into()),
         Some(left) => lines.push(format!("{left} messages are left unexplained")),
         None => {}
@@ -86,7 +104,10 @@ fn places(record: &Record) -> Vec<String> {
 fn cpu(record: &Record) -> Vec<String> {
     let cores = |cpu: Option<&crate::record::Cpu>, flow: &Flow| {
         let fraction = cpu.zip(flow.duration_s.filter(|duration| *duration > 0.0));
-        fraction.map_or_else(|| "unknown".into(), |(cpu, duration)| format!("{:.0} %", cpu.total_s() / duration * 100.0))
+        fraction.map_or_else(
+            || "unknown".into(),
+            |(cpu, duration)| format!("{:.0} %", cpu.total_s() / duration * 100.0),
+        )
     };
     of_flows(&record.flows, |flow| {
         let FlowCpu { sender, receiver, .. } = &flow.cpu;

@@ -19,6 +19,8 @@ pub struct Evidence {
     pub hosts: HostCounters,
     /// Copies that links made on purpose.
     pub copies: u64,
+    /// Datagrams of tagged messages and their answers: sent, and read by those who should.
+    pub tags: (u64, u64),
     /// Whether packets travelled in trains, which queues count as one and hosts as many.
     pub trains: bool,
 }
@@ -71,13 +73,12 @@ pub fn close(flows: &[Flow], evidence: &Evidence) -> (Ledger, Vec<Caveat>) {
     let unexplained_packets = missing + signed(evidence.copies) - signed(dropped);
 
     let fragmented = hosts.ip_frag_oks > 0 || hosts.ip_reasm_reqds > 0;
-    let of_others = others(&packets);
+    let of_others = others(&packets) + evidence.tags.0.saturating_sub(evidence.tags.1);
     let (mut stages, shared) = network_stages(&evidence.drops, of_others, fragmented);
-    stages.extend(host_stages(hosts, fragmented, received));
+    stages.extend(host_stages(hosts, fragmented, received.map(|received| received + evidence.tags.1)));
     let at_stages: u64 = stages.iter().map(|stage| stage.messages).sum();
-    let unexplained = sent.zip(delivered).map(|(sent, delivered)| {
-        signed(sent) - signed(delivered) - signed(at_stages)
-    });
+    let unexplained =
+        sent.zip(delivered).map(|(sent, delivered)| signed(sent) - signed(delivered) - signed(at_stages));
     let ledger = Ledger {
         sent,
         delivered,
@@ -171,7 +172,11 @@ fn host_stages(hosts: &HostCounters, fragmented: bool, received: Option<u64>) ->
         stages.push(stage("socket", "Udp.InErrors of no other name", other_errors));
     }
     let read = received.map(|received| hosts.udp_in_datagrams.saturating_sub(received));
-    stages.push(stage("application", "read from the socket and not counted by the receiver", read.unwrap_or(0)));
+    stages.push(stage(
+        "application",
+        "read from the socket and not counted by the receiver",
+        read.unwrap_or(0),
+    ));
     stages
 }
 
@@ -187,11 +192,18 @@ fn doubts(ledger: &Ledger, evidence: &Evidence, shared: bool) -> Vec<Caveat> {
     // A copy may arrive where the original was lost: then messages and packets count differently.
     if let Some(left) = ledger.unexplained.filter(|left| *left != 0) {
         let (kind, text) = if evidence.copies > 0 || evidence.trains {
-            (CaveatKind::StageUncertain, "packets were copied or travelled in trains, so that a message lost is not a packet lost")
+            (
+                CaveatKind::StageUncertain,
+                "packets were copied or travelled in trains, so that a message lost is not a packet lost",
+            )
         } else {
             (CaveatKind::LedgerOpen, "the flows' count of lost messages and the kernel's differ")
         };
-        caveats.push(Caveat::new(kind, format!("{text}: {left} messages"), "look at the accounts of packets in the record"));
+        caveats.push(Caveat::new(
+            kind,
+            format!("{text}: {left} messages"),
+            "look at the accounts of packets in the record",
+        ));
     }
     if shared {
         caveats.push(Caveat::new(

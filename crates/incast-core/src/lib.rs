@@ -21,6 +21,7 @@ pub mod scenario;
 pub mod sequence;
 pub mod session;
 pub mod stats;
+pub mod switch_test;
 pub mod time;
 pub mod units;
 pub mod wire;

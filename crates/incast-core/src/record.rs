@@ -24,9 +24,11 @@ macro_rules! plain_data {
 
 mod network;
 pub use network::{
-    Calibration, Impairment, Ledger, LinkReport, LossStage, Network, NetworkCable, NetworkHost, NetworkSwitch,
-    PacketAccount, QueueReport,
+    Calibration, Impairment, Ledger, LinkReport, LossStage, Network, NetworkCable, NetworkHost,
+    NetworkSwitch, PacketAccount, QueueReport,
 };
+mod switch_test;
+pub use switch_test::{RoundTrip, SwitchTest, SwitchTrial};
 
 plain_data! {
     /// One run: what was asked, what was measured, and how far to trust it.
@@ -53,6 +55,8 @@ plain_data! {
         pub network: Option<Network>,
         /// The second book: what the kernel's counters say of every lost message; null where they were not read.
         pub ledger: Option<Ledger>,
+        /// The trials of a switch test and what they show; null for any other run.
+        pub switch_test: Option<SwitchTest>,
         /// The scenario's questions, answered with what was measured.
         pub answers: Vec<Answer>,
         /// What peers did that the protocol does not allow: counted, named, ignored.
@@ -184,6 +188,8 @@ plain_data! {
         pub lost_fraction: Option<f64>,
         /// Lengths of runs of consecutive lost messages.
         pub loss_runs: Option<LossRuns>,
+        /// Round trips of tagged messages beside the flow; null when none were sent.
+        pub round_trip: Option<RoundTrip>,
         /// Reordering after RFC 4737.
         pub reordering: Option<Reordering>,
         /// How late messages left, against the intended departure.
@@ -389,6 +395,11 @@ plain_data! {
         pub cpu_seconds_per_gigabyte: Option<f64>,
         /// Cores needed at 200 Gbit/s at the same cost per byte.
         pub cores_at_200_gbit_per_s: Option<f64>,
+        /// Throughput: the highest load without loss (RFC 1242 §3.17), payload bits per second of all
+        /// flows; null when it was not searched for or no load passed.
+        pub throughput_bits_per_s: Option<f64>,
+        /// The same as a fraction of the senders' full load, 0 to 1.
+        pub throughput_fraction: Option<f64>,
         /// Datagrams (kernel units) dropped because the receiving socket's buffer was full.
         pub receiver_socket_drops: Option<u64>,
     }

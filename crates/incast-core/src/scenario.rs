@@ -20,6 +20,7 @@ mod model;
 mod model_network;
 mod network;
 mod reader;
+mod search;
 mod sockets;
 mod syntax;
 mod vary;
@@ -99,6 +100,7 @@ fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Sce
     let duration = reader.quantity_within("duration", SPAN_EXAMPLES, [Span(1), flows::SPAN_MAX]);
     let switch_tables = reader.tables("switch", flows::FLOWS_MAX);
     let cable_tables = reader.tables("cable", flows::FLOWS_MAX);
+    let search = search::read(&mut reader);
     let asks = asks::read_asks(&mut reader);
     let variants = asks::read_variants(&mut reader);
     let host_tables = reader.tables("host", flows::FLOWS_MAX);
@@ -136,6 +138,7 @@ fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Sce
         hosts: hosts.into_plans(),
         network,
         flows,
+        search,
         asks,
         variants,
         expectations,
@@ -144,8 +147,8 @@ fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Sce
 }
 
 const KEYS: &[&str] = &[
-    "ask", "cable", "duration", "expect", "flow", "host", "incast", "interval", "name", "seed", "start", "switch",
-    "title", "variant",
+    "ask", "cable", "duration", "expect", "flow", "host", "incast", "interval", "name", "search", "seed",
+    "start", "switch", "title", "variant",
 ];
 const INTERVAL_DEFAULT: Span = Span::from_s(1);
 /// How long a flow lasts when neither it nor the scenario says: as other tools do.

@@ -75,7 +75,7 @@ fn the_head_of_the_file() {
         (
             "incast = 1\nname = \"t\"\ntitel = \"x\"",
             &[
-                "s:3:1: unknown key `titel` in the scenario; did you mean `title`? allowed: ask, cable, duration, expect, flow, host, incast, interval, name, seed, start, switch, title, variant",
+                "s:3:1: unknown key `titel` in the scenario; did you mean `title`? allowed: ask, cable, duration, expect, flow, host, incast, interval, name, search, seed, start, switch, title, variant",
             ],
         ),
         (

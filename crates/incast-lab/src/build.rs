@@ -68,9 +68,10 @@ fn switches(layout: &Layout, network: &NetworkPlan, places: &mut [Namespace]) ->
         let place = &mut places[layout.switch(number)];
         match switch.forwarding {
             Forwarding::Bridge => {
-                let mtus = network.cables.iter().filter(|cable| {
-                    cable.to == number || cable.from == CableEnd::Switch(number)
-                });
+                let mtus = network
+                    .cables
+                    .iter()
+                    .filter(|cable| cable.to == number || cable.from == CableEnd::Switch(number));
                 let mtu = mtus.map(|cable| cable.mtu_bytes).max().unwrap_or(1500);
                 wire::bridge(place, "bridge", BRIDGE, mtu, switch.when_full == WhenFull::Drop)?;
                 wire::up(place, BRIDGE)?;
@@ -108,9 +109,10 @@ fn connect(wiring: &Wiring, network: &NetworkPlan, places: &mut [Namespace]) -> 
             }
         }
     }
-    for (port, rate, queue) in
-        [(ends[0], plan.rate, plan.queue), (ends[1], plan.port_rate, plan.port_queue)]
-    {
+    // Where senders wait for a port, it holds what their sockets let through, and never drops.
+    let pauses = network.switches[plan.to].when_full == WhenFull::Pause;
+    let port_queue = if pauses { plan.port_queue.max(PAUSED_QUEUE) } else { plan.port_queue };
+    for (port, rate, queue) in [(ends[0], plan.rate, plan.queue), (ends[1], plan.port_rate, port_queue)] {
         // A link in user space reads frames as they are: their checksums must be in them.
         wire::offloads(&places[port.place], port, plan.offloads, wiring.middle.is_none())?;
         if let Some(rate) = rate {
@@ -118,8 +120,7 @@ fn connect(wiring: &Wiring, network: &NetworkPlan, places: &mut [Namespace]) -> 
         }
     }
     for (end, port) in [(plan.from, &wiring.near), (CableEnd::Switch(plan.to), &wiring.far)] {
-        let is_bridge =
-            |switch: usize| network.switches[switch].forwarding == Forwarding::Bridge;
+        let is_bridge = |switch: usize| network.switches[switch].forwarding == Forwarding::Bridge;
         if let CableEnd::Switch(switch) = end
             && is_bridge(switch)
         {
@@ -185,5 +186,7 @@ const BRIDGE: u32 = 9;
 const FRAME_BYTES: u64 = 38;
 /// A shaped port makes up for at most this part of a second that the machine slept: 0.5 ms.
 const BURSTS_PER_S: u64 = 2_000;
+/// More than the sockets of all senders that a lab has: a quarter of a megabyte each, by default.
+const PAUSED_QUEUE: Bytes = Bytes(1 << 29);
 /// More than the longest train of packets, 64 KiB.
 const TRAIN_BYTES: u64 = 128 << 10;

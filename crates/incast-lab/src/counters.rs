@@ -81,7 +81,10 @@ pub(crate) fn read(places: &mut [Namespace], wirings: &[Wiring]) -> io::Result<V
         .map(|wiring| CableCounters {
             near: of(&wiring.near),
             far: of(&wiring.far),
-            link_dropped: wiring.middle.as_ref().map_or([0; 2], |ports| ports.each_ref().map(|port| of(port).backlog_dropped)),
+            link_dropped: wiring
+                .middle
+                .as_ref()
+                .map_or([0; 2], |ports| ports.each_ref().map(|port| of(port).backlog_dropped)),
         })
         .collect())
 }

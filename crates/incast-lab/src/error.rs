@@ -40,5 +40,8 @@ impl LabError {
 /// What a kernel without the needed part answers.
 pub(crate) fn is_lacking(error: &io::Error) -> bool {
     let code = rustix::io::Errno::from_io_error(error);
-    matches!(code, Some(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOENT | rustix::io::Errno::PROTONOSUPPORT))
+    matches!(
+        code,
+        Some(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOENT | rustix::io::Errno::PROTONOSUPPORT)
+    )
 }

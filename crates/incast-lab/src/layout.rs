@@ -69,11 +69,16 @@ pub(crate) struct Layout {
 
 impl Layout {
     pub(crate) fn new(id: &str, hosts: &[HostPlan], network: &NetworkPlan) -> Self {
-        let mut namespaces: Vec<String> = hosts.iter().map(|host| format!("{PREFIX}{id}-{}", host.name)).collect();
+        let mut namespaces: Vec<String> =
+            hosts.iter().map(|host| format!("{PREFIX}{id}-{}", host.name)).collect();
         namespaces.extend(network.switches.iter().map(|switch| format!("{PREFIX}{id}-{}", switch.name)));
         namespaces.push(format!("{PREFIX}{id}-control."));
         let mut layout = Self {
-            hosts: hosts.iter().enumerate().map(|(index, host)| host_net(index, host, network, &namespaces)).collect(),
+            hosts: hosts
+                .iter()
+                .enumerate()
+                .map(|(index, host)| host_net(index, host, network, &namespaces))
+                .collect(),
             namespaces,
             wirings: Vec::new(),
             links: Vec::new(),
@@ -130,7 +135,8 @@ impl Layout {
     }
 
     fn hop_from(&self, switch: usize, host: usize, came_by: Option<usize>) -> Option<(&Port, [u8; 6])> {
-        for (number, wiring) in self.wirings.iter().enumerate().filter(|(number, _)| came_by != Some(*number)) {
+        for (number, wiring) in self.wirings.iter().enumerate().filter(|(number, _)| came_by != Some(*number))
+        {
             let (port, behind, next) = match wiring.plan.from {
                 CableEnd::Host(other) if wiring.plan.to == switch && other == host => {
                     return Some((&wiring.far, wiring.near.mac));

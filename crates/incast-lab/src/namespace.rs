@@ -53,7 +53,11 @@ impl Namespace {
             Err(error) => {
                 let _ = remove(name);
                 let denied = error.kind() == io::ErrorKind::PermissionDenied;
-                Err(if denied { LabError::NotRoot } else { LabError::kernel("make a network namespace", error) })
+                Err(if denied {
+                    LabError::NotRoot
+                } else {
+                    LabError::kernel("make a network namespace", error)
+                })
             }
         }
     }
@@ -157,7 +161,8 @@ fn in_thread<T: Send>(work: impl FnOnce() -> io::Result<T> + Send) -> io::Result
 /// Mounts made in the directory must show in every mount namespace (as `ip netns add` has it).
 fn prepare_dir() -> io::Result<()> {
     std::fs::create_dir_all(DIR)?;
-    let share = || rustix::mount::mount_change(DIR, MountPropagationFlags::SHARED | MountPropagationFlags::REC);
+    let share =
+        || rustix::mount::mount_change(DIR, MountPropagationFlags::SHARED | MountPropagationFlags::REC);
     if share().is_ok() {
         return Ok(());
     }

@@ -84,8 +84,8 @@ impl Lab {
 fn describe(id: &str, scenario: &str, layout: &Layout, network: &NetworkPlan) -> Found {
     let hosts = layout.hosts.iter().map(|host| (host.name.clone(), host.namespace.clone()));
     let switches = network.switches.iter().enumerate();
-    let switches =
-        switches.map(|(index, switch)| (switch.name.clone(), layout.namespaces[layout.switch(index)].clone()));
+    let switches = switches
+        .map(|(index, switch)| (switch.name.clone(), layout.namespaces[layout.switch(index)].clone()));
     let mut addresses = Vec::new();
     for host in &layout.hosts {
         for (nth, (network_index, address)) in host.addresses.iter().enumerate() {

@@ -58,7 +58,9 @@ impl Entry {
         let entry = Self { id: found.id.clone(), _lock: lock };
         let text = serde_json::to_vec_pretty(found).map_err(|error| failed(error.into()))?;
         let beside = file(&found.id, "json.new");
-        fs::write(&beside, text).and_then(|()| fs::rename(&beside, file(&found.id, "json"))).map_err(failed)?;
+        fs::write(&beside, text)
+            .and_then(|()| fs::rename(&beside, file(&found.id, "json")))
+            .map_err(failed)?;
         Ok(entry)
     }
 }
@@ -94,8 +96,9 @@ pub fn clean() -> Result<Vec<Found>, LabError> {
         let found = read(&id);
         for name in found.iter().flat_map(|found| &found.namespaces) {
             if name.starts_with(&format!("{PREFIX}{id}-")) && !name.contains('/') {
-                namespace::remove(name)
-                    .map_err(|error| LabError::kernel(format!("remove the network namespace {name}"), error))?;
+                namespace::remove(name).map_err(|error| {
+                    LabError::kernel(format!("remove the network namespace {name}"), error)
+                })?;
             }
         }
         cross_out(&id);
@@ -108,7 +111,8 @@ pub fn clean() -> Result<Vec<Found>, LabError> {
 fn ids() -> Vec<String> {
     let names = fs::read_dir(DIR).into_iter().flatten().flatten();
     let names = names.filter_map(|entry| entry.file_name().into_string().ok());
-    let mut ids: Vec<String> = names.filter_map(|name| Some(name.strip_suffix(".lock")?.to_owned())).collect();
+    let mut ids: Vec<String> =
+        names.filter_map(|name| Some(name.strip_suffix(".lock")?.to_owned())).collect();
     ids.sort();
     ids
 }
@@ -142,7 +146,8 @@ fn lock(path: &Path) -> io::Result<Option<File>> {
             Err(error) => return Err(error.into()),
         }
         // Whoever had the lock before may have removed the file in between.
-        let is_there = fs::metadata(path).is_ok_and(|now| file.metadata().is_ok_and(|ours| now.ino() == ours.ino()));
+        let is_there =
+            fs::metadata(path).is_ok_and(|now| file.metadata().is_ok_and(|ours| now.ino() == ours.ino()));
         if is_there {
             return Ok(Some(file));
         }

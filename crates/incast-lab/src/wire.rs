@@ -56,7 +56,13 @@ fn interface(port: &Port, mtu: u32) -> LinkMessage {
 ///
 /// The filter has no rules. But on its way through, a packet is taken off the account of the
 /// sender's socket (`skb_orphan`): a sender is not slowed down by what waits in the switch.
-pub(crate) fn bridge(place: &mut Namespace, name: &str, index: u32, mtu: u32, filter: bool) -> Result<(), LabError> {
+pub(crate) fn bridge(
+    place: &mut Namespace,
+    name: &str,
+    index: u32,
+    mtu: u32,
+    filter: bool,
+) -> Result<(), LabError> {
     let mut link = LinkMessage::default();
     link.header.index = index;
     link.attributes = vec![
@@ -72,7 +78,8 @@ pub(crate) fn bridge(place: &mut Namespace, name: &str, index: u32, mtu: u32, fi
         .create(RouteNetlinkMessage::NewLink(link))
         .map_err(|error| lacks(format!("make the bridge {name}"), "bridges: CONFIG_BRIDGE", error))?;
     for table in ["arptables", "iptables", "ip6tables"] {
-        let set = sysctl(place, &format!("net.bridge.bridge-nf-call-{table}"), if filter { "1" } else { "0" });
+        let set =
+            sysctl(place, &format!("net.bridge.bridge-nf-call-{table}"), if filter { "1" } else { "0" });
         match set {
             Err(LabError::Kernel { source, .. }) if filter && table == "iptables" => {
                 return Err(LabError::Lacks {
@@ -94,10 +101,7 @@ pub(crate) fn plug(place: &mut Namespace, port: &Port, bridge: u32) -> Result<()
     link.header.index = port.index;
     link.attributes = vec![LinkAttribute::Controller(bridge)];
     let what = || format!("plug {} into its bridge", port.interface);
-    place
-        .netlink
-        .change(RouteNetlinkMessage::SetLink(link))
-        .map_err(|error| LabError::kernel(what(), error))
+    place.netlink.change(RouteNetlinkMessage::SetLink(link)).map_err(|error| LabError::kernel(what(), error))
 }
 
 /// Switches an interface on.
@@ -111,7 +115,12 @@ pub(crate) fn up(place: &mut Namespace, index: u32) -> Result<(), LabError> {
 }
 
 /// Gives an interface its address.
-pub(crate) fn address(place: &mut Namespace, index: u32, address: Ipv4Addr, prefix: u8) -> Result<(), LabError> {
+pub(crate) fn address(
+    place: &mut Namespace,
+    index: u32,
+    address: Ipv4Addr,
+    prefix: u8,
+) -> Result<(), LabError> {
     let mut message = AddressMessage::default();
     message.header.family = AddressFamily::Inet;
     message.header.prefix_len = prefix;
@@ -133,7 +142,8 @@ pub(crate) fn route(place: &mut Namespace, to: Ipv4Addr, index: u32) -> Result<(
     message.header.protocol = RouteProtocol::Static;
     message.header.scope = RouteScope::Link;
     message.header.kind = RouteType::Unicast;
-    message.attributes = vec![RouteAttribute::Destination(RouteAddress::Inet(to)), RouteAttribute::Oif(index)];
+    message.attributes =
+        vec![RouteAttribute::Destination(RouteAddress::Inet(to)), RouteAttribute::Oif(index)];
     place
         .netlink
         .create(RouteNetlinkMessage::NewRoute(message))
@@ -141,7 +151,12 @@ pub(crate) fn route(place: &mut Namespace, to: Ipv4Addr, index: u32) -> Result<(
 }
 
 /// Writes down a neighbour's Ethernet address, so that nobody has to ask for it.
-pub(crate) fn neighbour(place: &mut Namespace, index: u32, of: Ipv4Addr, mac: [u8; 6]) -> Result<(), LabError> {
+pub(crate) fn neighbour(
+    place: &mut Namespace,
+    index: u32,
+    of: Ipv4Addr,
+    mac: [u8; 6],
+) -> Result<(), LabError> {
     let mut message = NeighbourMessage::default();
     message.header.family = AddressFamily::Inet;
     message.header.ifindex = index;
@@ -203,10 +218,9 @@ pub(crate) fn shape(place: &mut Namespace, port: &Port, shape: &Shape) -> Result
     }
     settings.push(TcOption::Other(DefaultNla::new(TCA_TBF_BURST, shape.burst_bytes.to_ne_bytes().into())));
     message.attributes = vec![TcAttribute::Kind("tbf".into()), TcAttribute::Options(settings)];
-    place
-        .netlink
-        .create(RouteNetlinkMessage::NewQueueDiscipline(message))
-        .map_err(|error| lacks(format!("shape {}", port.interface), "token buckets: CONFIG_NET_SCH_TBF", error))
+    place.netlink.create(RouteNetlinkMessage::NewQueueDiscipline(message)).map_err(|error| {
+        lacks(format!("shape {}", port.interface), "token buckets: CONFIG_NET_SCH_TBF", error)
+    })
 }
 
 const TCA_TBF_PARMS: u16 = 1;
@@ -218,7 +232,12 @@ const LINKLAYER_ETHERNET: u8 = 1;
 const WIRE_OVERHEAD_BYTES: u16 = 24;
 
 /// Which offloads an interface has.
-pub(crate) fn offloads(place: &Namespace, port: &Port, trains: bool, checksums: bool) -> Result<(), LabError> {
+pub(crate) fn offloads(
+    place: &Namespace,
+    port: &Port,
+    trains: bool,
+    checksums: bool,
+) -> Result<(), LabError> {
     let set = || {
         let socket = std::net::UdpSocket::bind("0.0.0.0:0")?;
         let fd = socket.as_fd();

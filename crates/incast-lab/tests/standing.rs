@@ -50,7 +50,9 @@ fn reaches(lab: &Lab, from: usize, to: usize) -> bool {
     let sender = bind(from, lab.hosts()[from].addresses[0].1.into());
     sender.send_to(b"here", receiver.local_addr().unwrap()).unwrap();
     let mut buffer = [0; 16];
-    receiver.recv_from(&mut buffer).is_ok_and(|(bytes, peer)| bytes == 4 && peer == sender.local_addr().unwrap())
+    receiver
+        .recv_from(&mut buffer)
+        .is_ok_and(|(bytes, peer)| bytes == 4 && peer == sender.local_addr().unwrap())
 }
 
 const THIRTY_TWO: &str = r#"

@@ -30,6 +30,14 @@ pub enum KeyError {
     Format(String),
 }
 
+/// A number that nobody can guess.
+///
+/// # Errors
+/// When the kernel gives no random numbers.
+pub fn random_number() -> Result<u64, getrandom::Error> {
+    getrandom::u64()
+}
+
 impl Key {
     /// No key: any peer that has none either is let in.
     #[must_use]

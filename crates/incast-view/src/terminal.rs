@@ -10,6 +10,7 @@ mod details;
 mod flows;
 mod judgement;
 mod network;
+mod switch_test;
 
 use incast_core::record::{Record, Verdict};
 
@@ -30,6 +31,7 @@ pub fn show(record: &Record, width: usize) -> String {
     details::show(&mut page, &record.flows);
     network::network(&mut page, record.network.as_ref());
     network::ledger(&mut page, record.ledger.as_ref());
+    switch_test::show(&mut page, record.switch_test.as_ref());
     network::answers(&mut page, &record.answers);
     cores::show(&mut page, &record.host, &record.agents);
     judgement::expectations(&mut page, &record.expectations);

@@ -12,10 +12,17 @@ use crate::units;
 pub fn text(network: &Network) -> String {
     let mut drawn = String::new();
     for switch in &network.switches {
-        let full = if switch.when_full == "drop" { "drops when full" } else { "makes senders wait when full" };
-        let part = if switch.network == switch.name { String::new() } else { format!(", part of {}", clean(&switch.network)) };
-        let _ = writeln!(drawn, "switch {} ({}, {full}{part})", clean(&switch.name), clean(&switch.forwarding));
-        let cables: Vec<&NetworkCable> = network.cables.iter().filter(|cable| cable.to == switch.name).collect();
+        let full =
+            if switch.when_full == "drop" { "drops when full" } else { "makes senders wait when full" };
+        let part = if switch.network == switch.name {
+            String::new()
+        } else {
+            format!(", part of {}", clean(&switch.network))
+        };
+        let _ =
+            writeln!(drawn, "switch {} ({}, {full}{part})", clean(&switch.name), clean(&switch.forwarding));
+        let cables: Vec<&NetworkCable> =
+            network.cables.iter().filter(|cable| cable.to == switch.name).collect();
         for (index, cable) in cables.iter().enumerate() {
             let branch = if index + 1 == cables.len() { "└──" } else { "├──" };
             let _ = writeln!(drawn, "  {branch} {}", line(network, cable));

@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Flood(FloodArgs),
     /// Run a scenario file: every host a process on this machine, or an agent on another
     Run(RunArgs),
+    /// Test what is between hosts as a switch: throughput, delay at it, loss beyond it (RFC 2544, RFC 2889)
+    BenchSwitch(RunArgs),
     /// Build the network of a scenario on this machine (as root), run it there, and take it away
     Lab(LabArgs),
     /// Take part in other hosts' runs: wait for a coordinator and play the roles it gives

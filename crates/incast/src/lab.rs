@@ -20,12 +20,12 @@ use incast_lab::Lab;
 
 use crate::cli::{LabAction, LabArgs};
 use crate::endpoint::key;
-use crate::measured::Measured;
 use crate::output::{deliver, exit_code, note, worst};
 use crate::record_dir::RUNS;
 use crate::run::places::Places;
 use crate::run::{Production, describe};
 use crate::signals::Stops;
+use crate::switch_test;
 use books::Books;
 use links::Links;
 use variants::Variant;
@@ -79,7 +79,7 @@ fn run_one(
     let network = network_of(scenario)?;
     describe(scenario);
     let key = key(None)?;
-    let (calibration, mut doubts) = calibrate(scenario, network)?;
+    let (calibration, doubts) = calibrate(scenario, network)?;
     let mut lab = Lab::build(&scenario.name, &scenario.hosts, network)?;
     note(&format!(
         "the lab stands: {} hosts and {} in {:.0} ms",
@@ -91,7 +91,6 @@ fn run_one(
         },
         lab.built_in_s() * 1e3
     ));
-    let mut links = Links::start(&lab, scenario)?;
     let production = Production {
         scenario,
         variant: variant.name.clone(),
@@ -99,29 +98,38 @@ fn run_one(
         key: &key,
         stops,
         places: Places::of_lab(scenario, &lab),
+        tagged: false,
     };
     let dir = production.record_dir(out)?;
-    let before = Books::open(&mut lab)?;
-    let mut measured = production.play(&dir)?;
-    let after =
-        Books::open_when_quiet(&mut lab, longest_delay(network), || links.held(), || stops.count() > 1)?;
-    let (reports, deaths) = links.end();
-    let mut shown = Network {
+    let shown = Network {
         calibration,
         build_s: Some(lab.built_in_s()),
         ..scenario.describe_network().unwrap_or_default()
     };
-    books::place_links(&mut shown, scenario, reports);
-    let evidence = after.since(&before, scenario, &mut shown);
-    doubts.extend(own_losses(&shown));
+    let mut play = |scenario: &Scenario, tagged: bool| {
+        let mut links = Links::start(&lab, scenario)?;
+        let before = Books::open(&mut lab)?;
+        let (places, variant) = (production.places.clone(), production.variant.clone());
+        let mut measured = Production { scenario, tagged, places, variant, ..production }.play(&dir)?;
+        let impatient = || stops.count() > 1;
+        let after = Books::open_when_quiet(&mut lab, longest_delay(network), || links.held(), impatient)?;
+        let mut shown = shown.clone();
+        let (reports, deaths) = links.end();
+        books::place_links(&mut shown, reports);
+        measured.evidence = Some(after.since(&before, scenario, &mut shown));
+        measured.incomplete |= !deaths.is_empty();
+        let died = |death| Caveat::new(CaveatKind::RoleDied, death, "look at what it said, and run again");
+        measured.caveats.extend(deaths.into_iter().map(died));
+        measured.caveats.extend(own_losses(&shown));
+        measured.caveats.append(&mut doubts.clone());
+        measured.network = Some(shown);
+        anyhow::Ok(measured)
+    };
+    let record = match &scenario.search {
+        None => play(scenario, false)?.record(),
+        Some(plan) => switch_test::trials(scenario, plan, stops, play)?,
+    };
     drop(lab);
-    for death in deaths {
-        measured.incomplete = true;
-        doubts.push(Caveat::new(CaveatKind::RoleDied, death, "look at what it said, and run again"));
-    }
-    measured.caveats.extend(doubts);
-    let measured = Measured { network: Some(shown), evidence: Some(evidence), ..measured };
-    let record = measured.record();
     deliver(&record, &args.output, Some(&dir))?;
     Ok((record, Some(dir.path().to_owned())))
 }

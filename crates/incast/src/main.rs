@@ -14,6 +14,7 @@ mod output;
 mod record_dir;
 mod run;
 mod signals;
+mod switch_test;
 
 use std::process::ExitCode;
 

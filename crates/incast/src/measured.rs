@@ -1,5 +1,6 @@
 //! What a command measured, from its flows and its host, made into the record.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use incast_core::answers;
@@ -7,7 +8,8 @@ use incast_core::caveat::{Caveat, CaveatKind};
 use incast_core::flood::{assemble, totals};
 use incast_core::ledger::{self, Evidence};
 use incast_core::record::{
-    Build, CoreInterval, Cpu, Faults, Flow, Host, Network, Record, SCHEMA, ScenarioSummary, Verdict,
+    Build, CoreInterval, Cpu, Faults, Flow, Host, Ledger, Network, Record, RoundTrip, SCHEMA,
+    ScenarioSummary, Verdict,
 };
 use incast_core::scenario::{AskPlan, ExpectationPlan, judge};
 use incast_core::time::Span;
@@ -123,6 +125,8 @@ pub(crate) struct Measured {
     pub(crate) network: Option<Network>,
     /// What the counters of the network said.
     pub(crate) evidence: Option<Evidence>,
+    /// Of tagged messages, by flow.
+    pub(crate) round_trips: BTreeMap<String, RoundTrip>,
     pub(crate) host: Host,
     pub(crate) agents: Vec<Host>,
     /// Doubts that do not follow from the flows.
@@ -148,6 +152,7 @@ impl Measured {
             let mut flow =
                 assemble::flow(&outcome.identity, outcome.sent.as_ref(), outcome.measured.as_ref());
             flow.complete &= outcome.failure.is_none();
+            flow.round_trip = self.round_trips.get(&flow.name).cloned();
             incomplete |= !flow.complete;
             let mut doubts = assemble::caveats(&flow, outcome.sent.as_ref(), outcome.measured.as_ref());
             if let Some(why) = &outcome.failure {
@@ -159,12 +164,10 @@ impl Measured {
             caveats.append(&mut doubts);
             flows.push(flow);
         }
-        let ledger = self.evidence.as_ref().map(|evidence| {
-            let (ledger, doubts) = ledger::close(&flows, evidence);
-            // What is not known of the flows cannot be held against the kernel's counters.
-            caveats.extend(doubts.into_iter().filter(|_| !incomplete));
-            ledger
-        });
+        let closed = self.evidence.map(|evidence| close(&flows, evidence, &self.round_trips));
+        let (ledger, doubts) = closed.unzip();
+        // What is not known of the flows cannot be held against the kernel's counters.
+        caveats.extend(doubts.into_iter().flatten().filter(|_| !incomplete));
         let told =
             || self.outcomes.iter().filter_map(|outcome| outcome.measured.as_ref()?.socket_drops).max();
         let totals = totals::totals(&flows, self.cpu, self.socket_drops.or_else(told));
@@ -191,6 +194,7 @@ impl Measured {
             totals,
             network: self.network,
             ledger,
+            switch_test: None,
             answers: Vec::new(),
             faults: self.faults,
             caveats,
@@ -198,18 +202,40 @@ impl Measured {
             verdict: Verdict::Interrupted,
         };
         record.answers = self.asks.iter().map(|ask| answers::answer(ask, &record)).collect();
-        record.expectations = self.expectations.iter().map(|plan| judge(plan, &record)).collect();
-        let missed = record.expectations.iter().any(|expectation| expectation.met != Some(true));
-        let tainted = record.caveats.iter().any(|doubt| doubt.kind.taints());
-        record.verdict = match (interrupted, incomplete, tainted, missed) {
-            (true, _, _, _) => Verdict::Interrupted,
-            (_, true, _, _) => Verdict::Incomplete,
-            (_, _, true, _) => Verdict::Tainted,
-            (_, _, _, true) => Verdict::Missed,
+        record.verdict = match (interrupted, incomplete) {
+            (true, _) => Verdict::Interrupted,
+            (_, true) => Verdict::Incomplete,
             _ => Verdict::Good,
         };
+        judge_again(&mut record, &self.expectations, interrupted);
         record
     }
+}
+
+/// The two books closed against each other. A tagged message and its answer are a datagram each, and
+/// read by those who should.
+fn close(
+    flows: &[Flow],
+    evidence: Evidence,
+    round_trips: &BTreeMap<String, RoundTrip>,
+) -> (Ledger, Vec<Caveat>) {
+    let tags = |of: fn(&RoundTrip) -> u64| round_trips.values().map(of).sum::<u64>();
+    let (sent, answered) = (tags(|trip| trip.sent), tags(|trip| trip.answered));
+    ledger::close(flows, &Evidence { tags: (sent + answered, answered * 2), ..evidence })
+}
+
+/// Judges a record, whose verdict says no more than how it ended, by what was expected of it.
+pub(crate) fn judge_again(record: &mut Record, expectations: &[ExpectationPlan], interrupted: bool) {
+    record.expectations = expectations.iter().map(|plan| judge(plan, record)).collect();
+    let missed = record.expectations.iter().any(|expectation| expectation.met != Some(true));
+    let tainted = record.caveats.iter().any(|doubt| doubt.kind.taints());
+    record.verdict = match record.verdict {
+        _ if interrupted => Verdict::Interrupted,
+        Verdict::Interrupted | Verdict::Incomplete => record.verdict,
+        _ if tainted => Verdict::Tainted,
+        _ if missed => Verdict::Missed,
+        _ => Verdict::Good,
+    };
 }
 
 fn fault_caveat(faults: &Faults) -> Option<Caveat> {

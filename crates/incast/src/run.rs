@@ -12,7 +12,9 @@ pub(crate) mod lines;
 pub(crate) mod places;
 pub(crate) mod player;
 pub(crate) mod role;
+mod tagged;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -20,7 +22,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use crossbeam_channel::{Receiver, unbounded};
 use incast_core::caveat::{Caveat, CaveatKind};
-use incast_core::record::{Cpu, Faults, Host, ScenarioSummary};
+use incast_core::record::{Cpu, Faults, Host, RoundTrip, ScenarioSummary};
 use incast_core::scenario::{Scenario, Setting, Start};
 
 use incast_net::clock;
@@ -33,6 +35,7 @@ use crate::observe::ProgressLine;
 use crate::output::{deliver, note};
 use crate::record_dir::{RUNS, RecordDir};
 use crate::signals::Stops;
+use crate::switch_test;
 use cast::{Cast, Kind};
 use flows::Flows;
 use lines::{RoleLine, RoleOrder};
@@ -63,9 +66,15 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         key: &key,
         stops: &stops,
         places: Places::default(),
+        tagged: false,
     };
     let dir = production.record_dir(out)?;
-    let record = production.play(&dir)?.record();
+    let record = match &scenario.search {
+        None => production.play(&dir)?.record(),
+        Some(plan) => switch_test::trials(&scenario, plan, &stops, |scenario, tagged| {
+            Production { scenario, tagged, places: Places::default(), variant: None, ..production }.play(&dir)
+        })?,
+    };
     deliver(&record, &args.output, Some(&dir))
 }
 
@@ -89,6 +98,8 @@ pub(crate) struct Production<'a> {
     pub(crate) key: &'a Key,
     pub(crate) stops: &'a Stops,
     pub(crate) places: Places,
+    /// Whether tagged messages are sent beside the flows.
+    pub(crate) tagged: bool,
 }
 
 impl Production<'_> {
@@ -119,6 +130,7 @@ impl Production<'_> {
             line: ProgressLine::new(expected_s),
             partial: Instant::now(),
             told_to_stop: 0,
+            round_trips: BTreeMap::new(),
         };
         stage.perform()?;
         Ok(stage.measured())
@@ -159,6 +171,8 @@ struct Stage<'a> {
     line: ProgressLine,
     partial: Instant,
     told_to_stop: usize,
+    /// Of tagged messages, by flow.
+    round_trips: BTreeMap<String, RoundTrip>,
 }
 
 impl Stage<'_> {
@@ -166,9 +180,15 @@ impl Stage<'_> {
     fn perform(&mut self) -> anyhow::Result<()> {
         let (scenario, stops) = (self.production.scenario, self.production.stops);
         self.cast.start_receivers(scenario)?;
+        if self.production.tagged {
+            self.cast.start_echoes(scenario)?;
+        }
         self.until(READY_MAX, "wait for every receiver's port", |cast| {
-            cast.all(Kind::is_receiver, |role| role.address.is_some())
+            cast.all(Kind::is_listener, |role| role.address.is_some())
         })?;
+        if self.production.tagged {
+            self.cast.start_tags(scenario)?;
+        }
         self.cast.start_senders(scenario)?;
         if scenario.start == Start::Together {
             self.until(READY_MAX, "wait for every sender to be ready", |cast| {
@@ -176,6 +196,7 @@ impl Stage<'_> {
             })?;
             self.cast.say(Kind::is_sender, RoleOrder::Start);
         }
+        self.cast.say(Kind::is_tag, RoleOrder::Start);
         while !self.cast.all(Kind::is_sender, |role| role.is_over()) {
             self.listen();
             self.draw_and_save();
@@ -189,12 +210,19 @@ impl Stage<'_> {
                 break;
             }
         }
+        self.cast.say(Kind::is_tag, RoleOrder::Stop);
         self.cast.say(Kind::is_receiver, RoleOrder::Stop);
+        let mut echoes_stopped = false;
         let deadline = Instant::now() + END_MAX;
         while !self.cast.all(|_| true, |role| role.is_over())
             && Instant::now() < deadline
             && stops.count() < 2
         {
+            // An echo answers to the last.
+            if !echoes_stopped && self.cast.all(Kind::is_tag, |role| role.is_over()) {
+                echoes_stopped = true;
+                self.cast.say(|kind| matches!(kind, Kind::Echo(_)), RoleOrder::Stop);
+            }
             self.listen();
         }
         // Those that still have not ended are ended by being dropped.
@@ -239,6 +267,9 @@ impl Stage<'_> {
             Word::Line(line) => {
                 if let RoleLine::Done { flow, sent, measured, failure } = *line {
                     self.flows.handle_done(&flow, self.cast.is_sender(role), sent, measured, failure);
+                    self.cast.heard(role);
+                } else if let RoleLine::Tagged { flow, round_trip } = *line {
+                    self.round_trips.insert(flow, round_trip);
                     self.cast.heard(role);
                 } else if let RoleLine::Progress { flows } = *line {
                     self.flows.handle_progress(self.cast.is_sender(role), &flows);
@@ -333,6 +364,7 @@ impl Stage<'_> {
             outcomes: self.flows.outcomes(),
             expectations: self.production.scenario.expectations.clone(),
             asks: self.production.scenario.asks.clone(),
+            round_trips: std::mem::take(&mut self.round_trips),
             interrupted: self.told_to_stop > 0,
             incomplete: !deaths.is_empty(),
             ..self.measured_base()

@@ -76,6 +76,7 @@ pub fn flow(identity: &FlowIdentity, sent: Option<&Sent>, measured: Option<&Meas
             ratio(lost, messages.sent.or_else(|| Some(messages.unique?.saturating_add(lost)))?)
         }),
         loss_runs: measured.filter(|_| messages.lost.is_some()).map(|side| side.loss_runs.clone()),
+        round_trip: None,
         reordering: measured.filter(|_| messages.unique.is_some()).map(|side| side.reordering.clone()),
         departure_error: sent.and_then(|side| side.departure_error.clone()),
         cpu: cpu(sent, measured, messages.unique.map(|unique| bits(unique) / 8.0)),

@@ -49,6 +49,8 @@ pub fn totals(flows: &[Flow], cpu: Option<Cpu>, socket_drops: Option<u64>) -> To
         cpu,
         cpu_seconds_per_gigabyte: per_gigabyte,
         cores_at_200_gbit_per_s: per_gigabyte.map(cores_at_200_gbit),
+        throughput_bits_per_s: None,
+        throughput_fraction: None,
         receiver_socket_drops: socket_drops,
     }
 }

@@ -35,8 +35,7 @@ fn a_port_and_a_socket_share_the_loss_of_datagrams() {
         udp_rcvbuf_errors: 6_775,
         ..HostCounters::default()
     };
-    let evidence =
-        Evidence { drops: vec![drops("switch_port", 19_650)], hosts, ..Evidence::default() };
+    let evidence = Evidence { drops: vec![drops("switch_port", 19_650)], hosts, ..Evidence::default() };
     let (ledger, caveats) = close(&[flow(Transport::Udp, 54_976, 28_551)], &evidence);
     assert_eq!((ledger.unexplained, ledger.unexplained_packets), (Some(0), Some(0)));
     assert_eq!((at(&ledger, "switch_port").messages, at(&ledger, "socket_buffer").messages), (19_650, 6_775));
@@ -59,7 +58,11 @@ fn what_tcp_lost_is_taken_off() {
     assert_eq!((at(&ledger, "switch_port").messages, at(&ledger, "switch_port").packets), (100, 170));
     assert_eq!((ledger.unexplained, ledger.unexplained_packets, caveats.len()), (Some(0), Some(0), 0));
     // With two places the sum is exact and the parts are a guess, which is said.
-    let two = Evidence { drops: vec![drops("host_queue", 20), drops("switch_port", 150)], hosts, ..Evidence::default() };
+    let two = Evidence {
+        drops: vec![drops("host_queue", 20), drops("switch_port", 150)],
+        hosts,
+        ..Evidence::default()
+    };
     let (ledger, caveats) = close(&flows, &two);
     assert_eq!(ledger.unexplained, Some(0));
     assert_eq!(caveats[0].kind, CaveatKind::StageUncertain);

@@ -130,6 +130,7 @@ pub(super) const KEYS: &[&str] = &[
     "jitter",
     "loss",
     "mtu",
+    "name",
     "offloads",
     "port_queue",
     "port_rate",

@@ -1,7 +1,7 @@
 //! The network of a scenario as the record shows it, and what its flows ask of whoever carries it.
 
 use super::model::{FlowPlan, Scenario};
-use super::model_network::{CableEnd, CablePlan, NetworkPlan};
+use super::model_network::{CableEnd, CablePlan, NetworkPlan, WhenFull};
 use crate::load::Transport;
 use crate::record::{Impairment, Network, NetworkCable, NetworkHost, NetworkSwitch};
 use crate::time::Span;
@@ -14,7 +14,10 @@ impl Scenario {
         let network = self.network.as_ref()?;
         let hosts = self.hosts.iter().enumerate().map(|(index, host)| NetworkHost {
             name: host.name.clone(),
-            addresses: network.cables_of(index).filter_map(|cable| Some(cable.address?.to_string())).collect(),
+            addresses: network
+                .cables_of(index)
+                .filter_map(|cable| Some(cable.address?.to_string()))
+                .collect(),
         });
         let switches = network.switches.iter().map(|switch| NetworkSwitch {
             name: switch.name.clone(),
@@ -44,6 +47,8 @@ impl Scenario {
         #[expect(clippy::cast_precision_loss, reason = "rates are far below 2^53 bit/s")]
         let rate = |rate: Option<BitRate>| rate.map(|rate| rate.0 as f64);
         let ms = |span: Span| span.as_s_f64() * 1e3;
+        // Such a port holds what its senders' sockets hold, however much that is.
+        let pauses = network.switches[cable.to].when_full == WhenFull::Pause;
         NetworkCable {
             from: self.end_name(cable.from).into(),
             to: network.switches[cable.to].name.clone(),
@@ -51,7 +56,7 @@ impl Scenario {
             rate_bits_per_s: rate(cable.rate),
             port_rate_bits_per_s: rate(cable.port_rate),
             queue_bytes: cable.rate.map(|_| cable.queue.0),
-            port_queue_bytes: cable.port_rate.map(|_| cable.port_queue.0),
+            port_queue_bytes: cable.port_rate.filter(|_| !pauses).map(|_| cable.port_queue.0),
             offloads: cable.offloads,
             impairment: cable.path.map(|path| Impairment {
                 delay_ms: ms(path.delay),
@@ -83,7 +88,7 @@ impl Scenario {
             let alike = |shares: &dyn Fn(&FlowPlan) -> bool| {
                 self.flows.iter().filter(|other| other.network == flow.network && shares(other)).count()
             };
-            let (packets, wire_bits) = packets(flow, near);
+            let (packets, wire_bits) = packets(flow.transport, flow.message_bytes, near.mtu_bytes);
             let own = flow.load.interval(flow.message_bytes).map(|interval| {
                 // Messages per second of the load, as bits on the wire.
                 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
@@ -123,17 +128,18 @@ fn share(rate: Option<BitRate>, flows: usize) -> Option<f64> {
 }
 
 /// Packets of one message, and the bits that they take on the wire.
-fn packets(flow: &FlowPlan, cable: &CablePlan) -> (f64, f64) {
-    let message = f64::from(flow.message_bytes);
-    let (headers, room) = match flow.transport {
+pub(super) fn packets(transport: Transport, message_bytes: u32, mtu_bytes: u32) -> (f64, f64) {
+    let (message, mtu) = (f64::from(message_bytes), f64::from(mtu_bytes));
+    let (udp_header, packets, per_packet) = match transport {
         // Fragments carry multiples of eight bytes; the UDP header is in the first.
-        Transport::Udp => (8.0, f64::from((cable.mtu_bytes - 20) / 8 * 8)),
-        Transport::Tcp => (0.0, f64::from(cable.mtu_bytes - 52)),
+        Transport::Udp if message + 28.0 > mtu => {
+            (8.0, ((message + 8.0) / f64::from((mtu_bytes - 20) / 8 * 8)).ceil(), 20.0)
+        }
+        Transport::Udp => (8.0, 1.0, 20.0),
+        // A stream fills its packets; headers with timestamps.
+        Transport::Tcp => (0.0, message / (mtu - 52.0), 52.0),
     };
-    let fill = (message + headers) / room;
-    let packets = if flow.transport == Transport::Udp { fill.ceil() } else { fill };
-    let per_packet = if flow.transport == Transport::Udp { 20.0 } else { 52.0 };
-    let bytes = message + headers + packets * (per_packet + FRAME_BYTES);
+    let bytes = message + udp_header + packets * (per_packet + FRAME_BYTES);
     (packets, bytes * 8.0)
 }
 

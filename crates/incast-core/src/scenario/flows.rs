@@ -131,7 +131,12 @@ impl<'h> Flows<'h> {
     }
 
     /// For each sender the network on which it reaches the receiver: the one named, or the first that both have.
-    fn networks(&self, reader: &mut Reader<'_, '_>, senders: &[usize], receiver: usize) -> Vec<Option<usize>> {
+    fn networks(
+        &self,
+        reader: &mut Reader<'_, '_>,
+        senders: &[usize],
+        receiver: usize,
+    ) -> Vec<Option<usize>> {
         let none = vec![None; senders.len()];
         let named = reader.text("network");
         let Some(plan) = self.network else {
@@ -141,9 +146,9 @@ impl<'h> Flows<'h> {
             return none;
         };
         let names: Vec<&str> = plan.networks().map(|network| plan.switches[network].name.as_str()).collect();
-        let wanted = named.as_ref().map(|name| {
-            plan.networks().find(|network| plan.switches[*network].name == *name.get_ref())
-        });
+        let wanted = named
+            .as_ref()
+            .map(|name| plan.networks().find(|network| plan.switches[*network].name == *name.get_ref()));
         if let (Some(name), Some(None)) = (&named, wanted) {
             let advice = reader.findings.advice(name.get_ref(), names.iter().copied(), &names.join(", "));
             reader.fault("network", format!("unknown network {}{advice}", quoted(name.get_ref())));
@@ -158,7 +163,8 @@ impl<'h> Flows<'h> {
         let found: Vec<Option<usize>> = senders.iter().map(|sender| common(*sender)).collect();
         if let Some((sender, _)) = senders.iter().zip(&found).find(|(_, network)| network.is_none()) {
             let (from, to) = (self.hosts.name_of(*sender), self.hosts.name_of(receiver));
-            let on = named.map_or_else(|| "any network".into(), |name| format!("network `{}`", name.get_ref()));
+            let on =
+                named.map_or_else(|| "any network".into(), |name| format!("network `{}`", name.get_ref()));
             reader.fault("from", format!("no cables lead from `{from}` to `{to}` on {on}"));
         }
         found
@@ -282,7 +288,7 @@ fn note_empty(reader: &mut Reader<'_, '_>, load: Load, message_bytes: u32, stop:
     }
 }
 
-const KEYS: &[&str] = &[
+pub(super) const KEYS: &[&str] = &[
     "bytes",
     "congestion",
     "dscp",

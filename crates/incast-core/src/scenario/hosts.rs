@@ -193,7 +193,8 @@ fn read_sysctls(reader: &mut Reader<'_, '_>) -> BTreeMap<String, String> {
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
         let is_name = key.split('.').all(|part| !part.is_empty() && part.chars().all(fits));
         if !is_name || !key.starts_with("net.") {
-            let message = format!("{} is no setting of a host's network: they begin with `net.`", quoted(key));
+            let message =
+                format!("{} is no setting of a host's network: they begin with `net.`", quoted(key));
             reader.findings.add(&name.span(), message);
         } else if text.len() > SYSCTL_BYTES_MAX || text.chars().any(|c| c.is_control() && c != '\t') {
             let message = format!("the value of {} is too long or does not print", quoted(key));
@@ -205,7 +206,7 @@ fn read_sysctls(reader: &mut Reader<'_, '_>) -> BTreeMap<String, String> {
     sysctls
 }
 
-const KEYS: &[&str] = &["address", "agent", "count", "name", "sysctl"];
+pub(super) const KEYS: &[&str] = &["address", "agent", "count", "name", "sysctl"];
 /// Longest value of a kernel setting.
 const SYSCTL_BYTES_MAX: usize = 256;
 /// Most hosts of a scenario, groups expanded: as many as flows.

@@ -41,6 +41,12 @@ pub enum Metric {
     Fairness,
     /// Time during which all flows were active over the whole; totals only.
     Overlap,
+    /// Highest load without loss, bits per second; totals only.
+    Throughput,
+    /// Highest load without loss, as a fraction of the full load; totals only.
+    ThroughputFraction,
+    /// Median round trip of tagged messages, microseconds; flows only.
+    RoundTripMedian,
 }
 
 /// What kind of number a metric is: says which texts and which values make sense.
@@ -62,7 +68,7 @@ pub(super) enum Unit {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::Sent,
         Self::Received,
         Self::Unique,
@@ -80,6 +86,9 @@ impl Metric {
         Self::CpuSecondsPerGigabyte,
         Self::Fairness,
         Self::Overlap,
+        Self::Throughput,
+        Self::ThroughputFraction,
+        Self::RoundTripMedian,
     ];
 
     /// Its name in scenario files and records.
@@ -103,22 +112,25 @@ impl Metric {
             Self::CpuSecondsPerGigabyte => "cpu_seconds_per_gigabyte",
             Self::Fairness => "fairness_jain",
             Self::Overlap => "overlap_fraction",
+            Self::Throughput => "throughput_bits_per_s",
+            Self::ThroughputFraction => "throughput_fraction",
+            Self::RoundTripMedian => "round_trip_us_p50",
         }
     }
 
     /// Whether it compares flows, so that one flow alone has none.
     #[must_use]
     pub const fn totals_only(self) -> bool {
-        matches!(self, Self::Fairness | Self::Overlap)
+        matches!(self, Self::Fairness | Self::Overlap | Self::Throughput | Self::ThroughputFraction)
     }
 
     pub(super) const fn unit(self) -> Unit {
         match self {
             Self::Unexplained => Unit::Difference,
-            Self::LostFraction | Self::Fairness | Self::Overlap => Unit::Fraction,
-            Self::Goodput | Self::OfferedLoad | Self::WireRate => Unit::BitRate,
+            Self::LostFraction | Self::Fairness | Self::Overlap | Self::ThroughputFraction => Unit::Fraction,
+            Self::Goodput | Self::OfferedLoad | Self::WireRate | Self::Throughput => Unit::BitRate,
             Self::Duration => Unit::Seconds,
-            Self::CpuSecondsPerGigabyte => Unit::Number,
+            Self::CpuSecondsPerGigabyte | Self::RoundTripMedian => Unit::Number,
             _ => Unit::Count,
         }
     }
@@ -133,7 +145,8 @@ impl Metric {
             Self::WireRate => flow.wire_rate_bits_per_s,
             Self::Duration => flow.duration_s,
             Self::CpuSecondsPerGigabyte => flow.cpu.seconds_per_gigabyte,
-            Self::Fairness | Self::Overlap => None,
+            Self::RoundTripMedian => flow.round_trip.as_ref().and_then(|round_trip| round_trip.us_p50),
+            Self::Fairness | Self::Overlap | Self::Throughput | Self::ThroughputFraction => None,
             _ => self.of_messages(&flow.messages),
         };
         value.filter(|value| value.is_finite())
@@ -151,6 +164,9 @@ impl Metric {
             Self::CpuSecondsPerGigabyte => totals.cpu_seconds_per_gigabyte,
             Self::Fairness => totals.fairness_jain,
             Self::Overlap => totals.overlap_fraction,
+            Self::Throughput => totals.throughput_bits_per_s,
+            Self::ThroughputFraction => totals.throughput_fraction,
+            Self::RoundTripMedian => None,
             _ => self.of_messages(&totals.messages),
         };
         value.filter(|value| value.is_finite())

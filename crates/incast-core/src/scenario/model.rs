@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::metric::Metric;
 use super::model_network::NetworkPlan;
 use crate::load::{Load, Spacing, Stop, Transport};
+use crate::switch_test::SearchPlan;
 use crate::time::Span;
 use crate::units::Bytes;
 
@@ -35,6 +36,8 @@ pub struct Scenario {
     pub flows: Vec<FlowPlan>,
     /// What the record is judged by.
     pub expectations: Vec<ExpectationPlan>,
+    /// The scenario is a switch test: its flows are sent at many loads.
+    pub search: Option<SearchPlan>,
     /// What the run is to answer.
     pub asks: Vec<AskPlan>,
     /// The same scenario with some values replaced, to be run as well.

@@ -178,10 +178,12 @@ impl FromStr for Subnet {
     fn from_str(text: &str) -> Result<Self, String> {
         const EXAMPLE: &str = "write for example 192.168.1.0/24";
         let found = || super::findings::quoted(text);
-        let parts = text.split_once('/').and_then(|(base, prefix)| {
-            Some((base.parse::<Ipv4Addr>().ok()?, prefix.parse::<u8>().ok()?))
-        });
-        let Some((base, prefix)) = parts else { return Err(format!("{} is no IPv4 subnet; {EXAMPLE}", found())) };
+        let parts = text
+            .split_once('/')
+            .and_then(|(base, prefix)| Some((base.parse::<Ipv4Addr>().ok()?, prefix.parse::<u8>().ok()?)));
+        let Some((base, prefix)) = parts else {
+            return Err(format!("{} is no IPv4 subnet; {EXAMPLE}", found()));
+        };
         if !(8..=29).contains(&prefix) {
             return Err(format!("{} has a prefix outside 8 to 29; {EXAMPLE}", found()));
         }

@@ -81,7 +81,10 @@ impl<'h> Network<'h> {
         };
         let (name, place) = ((*name.get_ref()).to_owned(), name.span());
         if self.by_name.contains_key(&name) || self.hosts.is_known(&name) {
-            findings.add(&place, format!("there is already a switch or a host {}; names are unique", quoted(&name)));
+            findings.add(
+                &place,
+                format!("there is already a switch or a host {}; names are unique", quoted(&name)),
+            );
             return;
         }
         if self.switches.len() == SWITCHES_MAX {
@@ -108,6 +111,8 @@ impl<'h> Network<'h> {
         let mut reader = Reader::open(table, "[[cable]]", header.clone(), cable::KEYS, findings);
         reader.require("from", "write a host's name, a list of them, or a switch");
         reader.require("to", "write a switch's name");
+        // Settings from outside mean a table by its name; nothing else does.
+        reader.name("name");
         let from = reader.names("from");
         let to = reader.text("to");
         let to = to.and_then(|to| self.switch(&to, reader.findings));
@@ -143,7 +148,8 @@ impl<'h> Network<'h> {
         let found = self.by_name.get(*name.get_ref()).copied();
         if found.is_none() && !self.incomplete {
             let known: Vec<&str> = self.by_name.keys().map(String::as_str).collect();
-            let allowed = if known.is_empty() { "none, there is no [[switch]]".into() } else { known.join(", ") };
+            let allowed =
+                if known.is_empty() { "none, there is no [[switch]]".into() } else { known.join(", ") };
             let advice = findings.advice(name.get_ref(), known.iter().copied(), &allowed);
             findings.add(&name.span(), format!("unknown switch {}{advice}", quoted(name.get_ref())));
         }
@@ -187,7 +193,9 @@ impl<'h> Network<'h> {
                 let (from, to) = (&self.switches[from].name, &self.switches[cable.to].name);
                 findings.add(
                     place,
-                    format!("switches `{from}` and `{to}` are joined already: a second way between them is a loop"),
+                    format!(
+                        "switches `{from}` and `{to}` are joined already: a second way between them is a loop"
+                    ),
                 );
                 continue;
             }
@@ -207,7 +215,8 @@ impl<'h> Network<'h> {
                 findings.add(&self.switch_places[index], message);
             }
             if switch.network != index && self.stated_subnets.contains_key(&index) {
-                let message = format!("the subnet of a network is said by its first switch, `{}`", first.name);
+                let message =
+                    format!("the subnet of a network is said by its first switch, `{}`", first.name);
                 findings.add(&self.switch_places[index], message);
             }
         }
@@ -227,12 +236,14 @@ impl<'h> Network<'h> {
                     let network = self.switches[cable.to].network;
                     if seen.insert((host, network), ()).is_some() {
                         let (host, network) = (self.hosts.name_of(host), &self.switches[network].name);
-                        findings.add(place, format!("host `{host}` has a cable to network `{network}` already"));
+                        findings
+                            .add(place, format!("host `{host}` has a cable to network `{network}` already"));
                     }
                 }
             }
         }
-        for (index, place) in self.switch_places.iter().enumerate().filter(|(index, _)| !used.contains(index)) {
+        for (index, place) in self.switch_places.iter().enumerate().filter(|(index, _)| !used.contains(index))
+        {
             findings.add(place, format!("no cable leads to switch `{}`", self.switches[index].name));
         }
         let connected: BTreeSet<usize> = seen.keys().map(|(host, _)| *host).collect();
@@ -246,7 +257,8 @@ impl<'h> Network<'h> {
     /// The subnet of a network: as stated, or the next of 10.77.0.0/16, 10.78.0.0/16 and so on.
     fn subnet(&self, network: usize) -> Subnet {
         let number = u8::try_from(network).unwrap_or(u8::MAX);
-        let default = Subnet { base: Ipv4Addr::new(10, SUBNET_FIRST.saturating_add(number), 0, 0), prefix: 16 };
+        let default =
+            Subnet { base: Ipv4Addr::new(10, SUBNET_FIRST.saturating_add(number), 0, 0), prefix: 16 };
         self.stated_subnets.get(&network).copied().unwrap_or(default)
     }
 
@@ -257,7 +269,8 @@ impl<'h> Network<'h> {
             let Some(address) = cable.address else { continue };
             let subnet = self.subnet(self.switches[cable.to].network);
             if !subnet.holds_host(address) {
-                findings.add(place, format!("`address` {address} is not one of a host in the subnet {subnet}"));
+                findings
+                    .add(place, format!("`address` {address} is not one of a host in the subnet {subnet}"));
             } else if !taken.insert(address) {
                 findings.add(place, format!("two hosts have the address {address}"));
             }
@@ -288,8 +301,18 @@ impl<'h> Network<'h> {
     }
 }
 
-const SWITCH_KEYS: &[&str] =
-    &["forwarding", "mtu", "name", "offloads", "port_queue", "port_rate", "queue", "rate", "subnet", "when_full"];
+pub(super) const SWITCH_KEYS: &[&str] = &[
+    "forwarding",
+    "mtu",
+    "name",
+    "offloads",
+    "port_queue",
+    "port_rate",
+    "queue",
+    "rate",
+    "subnet",
+    "when_full",
+];
 /// Most switches: each is a namespace.
 const SWITCHES_MAX: usize = 64;
 /// Most cables: each is a pair of interfaces or two.

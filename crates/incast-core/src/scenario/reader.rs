@@ -254,15 +254,28 @@ impl<'r, 't> Reader<'r, 't> {
         let mut settings = Vec::new();
         for (name, value) in table.iter() {
             match value.get_ref().as_str() {
-                Some(text) => settings
-                    .push((Spanned::new(name.span(), name.get_ref().as_ref()), Spanned::new(value.span(), text))),
+                Some(text) => settings.push((
+                    Spanned::new(name.span(), name.get_ref().as_ref()),
+                    Spanned::new(value.span(), text),
+                )),
                 None => {
                     let found = describe(value.get_ref());
-                    self.findings.add(&value.span(), format!("`{key}` must be {WANTED}, found {found} in it"));
+                    self.findings
+                        .add(&value.span(), format!("`{key}` must be {WANTED}, found {found} in it"));
                 }
             }
         }
         settings
+    }
+
+    /// The table written as `[key]`, with the place of its header.
+    pub(super) fn table(&mut self, key: &str) -> Option<(&'r DeTable<'t>, Range<usize>)> {
+        let value = self.value(key)?;
+        let table = value.get_ref().as_table();
+        if table.is_none() {
+            self.wrong_kind(key, &format!("one table, headed [{key}]"));
+        }
+        table.map(|table| (table, value.span()))
     }
 
     /// The tables written as `[[key]]`, each with the place of its header; `None` when they are

@@ -10,6 +10,7 @@ use std::str::FromStr;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::{cable, expect, flows, hosts, network};
 use super::findings::{Findings, quoted, shortened};
 
 /// One value to be replaced.
@@ -41,7 +42,9 @@ impl FromStr for Setting {
     fn from_str(text: &str) -> Result<Self, SettingError> {
         let wrong = |what: &str| {
             let found = quoted(text);
-            Err(SettingError(format!("{found} {what}; write TABLE.KEY=VALUE, for example flow.congestion=cubic")))
+            Err(SettingError(format!(
+                "{found} {what}; write TABLE.KEY=VALUE, for example flow.congestion=cubic"
+            )))
         };
         if text.len() > SETTING_BYTES_MAX || text.chars().any(char::is_control) {
             return wrong("is too long or does not print");
@@ -100,7 +103,10 @@ fn replace<'t>(table: &mut DeTable<'t>, setting: &Setting, value: &DeValue<'t>) 
         return 1;
     };
     let mut replaced = 0;
-    for kind in KINDS {
+    // A host and its flow are often called alike: then that is meant which has such a key.
+    let has_key = |kind: &Kind| kind.1.contains(&setting.key.as_str());
+    let any_has_key = KINDS.iter().any(|kind| has_key(kind) && has_named(table, kind.0, wanted));
+    for (kind, _) in KINDS.iter().filter(|kind| kind.0 == wanted || !any_has_key || has_key(kind)) {
         let Some(tables) = table.get_mut(*kind).and_then(|list| match list.get_mut() {
             DeValue::Array(tables) => Some(tables),
             _ => None,
@@ -110,7 +116,7 @@ fn replace<'t>(table: &mut DeTable<'t>, setting: &Setting, value: &DeValue<'t>) 
         for one in tables.iter_mut() {
             let DeValue::Table(one) = one.get_mut() else { continue };
             let name = one.get("name").and_then(|name| name.get_ref().as_str());
-            if wanted == kind || name == Some(wanted) {
+            if wanted == *kind || name == Some(wanted) {
                 one.insert(place.clone(), Spanned::new(0..0, value.clone()));
                 replaced += 1;
             }
@@ -119,6 +125,22 @@ fn replace<'t>(table: &mut DeTable<'t>, setting: &Setting, value: &DeValue<'t>) 
     replaced
 }
 
-const KINDS: &[&str] = &["host", "flow", "switch", "cable", "expect"];
+/// Whether there is a table of that kind with that name.
+fn has_named(table: &DeTable<'_>, kind: &str, wanted: &str) -> bool {
+    let tables = table.get(kind).and_then(|list| list.get_ref().as_array());
+    let mut tables = tables.into_iter().flat_map(|tables| tables.iter().filter_map(|one| one.get_ref().as_table()));
+    tables.any(|one| one.get("name").and_then(|name| name.get_ref().as_str()) == Some(wanted))
+}
+
+/// A kind of table, and its keys.
+type Kind = (&'static str, &'static [&'static str]);
+
+const KINDS: &[Kind] = &[
+    ("host", hosts::KEYS),
+    ("flow", flows::KEYS),
+    ("switch", network::SWITCH_KEYS),
+    ("cable", cable::KEYS),
+    ("expect", expect::KEYS),
+];
 /// Longest setting.
 const SETTING_BYTES_MAX: usize = 1024;

@@ -64,6 +64,7 @@ mod tests {
         assert_eq!((copy.as_bytes(), copy.buffer.len()), (&b"abc"[..], 8));
         let place = frame.buffer.as_ptr();
         buffers.give_back(frame);
-        assert_eq!(buffers.take().as_ptr(), place);
+        let again = buffers.take();
+        assert_eq!(again.as_ptr(), place);
     }
 }

@@ -69,7 +69,7 @@ mod tests {
     fn empty_means_a_whole_look_after_the_mark_in_both_ways() {
         let watch = LinkWatch::default();
         let mark = watch.mark();
-        let looks = |way, empty| watch.tell(way, 7, 3 * u64::from(!empty), empty);
+        let looks = |way, empty: bool| watch.tell(way, 7, 3 * u64::from(!empty), empty);
         looks(0, true);
         looks(0, true);
         looks(1, true);

@@ -113,13 +113,19 @@ fn books(page: &mut Page, ledger: &Ledger) {
         .packets
         .iter()
         .map(|account| {
-            format!("{} sent {} received {}", clean(&account.kind), count(Some(account.sent)), count(Some(account.received)))
+            format!(
+                "{} sent {} received {}",
+                clean(&account.kind),
+                count(Some(account.sent)),
+                count(Some(account.received))
+            )
         })
         .collect();
     let left = ledger.unexplained_packets;
-    let said = left.map_or_else(|| "not closed: packets travelled in trains".into(), |left| {
-        format!("unexplained {}", difference(Some(left)))
-    });
+    let said = left.map_or_else(
+        || "not closed: packets travelled in trains".into(),
+        |left| format!("unexplained {}", difference(Some(left))),
+    );
     page.words(&Label::new("packets").body(closes(left)), &format!("{}; {said}", packets.join(", ")));
 }
 

@@ -18,8 +18,8 @@ pub(crate) struct Books {
 
 /// How often the lab is asked whether it is quiet.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// How long it must have been quiet: longer than a delayed acknowledgement of TCP takes.
-const QUIET: Duration = Duration::from_millis(100);
+/// How long it must have been quiet: longer than links take to tell what they hold.
+const QUIET: Duration = Duration::from_millis(160);
 /// Longest wait for it: a queue of a second, and TCP's last repetitions.
 const PATIENCE: Duration = Duration::from_secs(4);
 
@@ -104,6 +104,7 @@ impl Books {
             drops: places.finish(),
             hosts: self.hosts_since(earlier),
             copies: places.copies,
+            tags: (0, 0),
             trains: plan.cables.iter().any(|cable| cable.offloads),
         }
     }
@@ -134,13 +135,8 @@ impl Books {
     }
 }
 
-/// What the links of the record say, put where their cables are.
-pub(crate) fn place_links(
-    network: &mut Network,
-    scenario: &Scenario,
-    reports: Vec<(usize, Vec<LinkReport>)>,
-) {
-    debug_assert_eq!(network.cables.len(), scenario.network.as_ref().map_or(0, |plan| plan.cables.len()));
+/// What the links did, put where their cables are.
+pub(crate) fn place_links(network: &mut Network, reports: Vec<(usize, Vec<LinkReport>)>) {
     for (cable, links) in reports {
         if let Some(cable) = network.cables.get_mut(cable) {
             cable.links = links;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use anyhow::Context as _;
 use incast_core::scenario::{Scenario, Setting};
 
 use crate::cli::LabArgs;
@@ -38,7 +39,8 @@ pub(crate) fn of(file: &Path, args: &LabArgs) -> anyhow::Result<Vec<Variant>> {
     let planned = base.variants.clone();
     let mut runs = vec![Variant { name: None, scenario: base }];
     for variant in planned {
-        runs.push(Variant { scenario: read(file, &variant.settings)?, name: Some(variant.name) });
+        let scenario = read(file, &variant.settings).with_context(|| format!("variant {}", variant.name))?;
+        runs.push(Variant { scenario, name: Some(variant.name) });
     }
     if args.variant.is_empty() {
         return Ok(runs);

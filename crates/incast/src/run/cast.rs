@@ -13,7 +13,9 @@ use incast_core::units::Bytes;
 use incast_net::key::Key;
 
 use super::agent_link::AgentLink;
-use super::lines::{Assignment, Part, ReceiveAssignment, RoleLine, RoleOrder, SendAssignment};
+use super::lines::{
+    Assignment, EchoAssignment, Part, ReceiveAssignment, RoleLine, RoleOrder, SendAssignment, TagAssignment,
+};
 use super::places::Places;
 use super::player::{Heard, Player};
 use crate::endpoint::resolve;
@@ -28,6 +30,8 @@ pub(crate) struct Cast {
     heard: Sender<Heard>,
     run_start_unix_ns: u64,
     places: Places,
+    /// What tagged messages of this run begin with.
+    tag: u64,
 }
 
 /// One role.
@@ -53,6 +57,10 @@ pub(crate) enum Kind {
     Receiver(Receiving),
     /// Sends this flow.
     Sender(String),
+    /// Answers tagged messages on this host.
+    Echo(String),
+    /// Sends tagged messages beside this flow.
+    Tag(String),
 }
 
 /// What tells the receivers of one host apart: a process has one UDP socket and one listener.
@@ -80,6 +88,15 @@ impl Kind {
 
     pub(crate) fn is_sender(&self) -> bool {
         matches!(self, Self::Sender(_))
+    }
+
+    /// Whether it opens a port for others.
+    pub(crate) fn is_listener(&self) -> bool {
+        matches!(self, Self::Receiver(_) | Self::Echo(_))
+    }
+
+    pub(crate) fn is_tag(&self) -> bool {
+        matches!(self, Self::Tag(_))
     }
 }
 
@@ -112,13 +129,15 @@ impl Cast {
     ) -> anyhow::Result<Self> {
         let run_key =
             Key::random().map_err(|error| anyhow::anyhow!("the kernel gives no random numbers: {error}"))?;
+        let tag = incast_net::key::random_number()
+            .map_err(|error| anyhow::anyhow!("the kernel gives no random numbers: {error}"))?;
         let mut agents = BTreeMap::new();
         for address in scenario.hosts.iter().filter_map(|host| host.agent.as_ref()) {
             if !agents.contains_key(address) {
                 agents.insert(address.clone(), AgentLink::open(address, agent_key, heard.clone())?);
             }
         }
-        Ok(Self { roles: Vec::new(), agents, run_key, heard, run_start_unix_ns, places })
+        Ok(Self { roles: Vec::new(), agents, run_key, heard, run_start_unix_ns, places, tag })
     }
 
     /// Starts a process for every receiver.
@@ -206,6 +225,48 @@ impl Cast {
         Ok(())
     }
 
+    /// Starts an echo on every host that receives; those who send tagged messages follow when their
+    /// ports are known.
+    pub(crate) fn start_echoes(&mut self, scenario: &Scenario) -> anyhow::Result<()> {
+        let mut started: Vec<&str> = Vec::new();
+        for flow in &scenario.flows {
+            if started.contains(&flow.to.as_str()) {
+                continue;
+            }
+            started.push(&flow.to);
+            let host = host(scenario, &flow.to)?;
+            let bind = SocketAddr::new(self.bind_address(scenario, host)?, 0);
+            let part = Part::Echo(EchoAssignment { bind, tag: self.tag });
+            self.start(format!("echo on {}", flow.to), Kind::Echo(flow.to.clone()), host, part)?;
+        }
+        Ok(())
+    }
+
+    /// Starts a sender of tagged messages beside every flow.
+    pub(crate) fn start_tags(&mut self, scenario: &Scenario) -> anyhow::Result<()> {
+        for flow in &scenario.flows {
+            let echo = |role: &&Role| role.kind == Kind::Echo(flow.to.clone());
+            let port = self.roles.iter().find(echo).and_then(|role| role.address);
+            let port = port
+                .with_context(|| format!("flow {}: the echo on {} has no port", flow.name, flow.to))?
+                .port();
+            let address = match self.places.data(flow) {
+                Some(address) => address,
+                None => resolve(host(scenario, &flow.to)?.reached_at(), port)?.ip(),
+            };
+            let to = SocketAddr::new(address, port);
+            let part = Part::Tag(TagAssignment { flow: flow.name.clone(), to, tag: self.tag });
+            let from = host(scenario, &flow.from)?;
+            self.start(
+                format!("tagged messages of {}", flow.name),
+                Kind::Tag(flow.name.clone()),
+                from,
+                part,
+            )?;
+        }
+        Ok(())
+    }
+
     fn start(&mut self, name: String, kind: Kind, host: &HostPlan, part: Part) -> anyhow::Result<()> {
         let number = self.roles.len();
         let player = match host.agent.as_ref().and_then(|agent| self.agents.get(agent)) {
@@ -272,6 +333,7 @@ impl Cast {
             RoleLine::Failed { reason } => role.failed = Some(reason),
             RoleLine::Started { .. }
             | RoleLine::SessionOver { .. }
+            | RoleLine::Tagged { .. }
             | RoleLine::Carrying { .. }
             | RoleLine::Carried { .. }
             | RoleLine::Progress { .. }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use incast_core::control::SendPlan;
 use incast_core::flood::report::{Measured, Sent};
 use incast_core::link::PathPlan;
-use incast_core::record::{Cpu, Faults, Host, LinkReport};
+use incast_core::record::{Cpu, Faults, Host, LinkReport, RoundTrip};
 use incast_core::units::Bytes;
 use incast_net::live::LiveCounts;
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,24 @@ pub(crate) enum Part {
     Receive(ReceiveAssignment),
     Send(Box<SendAssignment>),
     Link(LinkAssignment),
+    Echo(EchoAssignment),
+    Tag(TagAssignment),
+}
+
+/// Answers tagged messages.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct EchoAssignment {
+    pub(crate) bind: SocketAddr,
+    /// What its messages begin with; nothing else is answered.
+    pub(crate) tag: u64,
+}
+
+/// Sends tagged messages beside a flow.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct TagAssignment {
+    pub(crate) flow: String,
+    pub(crate) to: SocketAddr,
+    pub(crate) tag: u64,
 }
 
 /// The link in the middle of a cable of a lab.
@@ -96,6 +114,8 @@ pub(crate) enum RoleLine {
     Done { flow: String, sent: Option<Box<Sent>>, measured: Option<Box<Measured>>, failure: Option<String> },
     /// A receiver: a session is over.
     SessionOver { peer: String, failure: Option<String> },
+    /// A sender of tagged messages: their round trips.
+    Tagged { flow: String, round_trip: RoundTrip },
     /// A link: it carries packets, and holds so many.
     Carrying { held_packets: u64 },
     /// A link: what it did.

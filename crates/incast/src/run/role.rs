@@ -18,6 +18,7 @@ use incast_net::live::LiveFlow;
 use incast_net::server::{Server, ServerPlan};
 
 use super::lines::{Assignment, Counts, Part, RoleLine, RoleOrder};
+use super::tagged;
 use crate::measured::{HostWatch, thread_cpu};
 
 /// How often a role tells how far it is, and so that it is alive.
@@ -46,6 +47,8 @@ pub(crate) fn play() -> anyhow::Result<ExitCode> {
         Part::Receive(plan) => receive(plan.into_plan()?, &orders),
         Part::Send(plan) => send(plan.into_plan()?, &orders),
         Part::Link(plan) => crate::lab::link::carry(&plan, &orders),
+        Part::Echo(plan) => tagged::echo(&plan, &orders),
+        Part::Tag(plan) => tagged::tag(&plan, &orders),
     };
     if let Err(error) = &played {
         tell(&RoleLine::Failed { reason: format!("{error:#}") });
@@ -120,7 +123,7 @@ fn done(outcome: FlowOutcome) -> RoleLine {
     }
 }
 
-fn ended(watch: &HostWatch, server: Option<&Server>) -> RoleLine {
+pub(crate) fn ended(watch: &HostWatch, server: Option<&Server>) -> RoleLine {
     let cpu = watch.cpu();
     let (host, _) = watch.host(None, &[]);
     RoleLine::Ended {
