@@ -1,7 +1,9 @@
 //! The programs that the tests start, and the Debian packages that have them.
 //!
 //! As root on Debian (or a relative of it) the missing ones are installed. Anywhere else they are
-//! named, and with them what will not run.
+//! named, and with them what will not run. What Debian does not have is in [`python`].
+
+mod python;
 
 use std::process::Command;
 
@@ -13,6 +15,7 @@ use crate::steps::{Outcome, Steps};
 /// A program that some of the tests start.
 #[derive(Debug)]
 struct Need {
+    /// A program, a file by its whole path, or a module as `python3 -m MODULE` would run it.
     program: &'static str,
     package: &'static str,
     /// What does not run without it.
@@ -25,24 +28,45 @@ const NEEDS: &[Need] = &[
     Need { program: "ip", package: "iproute2", used_by: "tests in network namespaces" },
     Need { program: "ethtool", package: "ethtool", used_by: "tests in network namespaces" },
     Need { program: "ps", package: "procps", used_by: "tests that look for processes left behind" },
+    Need { program: "chromium", package: "chromium", used_by: "tests of reports in a browser" },
+    Need {
+        program: "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",
+        package: "fonts-dejavu-core",
+        used_by: "the text in pictures of reports",
+    },
+    Need { program: "python3 -m ensurepip", package: "python3-venv", used_by: "tests that read Parquet" },
 ];
 
 /// Installs what is missing where that is possible, and notes in `steps` what cannot run.
 pub(crate) fn prepare(steps: &mut Steps) {
-    let missing = missing(|program| find_program(program).is_some());
-    if missing.is_empty() {
-        return;
+    let missing = missing(is_there);
+    if !missing.is_empty() {
+        if is_root() && is_debian(&std::fs::read_to_string("/etc/os-release").unwrap_or_default()) {
+            steps.run("install Debian packages", || install(&packages(&missing)));
+        } else {
+            println!(
+                "These Debian packages are missing and only root on Debian installs them here: {}",
+                packages(&missing).join(" ")
+            );
+        }
+        for need in self::missing(is_there) {
+            let why = format!("{} (package {}) is missing", need.program, need.package);
+            steps.record_not_run(need.used_by, why);
+        }
     }
-    if is_root() && is_debian(&std::fs::read_to_string("/etc/os-release").unwrap_or_default()) {
-        steps.run("install Debian packages", || install(&packages(&missing)));
-    } else {
-        println!(
-            "These Debian packages are missing and only root on Debian installs them here: {}",
-            packages(&missing).join(" ")
-        );
-    }
-    for need in self::missing(|program| find_program(program).is_some()) {
-        steps.record_not_run(need.used_by, format!("{} (package {}) is missing", need.program, need.package));
+    python::prepare(steps);
+}
+
+/// Whether there is such a program, file, or module of Python.
+fn is_there(program: &str) -> bool {
+    match program.strip_prefix("python3 -m ") {
+        Some(module) => {
+            let import = format!("import {module}");
+            let asked = Command::new("python3").args(["-c", &import]).output();
+            asked.is_ok_and(|asked| asked.status.success())
+        }
+        // A whole path stays what it is, whatever directory it is looked for in.
+        None => find_program(program).is_some(),
     }
 }
 
@@ -84,6 +108,13 @@ mod tests {
         assert!(is_debian("ID=mint\nID_LIKE=\"ubuntu debian\"\n"));
         assert!(!is_debian("ID=fedora\nHOME_URL=\"https://debian.org\"\n"));
         assert!(!is_debian(""));
+    }
+
+    #[test]
+    fn programs_files_and_modules_are_found() {
+        assert!(is_there("sh") && is_there("/etc/passwd"));
+        assert!(!is_there("no-such-program") && !is_there("/no/such/file"));
+        assert!(!is_there("python3 -m no_such_module"));
     }
 
     #[test]

@@ -185,7 +185,10 @@ mod tests {
             written(|html| html.tag("g").class("a").holds(|html| html.tag("path").at("x", 1.25).empty())),
             "<g class=\"a\"><path x=\"1.2\"></path></g>"
         );
-        assert_eq!(written(|html| html.tag("meta").set("charset", "utf-8").void()), "<meta charset=\"utf-8\">");
+        assert_eq!(
+            written(|html| html.tag("meta").set("charset", "utf-8").void()),
+            "<meta charset=\"utf-8\">"
+        );
     }
 
     #[test]
@@ -202,6 +205,9 @@ mod tests {
         ] {
             assert_eq!(coordinate(value), text);
         }
-        assert_eq!(written(|html| html.tag("rect").part("x", 1.0 / 3.0).empty()), "<rect x=\"33.333%\"></rect>");
+        assert_eq!(
+            written(|html| html.tag("rect").part("x", 1.0 / 3.0).empty()),
+            "<rect x=\"33.333%\"></rect>"
+        );
     }
 }

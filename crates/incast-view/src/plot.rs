@@ -17,18 +17,20 @@ pub(crate) mod trace;
 
 use crate::html::Html;
 
-/// How a line is told from the others: its colour and, on top of that, its dashes.
+/// How a line is told from the others: by its colour, and by its dashes as well.
+///
+/// There are six colours and four kinds of dashes, counted side by side: their smallest common
+/// multiple is twelve, so that twelve lines differ, and neighbours in both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pen(pub(crate) usize);
 
 impl Pen {
-    /// Most lines that can be told apart: six colours, each with two kinds of dashes.
-    pub(crate) const MAX: usize = COLOURS * 2;
+    /// Most lines that can be told apart.
+    pub(crate) const MAX: usize = 12;
 
     /// The class of a line that is drawn with it.
     pub(crate) fn line(self) -> String {
-        let dashed = if self.0 / COLOURS % 2 == 1 { " dashed" } else { "" };
-        format!("line c{}{dashed}", self.0 % COLOURS)
+        format!("line c{} d{}", self.0 % COLOURS, self.0 % DASHES)
     }
 
     /// The class of an area that is filled with it.
@@ -52,5 +54,37 @@ pub(crate) fn legend(html: &mut Html, entries: &[(Pen, String)]) {
     });
 }
 
+/// A sample of an area, with its letter: colour alone tells nothing to some readers and to most printers.
+pub(crate) fn swatch(html: &mut Html, class: &str, letter: &str) {
+    html.tag("svg").class("key").set("width", "22").set("height", "16").holds(|html| {
+        html.tag("rect").set("class", class).at("width", 22.0).at("height", 16.0).empty();
+        html.tag("text").class("middle on-fill").at("x", 11.0).at("y", 12.0).text(letter);
+    });
+}
+
+/// `a`, `b`, ... `z`, then `aa`: there are as many stages of a path as ports and hosts.
+pub(crate) fn letter(index: usize) -> String {
+    let last = char::from(b'a' + u8::try_from(index % 26).unwrap_or(0));
+    if index < 26 { last.to_string() } else { format!("{}{last}", letter(index / 26 - 1)) }
+}
+
 /// Colours `c0` to `c5` of the style sheet: told apart by colour-blind people, in light and in dark.
-const COLOURS: usize = 6;
+pub(crate) const COLOURS: usize = 6;
+/// Dashes `d0` to `d3` of the style sheet; `d0` is a solid line.
+const DASHES: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pen_is_another_line() {
+        let lines: std::collections::BTreeSet<String> =
+            (0..Pen::MAX).map(|index| Pen(index).line()).collect();
+        assert_eq!(lines.len(), Pen::MAX);
+    }
+    #[test]
+    fn letters_do_not_run_out() {
+        assert_eq!([0, 25, 26, 51, 52, 701].map(letter), ["a", "z", "aa", "az", "ba", "zz"]);
+    }
+}

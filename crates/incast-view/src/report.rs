@@ -48,7 +48,9 @@ pub fn html(records: &[RecordAt<'_>]) -> String {
                 several => {
                     compare::show(html, several);
                     for (index, at) in several.iter().enumerate() {
-                        html.tag("section").set("id", &anchor(index + 1)).holds(|html| record(html, at, index + 1, 2));
+                        html.tag("section")
+                            .set("id", &anchor(index + 1))
+                            .holds(|html| record(html, at, index + 1, 2));
                     }
                 }
             }
@@ -108,7 +110,6 @@ fn title(html: &mut Html, at: &RecordAt<'_>, number: usize, level: usize) {
         record.started_at.as_ref().map(|at| format!("began {at}")).unwrap_or_default(),
         if record.world.is_empty() { String::new() } else { format!("world: {}", record.world) },
         format!("seed {}", scenario.seed),
-        said::build(&record.incast),
         at.place.to_owned(),
     ];
     html.tag("p").class("when").text(&said::listed(parts));
@@ -117,7 +118,9 @@ fn title(html: &mut Html, at: &RecordAt<'_>, number: usize, level: usize) {
 fn footer(html: &mut Html, records: usize) {
     let version = env!("CARGO_PKG_VERSION");
     let what = counted(records, "record", "records");
-    html.tag("footer").text(&format!("Made by incast {version} from {what}. Unknown numbers are shown as {UNKNOWN}, never as 0."));
+    html.tag("footer").text(&format!(
+        "Made by incast {version} from {what}. Unknown numbers are shown as {UNKNOWN}, never as 0."
+    ));
 }
 
 /// What a record is called: what it shows, else its scenario, with its variant.

@@ -43,7 +43,7 @@ pub fn show(record: &Record, width: usize) -> String {
 
 /// Several runs of one scenario side by side, a line each.
 #[must_use]
-pub fn compare(records: &[Record]) -> String {
+pub fn compare(records: &[&Record]) -> String {
     let mut page = Page::new(COMPARE_CELLS);
     network::compare(&mut page, records);
     page.into_text()

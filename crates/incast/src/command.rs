@@ -2,7 +2,7 @@
 
 mod flood;
 mod manual;
-mod report;
+pub(crate) mod report;
 mod serve;
 
 use std::process::ExitCode;

@@ -19,6 +19,7 @@ use incast_core::time::Span;
 use incast_lab::Lab;
 
 use crate::cli::{LabAction, LabArgs};
+use crate::command::report;
 use crate::endpoint::key;
 use crate::output::{deliver, exit_code, note, worst};
 use crate::record_dir::RUNS;
@@ -50,22 +51,26 @@ fn run(args: &LabArgs, file: &Path) -> anyhow::Result<ExitCode> {
     let variants = variants::of(file, args)?;
     let out = args.output.out.as_deref().unwrap_or_else(|| Path::new(RUNS));
     let mut records = Vec::new();
-    let mut paths: Vec<PathBuf> = Vec::new();
+    let mut first: Option<PathBuf> = None;
     for (index, variant) in variants.iter().enumerate() {
         if variants.len() > 1 {
             note(&format!("\n--- variant {} of {}: {} ---", index + 1, variants.len(), variant.label()));
         }
         let (record, path) = run_one(variant, args, out, &stops)?;
-        records.push(record);
-        paths.extend(path);
+        records.push((path.display().to_string(), record));
+        first.get_or_insert(path);
         if stops.count() > 0 {
             break;
         }
     }
-    if let Some(comparison) = (records.len() > 1).then(|| incast_view::terminal::compare(&records)) {
-        note(&format!("\n{comparison}"));
+    if records.len() > 1 {
+        let all: Vec<&Record> = records.iter().map(|(_, record)| record).collect();
+        note(&format!("\n{}", incast_view::terminal::compare(&all)));
     }
-    let verdicts: Vec<_> = records.iter().map(|record| record.verdict).collect();
+    if let Some(first) = &first {
+        report::write_page(&records, &first.join("report.html"))?;
+    }
+    let verdicts: Vec<_> = records.iter().map(|(_, record)| record.verdict).collect();
     Ok(exit_code(worst(&verdicts)))
 }
 
@@ -74,7 +79,7 @@ fn run_one(
     args: &LabArgs,
     out: &Path,
     stops: &Stops,
-) -> anyhow::Result<(Record, Option<PathBuf>)> {
+) -> anyhow::Result<(Record, PathBuf)> {
     let scenario = &variant.scenario;
     let network = network_of(scenario)?;
     describe(scenario);
@@ -131,7 +136,7 @@ fn run_one(
     };
     drop(lab);
     deliver(&record, &args.output, Some(&dir))?;
-    Ok((record, Some(dir.path().to_owned())))
+    Ok((record, dir.path().to_owned()))
 }
 
 /// The network that is to be built.
@@ -162,13 +167,16 @@ fn calibrate(
     scenario: &Scenario,
     network: &NetworkPlan,
 ) -> anyhow::Result<(Option<Calibration>, Vec<Caveat>)> {
+    // A train costs hardly more than a packet: how many packets a machine carries so is not known.
+    if network.cables.iter().any(|cable| cable.offloads) {
+        return Ok((None, Vec::new()));
+    }
     let (needed, size) = (scenario.packets_per_s(), scenario.smallest_packet_bytes());
     let can = incast_lab::calibrate(network, usize::try_from(size.unwrap_or(1))?)?.packets_per_s;
     let Some(needed) = needed else { return Ok((None, Vec::new())) };
     let load = needed / can.max(1.0);
     let calibration = Calibration { packets_per_s: can, needed_packets_per_s: needed, load };
-    let trains = network.cables.iter().any(|cable| cable.offloads);
-    let caveats = (load > 1.0 && !trains).then(|| {
+    let caveats = (load > 1.0).then(|| {
         Caveat::new(
             CaveatKind::LabOverloaded,
             format!(

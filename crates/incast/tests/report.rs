@@ -29,8 +29,9 @@ use lab_record::star;
 /// A directory with a record in it, as a run leaves it.
 fn keep(dir: &TempDir, name: &str, record: &Record) -> PathBuf {
     let place = dir.path().join(name);
-    fs::create_dir(&place).unwrap();
-    fs::write(place.join("record.json"), serde_json::to_vec(record).unwrap()).unwrap();
+    fs::create_dir(&place).expect("make a directory");
+    fs::write(place.join("record.json"), serde_json::to_vec(record).expect("a record is JSON"))
+        .expect("write a record");
     place
 }
 
@@ -128,10 +129,10 @@ fn hostile(port: u16) -> Record {
          <img src=http://127.0.0.1:{port}/i onerror=document.title='ran'><style>@import \
          'http://127.0.0.1:{port}/c';</style>"
     );
-    let text = serde_json::to_string(&star(3)).unwrap();
-    let mut value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let text = serde_json::to_string(&star(3)).expect("a record is JSON");
+    let mut value: serde_json::Value = serde_json::from_str(&text).expect("JSON is read again");
     poison(&mut value, &markup);
-    serde_json::from_value(value).unwrap()
+    serde_json::from_value(value).expect("it is still a record")
 }
 
 /// Puts `markup` in the place of every text that is free.
@@ -154,10 +155,10 @@ fn poison(value: &mut serde_json::Value, markup: &str) {
 
 /// Who has called since the last time, and how many bytes each of them said.
 fn callers(listener: &TcpListener) -> Vec<usize> {
-    listener.set_nonblocking(true).unwrap();
+    listener.set_nonblocking(true).expect("a socket that does not wait");
     let mut callers = Vec::new();
     while let Ok((mut caller, _)) = listener.accept() {
-        caller.set_nonblocking(true).unwrap();
+        caller.set_nonblocking(true).expect("a socket that does not wait");
         callers.push(caller.read(&mut [0; 1000]).unwrap_or(0));
     }
     callers

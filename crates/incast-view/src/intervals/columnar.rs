@@ -54,9 +54,9 @@ fn field(column: &Column) -> Result<Arc<Type>> {
 
 fn write_column(out: &mut SerializedColumnWriter<'_>, value: &Value, rows: &[Row<'_>]) -> Result<()> {
     match value {
-        Value::Text(text) => {
-            write_values::<ByteArrayType>(out, rows, |row| text(row).map(|text| ByteArray::from(text.into_bytes())))
-        }
+        Value::Text(text) => write_values::<ByteArrayType>(out, rows, |row| {
+            text(row).map(|text| ByteArray::from(text.into_bytes()))
+        }),
         // Parquet has no unsigned type of its own: the bits are those of u64, and the logical type says so.
         Value::Count(count) => write_values::<Int64Type>(out, rows, |row| count(row).map(u64::cast_signed)),
         Value::Difference(difference) => write_values::<Int64Type>(out, rows, difference),
@@ -93,7 +93,10 @@ mod tests {
         file.write_all(bytes).unwrap();
         let reader = SerializedFileReader::new(file).unwrap();
         let rows = reader.get_row_iter(None).unwrap();
-        rows.map(|row| row.unwrap().get_column_iter().map(|(name, field)| (name.clone(), field.clone())).collect()).collect()
+        rows.map(|row| {
+            row.unwrap().get_column_iter().map(|(name, field)| (name.clone(), field.clone())).collect()
+        })
+        .collect()
     }
 
     #[test]

@@ -23,14 +23,20 @@ fn field(value: &Value, row: &Row<'_>) -> String {
         Value::Text(text) => text(row).map(|text| quoted(&text)),
         Value::Count(count) => count(row).map(|count| count.to_string()),
         Value::Difference(difference) => difference(row).map(|difference| difference.to_string()),
-        Value::Number(number) => number(row).filter(|number| number.is_finite()).map(|number| number.to_string()),
+        Value::Number(number) => {
+            number(row).filter(|number| number.is_finite()).map(|number| number.to_string())
+        }
     };
     field.unwrap_or_default()
 }
 
 /// A text in quotes where it needs them.
 fn quoted(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -59,7 +65,9 @@ mod tests {
         let csv = csv(&[RecordAt { place: "r", record: &record }]);
         let lines: Vec<&str> = csv.lines().collect();
         assert_eq!(lines.len(), 5);
-        assert!(lines[0].starts_with("record,scenario,variant,verdict,flow,from,to,transport,message_bytes,run_start_s,"));
+        assert!(lines[0].starts_with(
+            "record,scenario,variant,verdict,flow,from,to,transport,message_bytes,run_start_s,"
+        ));
         assert_eq!(
             lines[2],
             "r,,,interrupted,\"a,\"\"b\"\"\",,,,0,0.75,1.25,0.5,1,3,,,,,,,-1,0.30000000000000004,"

@@ -83,7 +83,11 @@ impl Axis {
 fn finite_ends(from: f64, to: f64) -> (f64, f64) {
     let from = if from.is_finite() { from } else { 0.0 };
     let to = if to.is_finite() { to } else { 0.0 };
-    if to - from > f64::MIN_POSITIVE * 1e6 && (to - from).is_finite() { (from, to) } else { (from, from + 1.0) }
+    if to - from > f64::MIN_POSITIVE * 1e6 && (to - from).is_finite() {
+        (from, to)
+    } else {
+        (from, from + 1.0)
+    }
 }
 
 /// The round step that divides `span` into at most so many parts.
@@ -144,8 +148,12 @@ mod tests {
 
     #[test]
     fn nothing_and_nonsense_still_have_an_axis() {
-        for (least, most) in [(0.0, 0.0), (f64::NAN, f64::NAN), (0.0, f64::INFINITY), (5.0, -5.0), (0.0, 1e300)] {
-            for axis in [Axis::rounded(least, most, PLAIN), Axis::exact(least, most, PLAIN), Axis::log(least, most)] {
+        for (least, most) in
+            [(0.0, 0.0), (f64::NAN, f64::NAN), (0.0, f64::INFINITY), (5.0, -5.0), (0.0, 1e300)]
+        {
+            for axis in
+                [Axis::rounded(least, most, PLAIN), Axis::exact(least, most, PLAIN), Axis::log(least, most)]
+            {
                 assert!((2..=22).contains(&axis.ticks.len()), "{least} {most}: {axis:?}");
                 assert!(axis.ticks.iter().all(|tick| (0.0..=1.0).contains(&tick.place)), "{axis:?}");
                 assert!((0.0..=1.0).contains(&axis.place(1.0)));

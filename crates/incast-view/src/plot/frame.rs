@@ -1,6 +1,7 @@
 //! The frame of a plot: its title, its axes, its grid, and the area that something is drawn in.
 
 use super::axis::Axis;
+use super::{Pen, legend};
 use crate::html::Html;
 
 /// A plot to be drawn: what it shows and along which axes.
@@ -13,6 +14,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) height: f64,
     /// Title of the x axis; `None` when the plot below has the same one and shows it.
     pub(crate) x_title: Option<&'a str>,
+    /// What lines mean; empty when that has been said above.
+    pub(crate) legend: &'a [(Pen, String)],
 }
 
 /// The area of a plot: turns places between the ends of its axes into coordinates.
@@ -26,6 +29,9 @@ impl Frame<'_> {
     pub(crate) fn draw(&self, html: &mut Html, content: impl FnOnce(&mut Html, Area)) {
         let area = Area { height: self.height };
         html.tag("p").class("plot-title").text(self.title);
+        if !self.legend.is_empty() {
+            legend(html, self.legend);
+        }
         html.tag("div").class("plot").holds(|html| {
             self.upright(html, area);
             let svg = html.tag("svg").class("area").set("preserveAspectRatio", "none");

@@ -82,7 +82,8 @@ fn coarser(slices: Vec<Slice>) -> Vec<Slice> {
 fn joined(slices: &[Slice]) -> Option<Slice> {
     let (first, last) = (slices.first()?, slices.last()?);
     let known = slices.iter().filter_map(|slice| Some((slice.mean?, slice.end_s - slice.start_s)));
-    let (sum, length) = known.fold((0.0, 0.0), |(sum, length), (mean, part)| (sum + mean * part, length + part));
+    let (sum, length) =
+        known.fold((0.0, 0.0), |(sum, length), (mean, part)| (sum + mean * part, length + part));
     let mean = (length > 0.0).then(|| sum / length);
     Some(Slice { start_s: first.start_s, end_s: last.end_s, mean })
 }
@@ -130,12 +131,7 @@ pub(crate) fn band_path(middle: &[Middle], x: &Axis, y: &Axis, area: Area) -> St
 }
 
 /// Steps as the path of an SVG: flat over each slice, upright between neighbours, broken at gaps.
-fn steps(
-    slices: impl Iterator<Item = (f64, f64, Option<f64>)>,
-    x: &Axis,
-    y: &Axis,
-    area: Area,
-) -> String {
+fn steps(slices: impl Iterator<Item = (f64, f64, Option<f64>)>, x: &Axis, y: &Axis, area: Area) -> String {
     let mut path = String::new();
     let mut before = None;
     for (start_s, end_s, mean) in slices {
@@ -181,7 +177,8 @@ mod tests {
     fn area() -> Area {
         let mut found = None;
         let (x, y) = axes();
-        let frame = super::super::frame::Frame { title: "", x: &x, y: &y, height: 104.0, x_title: None };
+        let frame =
+            crate::plot::frame::Frame { title: "", x: &x, y: &y, height: 104.0, x_title: None, legend: &[] };
         frame.draw(&mut crate::html::Html::default(), |_, area| found = Some(area));
         found.unwrap()
     }
@@ -199,7 +196,10 @@ mod tests {
         let joined = trace(&vec![Some(3.0); 1_000]);
         assert!(joined.slices.len() <= SLICES_MAX, "{}", joined.slices.len());
         assert_eq!((joined.end_s(), joined.range()), (1_000.0, (0.0, 3.0)));
-        let uneven = [Slice { start_s: 0.0, end_s: 1.0, mean: Some(4.0) }, Slice { start_s: 1.0, end_s: 4.0, mean: Some(0.0) }];
+        let uneven = [
+            Slice { start_s: 0.0, end_s: 1.0, mean: Some(4.0) },
+            Slice { start_s: 1.0, end_s: 4.0, mean: Some(0.0) },
+        ];
         assert_eq!(super::joined(&uneven).unwrap().mean, Some(1.0));
     }
 

@@ -151,12 +151,12 @@ pub(super) fn impaired(cable: &NetworkCable) -> String {
 /// `delay 2.000 ms`, `loss 0.100 %`: what is not 0.
 pub(super) fn impairments(impairment: &Impairment) -> Vec<String> {
     let times = [("delay", impairment.delay_ms), ("jitter", impairment.jitter_ms)];
-    let chances = [
-        ("loss", impairment.loss),
-        ("duplicate", impairment.duplicate),
-        ("reorder", impairment.reorder),
-    ];
-    let times = times.into_iter().filter(|(_, ms)| *ms > 0.0).map(|(name, ms)| format!("{name} {} ms", number(Some(ms))));
+    let chances =
+        [("loss", impairment.loss), ("duplicate", impairment.duplicate), ("reorder", impairment.reorder)];
+    let times = times
+        .into_iter()
+        .filter(|(_, ms)| *ms > 0.0)
+        .map(|(name, ms)| format!("{name} {} ms", number(Some(ms))));
     let chances = chances.into_iter().filter(|(_, part)| *part > 0.0);
     times.chain(chances.map(|(name, part)| format!("{name} {}", percent(Some(part))))).collect()
 }

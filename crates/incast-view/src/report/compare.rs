@@ -6,7 +6,7 @@ use super::sheet::{Cell, Sheet};
 use super::{anchor, judgement, name, sharing};
 use crate::RecordAt;
 use crate::html::Html;
-use crate::plot::{Pen, legend};
+use crate::plot::{COLOURS, Pen, letter, swatch};
 use crate::said;
 use crate::table::Side;
 use crate::text::counted;
@@ -23,7 +23,15 @@ pub(super) fn show(html: &mut Html, records: &[RecordAt<'_>]) {
 fn table(records: &[RecordAt<'_>]) -> Sheet {
     let words = ["", "record", "verdict"].map(|name| (name, Side::Left));
     let numbers = [
-        "doubts", "flows", "offered load", "goodput", "loss", "Jain's index", "CPU s per GB", "duration", "seed",
+        "doubts",
+        "flows",
+        "offered load",
+        "goodput",
+        "loss",
+        "Jain's index",
+        "CPU s per GB",
+        "duration",
+        "seed",
     ]
     .map(|name| (name, Side::Right));
     let whence = ["began", "world"].map(|name| (name, Side::Left));
@@ -37,7 +45,10 @@ fn table(records: &[RecordAt<'_>]) -> Sheet {
                 html.tag("a").set("href", &format!("#{}", anchor(index + 1))).text(&label(record));
             }),
             Cell::marked(said::verdict(record).0, judgement::class(record.verdict)),
-            Cell::flagged(record.caveats.len().to_string(), !record.caveats.is_empty()),
+            Cell::marked(
+                record.caveats.len().to_string(),
+                if record.caveats.is_empty() { "" } else { "doubtful" },
+            ),
             Cell::plain(record.flows.len().to_string()),
             Cell::plain(rate(totals.offered_load_bits_per_s)),
             Cell::plain(rate(totals.goodput_bits_per_s)),
@@ -53,10 +64,17 @@ fn table(records: &[RecordAt<'_>]) -> Sheet {
     sheet
 }
 
-/// What a record is called beside others: its name and its variant.
+/// What a record is called beside others: its scenario and its variant; the title stands in its section.
 fn label(record: &Record) -> String {
-    let variant = record.scenario.variant.as_ref().map(|variant| format!(" ({variant})")).unwrap_or_default();
-    format!("{}{variant}", name(record))
+    let scenario = &record.scenario;
+    let name = if scenario.name.trim().is_empty() { name(record) } else { scenario.name.clone() };
+    let variant = scenario.variant.as_ref().map(|variant| format!(", {variant}")).unwrap_or_default();
+    format!("{name}{variant}")
+}
+
+/// What tells a record from others of its kind: its variant, else its scenario.
+fn short(record: &Record) -> &str {
+    record.scenario.variant.as_deref().unwrap_or(&record.scenario.name)
 }
 
 /// Names of flows in the order in which they come first.
@@ -83,13 +101,13 @@ fn shares(html: &mut Html, records: &[RecordAt<'_>]) {
     let each = names.len() <= Pen::MAX;
     html.tag("figure").holds(|html| {
         if each {
-            let entries = names.iter().enumerate().map(|(index, name)| (Pen(index), (*name).to_owned()));
-            legend(html, &entries.collect::<Vec<_>>());
+            key(html, &names);
         }
-        let mut sheet = Sheet::new(&[("record", Side::Left), ("sum of goodputs", Side::Right), ("", Side::Left)]);
+        let mut sheet =
+            Sheet::new(&[("record", Side::Left), ("sum of goodputs", Side::Right), ("", Side::Left)]);
         for (index, at) in records.iter().enumerate() {
             sheet.push(vec![
-                Cell::marked(format!("{}. {}", index + 1, label(at.record)), "wide"),
+                Cell::marked(format!("{}. {}", index + 1, short(at.record)), "wide"),
                 Cell::plain(rate(Some(sum(at.record)))),
                 Cell::drawn("bar-cell", |html| stacked(html, at.record, &names, most)),
             ]);
@@ -101,6 +119,23 @@ fn shares(html: &mut Html, records: &[RecordAt<'_>]) {
     }
 }
 
+/// What the colours and letters of the bars mean.
+fn key(html: &mut Html, names: &[&str]) {
+    html.tag("ul").class("legend").holds(|html| {
+        for (index, name) in names.iter().enumerate() {
+            html.tag("li").holds(|html| {
+                swatch(html, &class(Pen(index)), &letter(index));
+                html.text(name);
+            });
+        }
+    });
+}
+
+/// Class of the piece of a flow: beyond the colours they come again, paler.
+fn class(pen: Pen) -> String {
+    format!("{}{}", pen.fill(), if pen.0 >= COLOURS { " second" } else { "" })
+}
+
 fn stacked(html: &mut Html, record: &Record, names: &[&str], most: f64) {
     let svg = html.tag("svg").class("bar").set("width", "100%").at("height", 20.0).set("role", "img");
     svg.set("aria-label", "goodput of each flow").holds(|html| {
@@ -110,10 +145,13 @@ fn stacked(html: &mut Html, record: &Record, names: &[&str], most: f64) {
             let place = names.iter().position(|name| *name == flow.name).unwrap_or(index);
             // Beyond the pens only the neighbours are told apart.
             let pen = if names.len() > Pen::MAX { Pen(index % 2) } else { Pen(place) };
-            let striped = if pen.0 >= Pen::MAX / 2 { " second" } else { "" };
-            let shape = html.tag("rect").set("class", &format!("{}{striped}", pen.fill())).part("x", from);
+            let shape = html.tag("rect").set("class", &class(pen)).part("x", from);
             let title = format!("{}: {}", flow.name, rate(flow.goodput_bits_per_s));
             shape.part("width", part).at("height", 20.0).holds(|html| html.tag("title").text(&title));
+            if names.len() <= Pen::MAX && part > LETTER_PART {
+                let label = html.tag("text").class("middle on-fill").part("x", from + part / 2.0);
+                label.at("y", 14.0).text(&letter(place));
+            }
             from += part;
         }
     });
@@ -160,3 +198,6 @@ fn common(html: &mut Html, records: &[RecordAt<'_>]) {
     html.note("The number behind each column is that of the record. Bars compare the records within a row.");
     sheet.show(html, "flows in common");
 }
+
+/// A letter fits on a piece of a bar from here on.
+const LETTER_PART: f64 = 0.05;

@@ -5,10 +5,10 @@
 //! the half around it, and every single one as a hair. Thirty-one colours tell nothing apart.
 
 use crate::html::Html;
+use crate::plot::Pen;
 use crate::plot::axis::Axis;
 use crate::plot::frame::Area;
 use crate::plot::trace::{Trace, band_path, median_path, middle};
-use crate::plot::{Pen, legend};
 use crate::text::counted;
 
 /// Traces and how they are told apart.
@@ -30,18 +30,24 @@ impl Ensemble {
         Self { nouns, traces, groups }
     }
 
-    /// What lines and areas mean. A single line needs no legend but its name.
-    pub(super) fn legend(&self, html: &mut Html) {
-        let entries: Vec<(Pen, String)> = if self.groups.is_empty() {
-            self.traces.iter().enumerate().map(|(index, trace)| (Pen(index), trace.name.clone())).collect()
-        } else {
-            let entry = |(index, group): (usize, &Group)| {
-                let members = counted(group.members.len(), self.nouns.0, self.nouns.1);
-                (Pen(index), format!("{}: median of {members}, the half around it, and each as a hair", group.name))
-            };
-            self.groups.iter().enumerate().map(entry).collect()
+    /// What lines and areas mean.
+    pub(super) fn legend(&self) -> Vec<(Pen, String)> {
+        if self.groups.is_empty() {
+            return self
+                .traces
+                .iter()
+                .enumerate()
+                .map(|(index, trace)| (Pen(index), trace.name.clone()))
+                .collect();
+        }
+        let entry = |(index, group): (usize, &Group)| {
+            let members = counted(group.members.len(), self.nouns.0, self.nouns.1);
+            (
+                Pen(index),
+                format!("{}: median of {members}, the half around it, and each as a hair", group.name),
+            )
         };
-        legend(html, &entries);
+        self.groups.iter().enumerate().map(entry).collect()
     }
 
     /// Draws them all.

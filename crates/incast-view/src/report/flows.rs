@@ -38,7 +38,15 @@ pub(super) fn show(html: &mut Html, record: &Record, level: usize) {
 
 fn table(flows: &[Flow]) -> Sheet {
     let mut sheet = columns(&[
-        "offered load", "goodput", "sent", "received", "lost", "loss", "reordered", "CPU sender", "CPU receiver",
+        "offered load",
+        "goodput",
+        "sent",
+        "received",
+        "lost",
+        "loss",
+        "reordered",
+        "CPU sender",
+        "CPU receiver",
         "CPU per GB",
     ]);
     for flow in flows {
@@ -64,7 +72,15 @@ fn table(flows: &[Flow]) -> Sheet {
 
 fn times(flows: &[Flow]) -> Sheet {
     let mut sheet = columns(&[
-        "messages of", "streams", "intended load", "wire rate", "start", "duration", "duplicate", "late", "stale",
+        "messages of",
+        "streams",
+        "intended load",
+        "wire rate",
+        "start",
+        "duration",
+        "duplicate",
+        "late",
+        "stale",
         "unexplained",
     ]);
     for flow in flows {
@@ -93,8 +109,15 @@ fn times(flows: &[Flow]) -> Sheet {
 
 fn sockets(flows: &[Flow]) -> Sheet {
     let mut sheet = columns(&[
-        "send buffer", "of asked", "receive buffer", "of asked", "send calls", "receive calls", "most per call",
-        "switches sender", "switches receiver",
+        "send buffer",
+        "of asked",
+        "receive buffer",
+        "of asked",
+        "send calls",
+        "receive calls",
+        "most per call",
+        "switches sender",
+        "switches receiver",
     ]);
     for flow in flows {
         let (send, receive) = (flow.socket_buffers.send.as_ref(), flow.socket_buffers.receive.as_ref());
@@ -149,7 +172,8 @@ fn departures(flows: &[Flow]) -> Sheet {
 }
 
 fn reordering(flows: &[Flow]) -> Sheet {
-    let mut sheet = columns(&["of first arrivals", "largest extent", "mean extent", "3-reordered", "extent unknown"]);
+    let mut sheet =
+        columns(&["of first arrivals", "largest extent", "mean extent", "3-reordered", "extent unknown"]);
     let reordered = |flow: &Flow| flow.messages.reordered > Some(0);
     for (flow, order) in
         flows.iter().filter(|flow| reordered(flow)).filter_map(|flow| Some((flow, flow.reordering.as_ref()?)))

@@ -8,8 +8,8 @@ use incast_core::record::{Ledger, Messages, Record};
 
 use super::sheet::{Cell, Sheet};
 use crate::html::Html;
+use crate::plot::{COLOURS, letter, swatch};
 use crate::table::Side;
-use crate::text::counted;
 use crate::units::{UNKNOWN, count, difference, f64_of, percent};
 
 /// A part of what was sent.
@@ -24,36 +24,59 @@ struct Part {
 }
 
 /// The bars and the table; from the account of all flows where the kernel's counters were not read.
+///
+/// The ledger is of messages over UDP: over TCP nothing dies for good. So where nothing was sent over
+/// UDP, the bar is that of the flows, and the ledger's table says where packets died.
 pub(super) fn show(html: &mut Html, record: &Record, level: usize) {
     html.heading(level, "Where the messages went");
-    let (sent, parts) = match &record.ledger {
-        Some(ledger) => (ledger.sent, of_ledger(ledger)),
-        None => (record.totals.messages.sent, of_account(&record.totals.messages)),
-    };
-    let all: Vec<&Part> = parts.iter().collect();
-    let lost: Vec<&Part> = parts.iter().skip(1).collect();
-    html.tag("figure").holds(|html| {
-        let what = format!("all {} messages sent", count(sent));
-        bar(html, &what, &all, sent.map_or(0.0, f64_of));
-        let losses = lost.iter().filter_map(|part| part.messages).fold(0_i64, i64::saturating_add);
-        if lost.iter().any(|part| part.messages.is_some_and(|messages| messages > 0)) {
-            let what = format!("the losses alone: {}", counted_messages(losses));
-            bar(html, &what, &lost, 0.0);
+    let account = &record.totals.messages;
+    let ledger = record.ledger.as_ref();
+    match ledger.filter(|ledger| ledger.sent.is_none_or(|sent| sent > 0)) {
+        Some(ledger) => {
+            bars(html, "sent over UDP", ledger.sent, &of_ledger(ledger));
+            table(ledger.sent, &of_ledger(ledger)).show(html, "where the messages over UDP went");
         }
-    });
-    table(sent, &parts).show(html, "where the messages went");
-    match &record.ledger {
-        Some(ledger) => packets(html, ledger),
-        None => html.note(
-            "This is the account of the flows themselves. In this world the kernel's counters along the \
-             path were not read, so it is not known at which stage messages died.",
-        ),
+        None => {
+            bars(html, "sent", account.sent, &of_account(account));
+            table(account.sent, &of_account(account)).show(html, "where the messages went");
+            let why = if ledger.is_some() { NO_UDP } else { NO_COUNTERS };
+            html.note(why);
+        }
+    }
+    if let Some(ledger) = ledger {
+        if ledger.sent == Some(0) {
+            stages(ledger).show(html, "packets that were dropped");
+        }
+        packets(html, ledger);
     }
 }
 
-fn counted_messages(messages: i64) -> String {
-    usize::try_from(messages)
-        .map_or_else(|_| format!("{messages} messages"), |messages| counted(messages, "message", "messages"))
+/// The stages of a run without UDP: only packets died.
+fn stages(ledger: &Ledger) -> Sheet {
+    let columns = [("stage", Side::Left), ("where", Side::Left), ("dropped packets", Side::Right)];
+    let mut sheet = Sheet::new(&columns);
+    for stage in &ledger.stages {
+        sheet.push(vec![
+            Cell::plain(stage.stage.replace('_', " ")),
+            Cell::marked(&stage.place, "faint"),
+            Cell::flagged(count(Some(stage.packets)), stage.packets > 0),
+        ]);
+    }
+    sheet
+}
+
+/// The bar of all, and that of the losses alone.
+fn bars(html: &mut Html, which: &str, sent: Option<u64>, parts: &[Part]) {
+    let all: Vec<&Part> = parts.iter().collect();
+    let lost = all.get(1..).unwrap_or_default();
+    html.tag("figure").holds(|html| {
+        bar(html, &format!("all {} messages {which}", count(sent)), &all, sent.map_or(0.0, f64_of));
+        let losses = lost.iter().filter_map(|part| part.messages).fold(0_i64, i64::saturating_add);
+        if lost.iter().any(|part| part.messages.is_some_and(|messages| messages > 0)) {
+            let what = format!("the losses alone, {} messages", difference(Some(losses)));
+            bar(html, &what, lost, 0.0);
+        }
+    });
 }
 
 /// The kernel's counters: delivered, each stage, and what is left.
@@ -108,12 +131,6 @@ fn unexplained(index: usize, messages: Option<i64>) -> Part {
     }
 }
 
-/// `a`, `b`, ... `z`, then `aa`: there are as many stages as ports and hosts.
-fn letter(index: usize) -> String {
-    let last = char::from(b'a' + u8::try_from(index % 26).unwrap_or(0));
-    if index < 26 { last.to_string() } else { format!("{}{last}", letter(index / 26 - 1)) }
-}
-
 /// A bar of all parts that are more than nothing. It is as long as their sum, or as `whole` if that is more.
 fn bar(html: &mut Html, what: &str, parts: &[&Part], whole: f64) {
     let widths = widths(parts, whole);
@@ -136,7 +153,8 @@ fn bar(html: &mut Html, what: &str, parts: &[&Part], whole: f64) {
 
 /// The fractions of the bar that the parts take; what is unknown or negative has no length.
 fn widths(parts: &[&Part], whole: f64) -> Vec<f64> {
-    let length = |part: &&Part| part.messages.and_then(|messages| u64::try_from(messages).ok()).map_or(0.0, f64_of);
+    let length =
+        |part: &&Part| part.messages.and_then(|messages| u64::try_from(messages).ok()).map_or(0.0, f64_of);
     let lengths: Vec<f64> = parts.iter().map(length).collect();
     let whole = lengths.iter().sum::<f64>().max(whole);
     lengths.iter().map(|length| if whole > 0.0 { length / whole } else { 0.0 }).collect()
@@ -152,9 +170,10 @@ fn table(sent: Option<u64>, parts: &[Part]) -> Sheet {
         ("packets", Side::Right),
     ]);
     for part in parts {
-        let alarming = part.class.contains("unexplained") && part.messages.is_some_and(|messages| messages != 0);
+        let alarming =
+            part.class.contains("unexplained") && part.messages.is_some_and(|messages| messages != 0);
         sheet.push(vec![
-            Cell::drawn("", |html| key(html, part)),
+            Cell::drawn("", |html| swatch(html, &part.class, &part.letter)),
             Cell::plain(&part.name),
             Cell::marked(&part.place, "faint"),
             Cell::flagged(difference(part.messages), alarming),
@@ -163,12 +182,12 @@ fn table(sent: Option<u64>, parts: &[Part]) -> Sheet {
         ]);
     }
     sheet.push(vec![
-        Cell::plain(""),
+        Cell::marked("", "sum"),
         Cell::marked("sent", "sum"),
         Cell::marked("the sum", "sum faint"),
         Cell::marked(count(sent), "sum"),
-        Cell::marked(if sent.is_some() { "100 %" } else { UNKNOWN }, "sum"),
-        Cell::plain(""),
+        Cell::marked(if sent > Some(0) { "100 %" } else { UNKNOWN }, "sum"),
+        Cell::marked("", "sum"),
     ]);
     sheet
 }
@@ -179,19 +198,14 @@ fn fraction(messages: Option<i64>, sent: Option<u64>) -> Option<f64> {
     Some(messages? as f64 / f64_of(sent))
 }
 
-fn key(html: &mut Html, part: &Part) {
-    html.tag("svg").class("key").set("width", "22").set("height", "16").holds(|html| {
-        let shape = html.tag("rect").set("class", &part.class).at("width", 22.0);
-        shape.at("height", 16.0).empty();
-        html.tag("text").class("middle on-fill").at("x", 11.0).at("y", 12.0).text(&part.letter);
-    });
-}
-
 /// The same account in packets.
 fn packets(html: &mut Html, ledger: &Ledger) {
     if !ledger.packets.is_empty() {
-        let mut sheet =
-            Sheet::new(&[("packets", Side::Left), ("sent by hosts", Side::Right), ("received by hosts", Side::Right)]);
+        let mut sheet = Sheet::new(&[
+            ("packets", Side::Left),
+            ("sent by hosts", Side::Right),
+            ("received by hosts", Side::Right),
+        ]);
         for account in &ledger.packets {
             let numbers = [account.sent, account.received].map(|packets| Cell::plain(count(Some(packets))));
             sheet.push(std::iter::once(Cell::plain(&account.kind)).chain(numbers).collect());
@@ -200,13 +214,15 @@ fn packets(html: &mut Html, ledger: &Ledger) {
     }
     let open = difference(ledger.unexplained_packets);
     html.note(&format!(
-        "Messages are those of UDP flows; packets are of every kind. Packets that queues and links dropped, less \
+        "Messages are those over UDP; TCP sends again what is lost. Packets are of every kind. Packets that queues and links dropped, less \
          those that the accounts miss: {open}."
     ));
 }
 
-/// Colours of the style sheet.
-const COLOURS: usize = 6;
+const NO_UDP: &str = "This is the account of the flows themselves. Nothing was sent over UDP, and over TCP no message \
+                      dies for good: what was dropped on the path, and sent again, is counted in packets.";
+const NO_COUNTERS: &str = "This is the account of the flows themselves. In this world the kernel's counters along the \
+                           path were not read, so it is not known at which stage messages died.";
 /// A letter fits on a part of a bar from here on, on a screen of 400 units too.
 const LETTER_PART: f64 = 0.05;
 
@@ -216,7 +232,8 @@ mod tests {
     use incast_core::record::LossStage;
 
     fn ledger(delivered: u64, stages: &[u64], unexplained: i64) -> Ledger {
-        let stage = |messages: &u64| LossStage { messages: *messages, packets: *messages, ..LossStage::default() };
+        let stage =
+            |messages: &u64| LossStage { messages: *messages, packets: *messages, ..LossStage::default() };
         Ledger {
             delivered: Some(delivered),
             stages: stages.iter().map(stage).collect(),
@@ -241,14 +258,12 @@ mod tests {
     fn a_bar_is_never_longer_than_it_is() {
         // An account that does not close, as a broken record may have it.
         assert!((sum(&of_ledger(&ledger(900, &[600], -500)), 1_000.0) - 1.0).abs() < 1e-12);
-        assert!((sum(&of_ledger(&ledger(400, &[100], 0)), 1_000.0) - 0.5).abs() < 1e-12, "what is missing is a gap");
+        assert!(
+            (sum(&of_ledger(&ledger(400, &[100], 0)), 1_000.0) - 0.5).abs() < 1e-12,
+            "what is missing is a gap"
+        );
         assert!(sum(&of_account(&Messages::default()), 0.0) <= 0.0);
         let huge = Messages { unique: Some(u64::MAX), ..Messages::default() };
         assert!(sum(&of_account(&huge), f64_of(u64::MAX)) <= 1.0);
-    }
-
-    #[test]
-    fn letters_do_not_run_out() {
-        assert_eq!([0, 25, 26, 51, 52, 701].map(letter), ["a", "z", "aa", "az", "ba", "zz"]);
     }
 }

@@ -4,9 +4,9 @@ use incast_core::record::{Flow, Record};
 
 use super::sheet::{Cell, Sheet};
 use crate::html::{Html, coordinate};
+use crate::plot::Pen;
 use crate::plot::axis::Axis;
 use crate::plot::frame::{Area, Frame};
-use crate::plot::{Pen, legend};
 use crate::table::Side;
 use crate::units::{Scale, count, f64_of};
 
@@ -18,23 +18,26 @@ pub(super) fn show(html: &mut Html, record: &Record, level: usize) {
     }
     html.heading(level, "Runs of lost messages");
     let all = || lossy.iter().flat_map(|flow| points(flow));
-    let (longest, most) = all().fold((1, 1), |(longest, most), (length, runs)| (length.max(longest), runs.max(most)));
+    let (longest, most) =
+        all().fold((1, 1), |(longest, most), (length, runs)| (length.max(longest), runs.max(most)));
     let x = axis(longest);
     let y = axis(most);
     html.tag("figure").holds(|html| {
-        if lossy.len() <= Pen::MAX {
-            let entries = lossy.iter().enumerate().map(|(index, flow)| (Pen(index), flow.name.clone()));
-            legend(html, &entries.collect::<Vec<_>>());
-        }
+        let entries = lossy.iter().enumerate().map(|(index, flow)| (Pen(index), flow.name.clone()));
+        let legend: Vec<(Pen, String)> = if lossy.len() <= Pen::MAX { entries.collect() } else { Vec::new() };
+        let title =
+            if legend.is_empty() { "runs of each length; a line is a flow" } else { "runs of each length" };
         let x_title = Some("length of a run, messages");
-        let frame = Frame { title: "how many runs there were of each length", x: &x, y: &y, height: 200.0, x_title };
+        let frame = Frame { title, x: &x, y: &y, height: 200.0, x_title, legend: &legend };
         frame.draw(html, |html, area| {
             for (index, flow) in lossy.iter().enumerate() {
                 draw(html, flow, index, lossy.len(), (&x, &y), area);
             }
         });
     });
-    html.note("Lengths of 64 and more are counted by powers of two and drawn at the shortest of their group.");
+    html.note(
+        "Lengths of 64 and more are counted by powers of two and drawn at the shortest of their group.",
+    );
     table(&lossy).fold(html, "The numbers");
 }
 
@@ -61,7 +64,7 @@ fn draw(html: &mut Html, flow: &Flow, index: usize, of: usize, (x, y): (&Axis, &
     let (pen, hair) = if of > Pen::MAX { (Pen(0), " hair") } else { (Pen(index), "") };
     let path = html.tag("path").set("class", &format!("{}{hair}", pen.line()));
     path.set("d", &format!("M{}", line.join("L"))).holds(|html| html.tag("title").text(&flow.name));
-    let path = html.tag("path").set("class", &format!("{}{hair} dots", Pen(pen.0 % 6).line()));
+    let path = html.tag("path").set("class", &format!("{}{hair} dots", pen.line()));
     path.set("d", &dots).holds(|html| html.tag("title").text(&flow.name));
 }
 

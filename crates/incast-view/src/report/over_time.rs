@@ -70,10 +70,8 @@ impl Panel {
     fn draw(&self, html: &mut Html, x: &Axis, x_title: Option<&str>) {
         let (least, most) = self.ensemble.range();
         let y = Axis::rounded(least, self.most.unwrap_or(most), self.scale);
-        if self.has_legend {
-            self.ensemble.legend(html);
-        }
-        let frame = Frame { title: &self.title, x, y: &y, height: HEIGHT, x_title };
+        let legend = if self.has_legend { self.ensemble.legend() } else { Vec::new() };
+        let frame = Frame { title: &self.title, x, y: &y, height: HEIGHT, x_title, legend: &legend };
         frame.draw(html, |html, area| self.ensemble.draw(html, x, &y, area));
     }
 }
@@ -105,7 +103,8 @@ fn per_second(lost: i64, length_s: f64) -> f64 {
 
 /// The cores of a host over time.
 fn cores(host: &Host) -> Option<Panel> {
-    let most = host.core_intervals.iter().map(|interval| interval.busy.len()).max().filter(|cores| *cores > 0)?;
+    let most =
+        host.core_intervals.iter().map(|interval| interval.busy.len()).max().filter(|cores| *cores > 0)?;
     let trace = |index: usize| {
         let number = host.cores.get(index).map_or_else(|| index.to_string(), |core| core.core.to_string());
         let slices = host.core_intervals.iter().map(|interval| Slice {
@@ -131,7 +130,8 @@ fn notes(html: &mut Html, record: &Record) {
     let unplaced = |flow: &&Flow| flow.start_s.is_none() && !flow.intervals.is_empty();
     let unplaced = record.flows.iter().filter(unplaced).count();
     if unplaced > 0 {
-        let what = counted(unplaced, "flow whose start is not known is", "flows whose start is not known are");
+        let what =
+            counted(unplaced, "flow whose start is not known is", "flows whose start is not known are");
         html.note(&format!("{what} drawn from 0."));
     }
     html.note("Each step is the mean over an interval; where there is a gap, nothing is known.");

@@ -13,7 +13,8 @@ use crate::units::{about, f64_of, percent, rate};
 
 /// A bar for each flow; of many the slowest and the fastest.
 pub(super) fn show(html: &mut Html, record: &Record, level: usize) {
-    let known: Vec<(&Flow, f64)> = record.flows.iter().filter_map(|flow| Some((flow, known_goodput(flow)?))).collect();
+    let known: Vec<(&Flow, f64)> =
+        record.flows.iter().filter_map(|flow| Some((flow, known_goodput(flow)?))).collect();
     let sum: f64 = known.iter().map(|(_, goodput)| goodput).sum();
     if known.len() < 2 || sum <= 0.0 {
         return;
@@ -40,7 +41,9 @@ pub(super) fn show(html: &mut Html, record: &Record, level: usize) {
     }
     sheet.show(html, "shares of the flows");
     if left_out > 0 {
-        html.note(&format!("{left_out} flows between the {ENDS} slowest and the {ENDS} fastest are left out."));
+        html.note(&format!(
+            "{left_out} flows between the {ENDS} slowest and the {ENDS} fastest are left out."
+        ));
     }
     let unknown = record.flows.iter().filter(|flow| known_goodput(flow).is_none()).count();
     if unknown > 0 {
@@ -65,7 +68,6 @@ pub(super) fn bar(html: &mut Html, part: f64, line: Option<f64>, class: &str) {
         }
     });
 }
-
 
 fn known_goodput(flow: &Flow) -> Option<f64> {
     flow.goodput_bits_per_s.filter(|goodput| goodput.is_finite() && *goodput >= 0.0)

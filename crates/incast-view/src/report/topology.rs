@@ -27,20 +27,26 @@ pub(super) fn show(html: &mut Html, record: &Record, level: usize) {
     let labelled = |side: Place| alike[usize::from(side == Place::Right)].is_none();
     let layout = Layout::new(record, network, labelled(Place::Left), labelled(Place::Right));
     html.tag("figure").holds(|html| {
-        html.tag("div").class("scroll").set("tabindex", "0").set("role", "region").set("aria-label", "the network").holds(
-            |html| {
-                let svg = html.tag("svg").class("topology").at("width", layout.width).at("height", layout.height);
+        html.tag("div")
+            .class("scroll")
+            .set("tabindex", "0")
+            .set("role", "region")
+            .set("aria-label", "the network")
+            .holds(|html| {
+                let svg =
+                    html.tag("svg").class("topology").at("width", layout.width).at("height", layout.height);
                 let box_of = format!("0 0 {:.0} {:.0}", layout.width, layout.height);
-                svg.set("viewBox", &box_of).set("role", "img").set("aria-label", &spoken(network)).holds(|html| {
-                    for (cable, text) in network.cables.iter().zip(&texts) {
-                        draw_cable(html, &layout, cable, text, &alike);
-                    }
-                    captions(html, &layout, &alike);
-                    draw_hosts(html, network, &layout);
-                    draw_switches(html, network, &layout);
-                });
-            },
-        );
+                svg.set("viewBox", &box_of).set("role", "img").set("aria-label", &spoken(network)).holds(
+                    |html| {
+                        for (cable, text) in network.cables.iter().zip(&texts) {
+                            draw_cable(html, &layout, cable, text, &alike);
+                        }
+                        captions(html, &layout, &alike);
+                        draw_hosts(html, network, &layout);
+                        draw_switches(html, network, &layout);
+                    },
+                );
+            });
     });
 }
 
@@ -68,17 +74,21 @@ fn said_once(record: &Record, network: &Network, texts: &[Vec<String>], side: Pl
         let host = network.hosts.iter().any(|host| host.name == cable.from);
         host && layout::receives(record, &cable.from) == (side == Place::Right)
     };
-    let mut texts = network.cables.iter().zip(texts).filter(|(cable, _)| of_side(cable)).map(|(_, text)| text);
+    let mut texts =
+        network.cables.iter().zip(texts).filter(|(cable, _)| of_side(cable)).map(|(_, text)| text);
     let first = texts.next()?;
     let rest: Vec<&Vec<String>> = texts.collect();
     (!rest.is_empty() && rest.iter().all(|text| *text == first)).then(|| first.clone())
 }
 
 fn captions(html: &mut Html, layout: &Layout, alike: &[Option<Vec<String>>; 2]) {
-    for (lines, (x, anchor)) in alike.iter().zip([(layout.left, "start"), (layout.width - layout.left, "end")]) {
+    for (lines, (x, anchor)) in
+        alike.iter().zip([(layout.left, "start"), (layout.width - layout.left, "end")])
+    {
         for (index, line) in lines.iter().flatten().enumerate() {
             let each = if index == 0 { "each: " } else { "" };
-            let text = html.tag("text").class(anchor).at("x", x).at("y", 14.0 + if index == 0 { 0.0 } else { 14.0 });
+            let text =
+                html.tag("text").class(anchor).at("x", x).at("y", 14.0 + if index == 0 { 0.0 } else { 14.0 });
             text.text(&format!("{each}{line}"));
         }
     }
@@ -92,10 +102,9 @@ fn draw_cable(
     alike: &[Option<Vec<String>>; 2],
 ) {
     let (Some(from), Some(to)) = (layout.find(&cable.from), layout.find(&cable.to)) else { return };
-    let drops: u64 = cable
-        .queues
-        .iter()
-        .fold(0, |sum, queue| sum.saturating_add(queue.dropped_packets).saturating_add(queue.backlog_dropped_packets));
+    let drops: u64 = cable.queues.iter().fold(0, |sum, queue| {
+        sum.saturating_add(queue.dropped_packets).saturating_add(queue.backlog_dropped_packets)
+    });
     let dropped = (drops > 0).then(|| format!("{} packets dropped", count(Some(drops))));
     let line = if drops > 0 { "cable dropping" } else { "cable" };
     // From a host the cable goes level for as long as its label is, then to its switch.
@@ -126,7 +135,11 @@ fn draw_cable(
     }
     if let Some(dropped) = dropped {
         let below = if shown && text.len() > 1 { 27.0 } else { 14.0 };
-        html.tag("text").set("class", &format!("{anchor} alarm")).at("x", x).at("y", y + below).text(&dropped);
+        html.tag("text")
+            .set("class", &format!("{anchor} alarm"))
+            .at("x", x)
+            .at("y", y + below)
+            .text(&dropped);
     }
 }
 
@@ -157,7 +170,11 @@ fn draw_box(html: &mut Html, place: &Box, class: &'static str, title: &str, line
         let text = html.tag("text").class("middle name").at("x", place.x).at("y", place.y + up);
         text.text(&cut(first, NAME_CELLS_MAX));
         for line in rest {
-            html.tag("text").class("middle").at("x", place.x).at("y", place.y + 13.0).text(&cut(line, NAME_CELLS_MAX));
+            html.tag("text")
+                .class("middle")
+                .at("x", place.x)
+                .at("y", place.y + 13.0)
+                .text(&cut(line, NAME_CELLS_MAX));
         }
     });
 }

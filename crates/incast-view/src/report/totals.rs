@@ -35,13 +35,19 @@ pub(super) fn show(html: &mut Html, totals: &Totals, level: usize) {
     });
 }
 
+/// Values with commas between them.
 fn fact(html: &mut Html, name: &str, values: &[String]) {
+    pieces(html, name, values, ",");
+}
+
+/// A sum or a list; its pieces stay whole where that is possible.
+fn pieces(html: &mut Html, name: &str, pieces: &[String], between: &str) {
     html.tag("dt").text(name);
     html.tag("dd").holds(|html| {
-        for (index, value) in values.iter().enumerate() {
-            let comma = if index + 1 < values.len() { ", " } else { "" };
-            html.tag("span").class("value").text(value);
-            html.text(comma);
+        for (index, piece) in pieces.iter().enumerate() {
+            let comma = if index + 1 < pieces.len() { between } else { "" };
+            html.tag("span").class("piece").text(&format!("{piece}{comma}"));
+            html.text(" ");
         }
     });
 }
@@ -66,23 +72,21 @@ fn loads(html: &mut Html, totals: &Totals) {
 
 /// Law 1, at the whole and at the receiver, in messages.
 fn account(html: &mut Html, messages: &Messages) {
-    let whole = format!(
-        "sent {} = received once {} + lost {} + unexplained {}",
-        count(messages.sent),
-        count(messages.unique),
-        count(messages.lost),
-        difference(messages.unexplained)
-    );
-    fact(html, "account", &[whole]);
-    let receiver = format!(
-        "received {} = once {} + duplicate {} + stale {}",
-        count(messages.received),
-        count(messages.unique),
-        count(messages.duplicate),
-        count(messages.stale)
-    );
-    let order = format!("reordered {}", count(messages.reordered));
-    fact(html, "receiver", &[receiver, order, format!("late {}", count(messages.late))]);
+    let whole = [
+        format!("sent {}", count(messages.sent)),
+        format!("= received once {}", count(messages.unique)),
+        format!("+ lost {}", count(messages.lost)),
+        format!("+ unexplained {}", difference(messages.unexplained)),
+    ];
+    pieces(html, "account", &whole, "");
+    let receiver = [
+        format!("received {}", count(messages.received)),
+        format!("= once {}", count(messages.unique)),
+        format!("+ duplicate {}", count(messages.duplicate)),
+        format!("+ stale {};", count(messages.stale)),
+        format!("reordered {}, late {}", count(messages.reordered), count(messages.late)),
+    ];
+    pieces(html, "receiver", &receiver, "");
 }
 
 fn cost(html: &mut Html, totals: &Totals) {

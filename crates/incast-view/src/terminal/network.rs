@@ -130,7 +130,7 @@ fn books(page: &mut Page, ledger: &Ledger) {
 }
 
 /// A table of several runs: one line each.
-pub(super) fn compare(page: &mut Page, records: &[incast_core::record::Record]) {
+pub(super) fn compare(page: &mut Page, records: &[&incast_core::record::Record]) {
     page.section("side by side");
     let mut table = Table::new(vec![
         ("run", Side::Left),

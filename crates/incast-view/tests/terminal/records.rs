@@ -134,6 +134,8 @@ fn totals() -> Totals {
         cpu: Some(Cpu { user_s: 1.7, system_s: 12.1, switches_voluntary: 81_234, switches_involuntary: 512 }),
         cpu_seconds_per_gigabyte: Some(4.418),
         cores_at_200_gbit_per_s: Some(110.4),
+        throughput_bits_per_s: None,
+        throughput_fraction: None,
         receiver_socket_drops: Some(1204),
     }
 }
@@ -223,6 +225,8 @@ fn hostile_record(text: String, float: f64, count: u64) -> Record {
         cpu: Some(cpu),
         cpu_seconds_per_gigabyte: Some(float),
         cores_at_200_gbit_per_s: Some(float),
+        throughput_bits_per_s: Some(float),
+        throughput_fraction: Some(float),
         receiver_socket_drops: Some(count),
     };
     for caveat in &mut record.caveats {

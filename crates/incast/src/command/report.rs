@@ -53,6 +53,15 @@ pub(crate) fn report(args: &ReportArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Writes the report of records that were just made; each with the place where it is.
+pub(crate) fn write_page(records: &[(String, Record)], out: &Path) -> anyhow::Result<()> {
+    let records: Vec<RecordAt<'_>> =
+        records.iter().map(|(place, record)| RecordAt { place, record }).collect();
+    write_all(&[(out, "report", report::html(&records).into_bytes())])?;
+    note(&format!("report: {}", out.display()));
+    Ok(())
+}
+
 /// A directory means the record in it.
 fn record_path(path: &Path) -> PathBuf {
     if path.is_dir() { path.join("record.json") } else { path.to_owned() }

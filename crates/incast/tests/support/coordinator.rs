@@ -147,6 +147,11 @@ impl Started {
         })
     }
 
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends the signal to the program itself.
     pub(crate) fn signal(&self, signal: Signal) {
         send(i32::try_from(self.child.id()).expect("a pid fits"), signal);

@@ -31,6 +31,8 @@ pub(super) struct Layout {
     boxes: Vec<Box>,
     pub(super) width: f64,
     pub(super) height: f64,
+    /// Where the drawing begins below what is said of all cables.
+    top: f64,
     /// Where the boxes of the left begin.
     pub(super) left: f64,
     /// How far a cable goes level, for its label, on either side.
@@ -67,18 +69,20 @@ impl Layout {
         let between = (columns + 1.0) * BOX_WIDTH + columns * BETWEEN;
         let width = first + between + SLANT + label_right + BOX_WIDTH + MARGIN;
         let mut layout =
-            Self { boxes: Vec::new(), width, height: 0.0, left: MARGIN, label_left, label_right };
+            Self { boxes: Vec::new(), width, height: 0.0, top: 0.0, left: MARGIN, label_left, label_right };
         let sides = [Place::Left, Place::Right].map(|side| hosts_of(record, network, side));
         let pitches = [labels_left, labels_right].map(|labels| if labels { PITCH_LABELLED } else { PITCH });
         let tall = |index: usize| f64_of(sides[index].len() as u64) * pitches[index];
         let body = tall(0).max(tall(1)).max(f64_of(network.switches.len() as u64) * PITCH_LABELLED);
-        layout.height = TOP + body.max(PITCH_LABELLED) + MARGIN;
+        layout.top = if labels_left && labels_right { MARGIN } else { TOP };
+        let top = layout.top;
+        layout.height = top + body.max(PITCH_LABELLED) + MARGIN;
         for (index, (place, x)) in
             [(Place::Left, MARGIN + BOX_WIDTH / 2.0), (Place::Right, width - MARGIN - BOX_WIDTH / 2.0)]
                 .into_iter()
                 .enumerate()
         {
-            let mut y = TOP + (layout.height - TOP - MARGIN - tall(index) + pitches[index]) / 2.0;
+            let mut y = top + (layout.height - top - MARGIN - tall(index) + pitches[index]) / 2.0;
             for name in &sides[index] {
                 layout.boxes.push(Box { name: name.clone(), place, x, y, height: HOST_HEIGHT });
                 y += pitches[index];
@@ -93,9 +97,10 @@ impl Layout {
 
     /// The switches of one column, each at the height of what it is cabled to, as far as there is room.
     fn switches(&mut self, network: &Network, distances: &[usize], column: usize, x: f64) {
-        let middle = TOP + (self.height - TOP - MARGIN) / 2.0;
+        let middle = self.top + (self.height - self.top - MARGIN) / 2.0;
         let mut wanted: Vec<(f64, &str)> = Vec::new();
-        for (switch, _) in network.switches.iter().zip(distances).filter(|(_, distance)| **distance == column) {
+        for (switch, _) in network.switches.iter().zip(distances).filter(|(_, distance)| **distance == column)
+        {
             let cables = network.cables.iter().filter(|cable| cable.to == switch.name);
             let heights: Vec<f64> =
                 cables.filter_map(|cable| self.find(&cable.from)).map(|host| host.y).collect();
@@ -104,14 +109,20 @@ impl Layout {
             wanted.push((y, &switch.name));
         }
         wanted.sort_by(|(one, _), (other, _)| one.total_cmp(other));
-        let (least, most) = (TOP + SWITCH_HEIGHT / 2.0, self.height - MARGIN - SWITCH_HEIGHT / 2.0);
+        let (least, most) = (self.top + SWITCH_HEIGHT / 2.0, self.height - MARGIN - SWITCH_HEIGHT / 2.0);
         let mut above = least - PITCH_LABELLED;
         let mut below = f64_of(wanted.len() as u64);
         for (y, name) in wanted {
             below -= 1.0;
             let y = y.max(above + PITCH_LABELLED).min(most - below * PITCH_LABELLED);
             above = y;
-            self.boxes.push(Box { name: name.to_owned(), place: Place::Between, x, y, height: SWITCH_HEIGHT });
+            self.boxes.push(Box {
+                name: name.to_owned(),
+                place: Place::Between,
+                x,
+                y,
+                height: SWITCH_HEIGHT,
+            });
         }
     }
 
@@ -191,7 +202,7 @@ mod tests {
             for host in network.hosts.iter().filter(|host| host.name != "sink") {
                 let found = layout.find(&host.name).unwrap();
                 assert!(found.x < switch.x && switch.x < sink.x, "{}", host.name);
-                assert!(found.y > TOP && found.y < layout.height, "{}: {}", host.name, found.y);
+                assert!(found.y > layout.top && found.y < layout.height, "{}: {}", host.name, found.y);
             }
         }
     }
