@@ -2,13 +2,14 @@
 
 mod flood;
 pub(crate) mod floor;
+mod lab;
 mod place;
 
 use anyhow::{Result, bail};
 
 use crate::project::{self, Project};
 
-const NAMES: &str = "tracker, flood [SECONDS [ROUNDS]]";
+const NAMES: &str = "tracker, flood [SECONDS [ROUNDS]], lab";
 
 /// Runs the benchmark that `words` name.
 pub(crate) fn run(project: &Project, words: &[&str]) -> Result<()> {
@@ -22,6 +23,7 @@ pub(crate) fn run(project: &Project, words: &[&str]) -> Result<()> {
             "tracker",
         ])),
         ["flood", effort @ ..] => flood::run(project, effort),
+        ["lab"] => lab::run(project),
         [] => bail!("which bench? There are: {NAMES}"),
         _ => bail!("unknown bench: {}; there are: {NAMES}", words.join(" ")),
     }

@@ -68,6 +68,13 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     bail!("{}: {status}", shown(command))
 }
 
+/// Runs `command` to its end, without a word.
+pub(crate) fn run_quietly(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("start {}", shown(command)))?;
+    ensure!(status.success(), "{}: {status}", shown(command));
+    Ok(())
+}
+
 /// Runs `command` to its end and gives what it wrote; what it complained about is shown.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let ended = command
