@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod bench_switch;
 mod flood;
 mod manual;
 pub(crate) mod report;
@@ -8,7 +9,7 @@ mod serve;
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Command};
-use crate::{lab, run, switch_test};
+use crate::{lab, run};
 
 /// Carries out the command.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
@@ -16,7 +17,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::serve(&args),
         Command::Flood(args) => flood::flood(&args),
         Command::Run(args) => run::run(&args),
-        Command::BenchSwitch(args) => switch_test::bench(&args),
+        Command::BenchSwitch(args) => bench_switch::bench_switch(&args),
         Command::Lab(args) => lab::lab(&args),
         Command::Agent(args) => run::agent::agent(&args),
         Command::Report(args) => report::report(&args),

@@ -13,6 +13,7 @@ pub(crate) mod places;
 pub(crate) mod player;
 pub(crate) mod role;
 mod tagged;
+pub(crate) mod telling;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,16 +1,12 @@
 //! A scenario with `[search]`: its flows are played at many loads, as the core's search wants.
 
-use std::process::ExitCode;
-
 use anyhow::Context as _;
 use incast_core::record::Record;
 use incast_core::scenario::Scenario;
 use incast_core::switch_test::{Outcome, Purpose, Search, SearchPlan};
 
-use crate::cli::RunArgs;
 use crate::measured::{Measured, judge_again};
 use crate::output::note;
-use crate::run;
 use crate::signals::Stops;
 
 /// Makes every trial; the record of the one at the throughput, with all of them in it.
@@ -67,16 +63,4 @@ pub(crate) fn trials(
     record.switch_test = Some(test);
     judge_again(&mut record, &scenario.expectations, stops.count() > 0);
     Ok(record)
-}
-
-/// `incast bench-switch`: the test over whatever is between real hosts.
-pub(crate) fn bench(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let scenario = run::read(&args.file, &[])?;
-    if scenario.search.is_none() {
-        anyhow::bail!(
-            "the scenario {} has no [search]: that table says how a switch is tested (scenarios/switch/ has examples)",
-            scenario.name
-        );
-    }
-    run::run(args)
 }

@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use incast_lab::link::{self, LinkPlan};
 
 use crate::run::lines::{LinkAssignment, RoleLine, RoleOrder};
-use crate::run::role::tell;
+use crate::run::telling::tell;
 
 /// How often it tells how many packets it holds; the lab is not quiet before it holds none.
 const TELL_EVERY: Duration = Duration::from_millis(50);

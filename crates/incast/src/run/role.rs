@@ -4,7 +4,7 @@
 //! happens on standard output. When standard input ends, the coordinator is gone and so is the
 //! role; on Linux the kernel sees to it even if the role is stuck.
 
-use std::io::{BufRead as _, Write as _};
+use std::io::BufRead as _;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,7 @@ use incast_net::server::{Server, ServerPlan};
 
 use super::lines::{Assignment, Counts, Part, RoleLine, RoleOrder};
 use super::tagged;
+use super::telling::{ended, tell};
 use crate::measured::{HostWatch, thread_cpu};
 
 /// How often a role tells how far it is, and so that it is alive.
@@ -55,15 +56,6 @@ pub(crate) fn play() -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(2));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Says a line to the coordinator; one that is gone needs no words.
-pub(crate) fn tell(line: &RoleLine) {
-    let mut out = std::io::stdout().lock();
-    let _ = serde_json::to_writer(&mut out, line)
-        .map_err(std::io::Error::from)
-        .and_then(|()| writeln!(out))
-        .and_then(|()| out.flush());
 }
 
 /// Reads orders until standard input ends, which ends the process.
@@ -120,17 +112,6 @@ fn done(outcome: FlowOutcome) -> RoleLine {
         sent: outcome.sent.map(Box::new),
         measured: outcome.measured.map(Box::new),
         failure: outcome.failure,
-    }
-}
-
-pub(crate) fn ended(watch: &HostWatch, server: Option<&Server>) -> RoleLine {
-    let cpu = watch.cpu();
-    let (host, _) = watch.host(None, &[]);
-    RoleLine::Ended {
-        cpu,
-        host: Box::new(host),
-        faults: server.map(Server::faults).unwrap_or_default(),
-        socket_drops: server.and_then(Server::socket_drops),
     }
 }
 

@@ -13,7 +13,7 @@ use incast_core::record::RoundTrip;
 use incast_core::stats::LogHistogram;
 
 use super::lines::{EchoAssignment, RoleLine, RoleOrder, TagAssignment};
-use super::role::{ended, tell};
+use super::telling::{ended, tell};
 use crate::measured::HostWatch;
 
 /// Time between two tagged messages.
