@@ -47,7 +47,7 @@ fn a_packet_is_due_after_the_delay_and_not_before() {
     hand_in(&mut link, at(5), 1);
     hand_in(&mut link, at(6), 2);
     assert_eq!(link.next_timeout(), Some(at(75)));
-    assert_eq!(leaving(&mut link, Time(at(75).0 - 1)), []);
+    assert!(leaving(&mut link, Time(at(75).0 - 1)).is_empty());
     assert_eq!(leaving(&mut link, at(75)), [1]);
     assert_eq!((link.held_packets(), link.held_bytes()), (1, 100));
     assert_eq!(leaving(&mut link, at(500)), [2], "however late the driver is");
@@ -181,7 +181,7 @@ fn a_delay_beyond_the_end_of_time_never_ends() {
     link.plan.delay = Span(u64::MAX);
     hand_in(&mut link, at(1), 1);
     assert_eq!(link.next_timeout(), Some(Time(u64::MAX)));
-    assert_eq!(leaving(&mut link, at(1_000_000)), []);
+    assert!(leaving(&mut link, at(1_000_000)).is_empty());
 }
 
 #[test]
