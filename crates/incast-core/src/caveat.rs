@@ -55,13 +55,19 @@ pub enum CaveatKind {
     StageUncertain,
     /// The lab's own link dropped or delayed beyond what the scenario asked for.
     LinkOverloaded,
+    /// A doubt that this incast does not know by name: a newer one told it.
+    #[serde(other)]
+    Other,
 }
 
 impl CaveatKind {
-    /// Whether it voids the numbers: they are then those of the machine that carried the run.
+    /// Whether it voids the numbers: they are those of the machine that carried the run, or the books
+    /// are open.
+    ///
+    /// Of a doubt without a known name only the verdict of the record can tell.
     #[must_use]
     pub const fn taints(self) -> bool {
-        matches!(self, Self::LabOverloaded | Self::LinkOverloaded)
+        matches!(self, Self::LabOverloaded | Self::LinkOverloaded | Self::LedgerOpen)
     }
 }
 
@@ -82,5 +88,40 @@ impl Caveat {
     #[must_use]
     pub fn new(kind: CaveatKind, text: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { kind, text: text.into(), advice: advice.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::de::IntoDeserializer as _;
+    use serde::de::value::{Error, MapDeserializer};
+
+    use super::*;
+
+    /// What a caveat with this kind is read as.
+    fn read(kind: &str) -> Result<Caveat, Error> {
+        let fields = [("kind", kind), ("text", "it shone"), ("advice", "wait")];
+        Caveat::deserialize(MapDeserializer::new(fields.into_iter()))
+    }
+
+    #[test]
+    fn a_kind_of_a_newer_incast_is_read_and_keeps_its_words() {
+        for kind in ["moon_too_bright", "HostBusy", "", "other"] {
+            let caveat = read(kind).unwrap();
+            assert_eq!(caveat, Caveat::new(CaveatKind::Other, "it shone", "wait"), "{kind}");
+            assert!(!caveat.kind.taints(), "the verdict of the record tells that");
+        }
+        let no_name: Result<CaveatKind, Error> = CaveatKind::deserialize(true.into_deserializer());
+        assert!(no_name.is_err(), "a kind is a name");
+    }
+
+    #[test]
+    fn a_known_kind_keeps_its_name_and_stands_before_those_without() {
+        for (name, kind) in
+            [("host_busy", CaveatKind::HostBusy), ("link_overloaded", CaveatKind::LinkOverloaded)]
+        {
+            assert_eq!(read(name).unwrap().kind, kind);
+            assert!(kind < CaveatKind::Other);
+        }
     }
 }

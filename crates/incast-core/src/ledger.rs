@@ -19,6 +19,8 @@ pub struct Evidence {
     pub hosts: HostCounters,
     /// Copies that links made on purpose.
     pub copies: u64,
+    /// Packets that died on the way between the roles, on no cable of the scenario: TCP's, all of them.
+    pub control_drops: u64,
     /// Datagrams of tagged messages and their answers: sent, and read by those who should.
     pub tags: (u64, u64),
     /// Whether packets travelled in trains, which queues count as one and hosts as many.
@@ -58,6 +60,19 @@ pub struct HostCounters {
     pub icmp_in_msgs: u64,
 }
 
+impl Evidence {
+    /// Datagrams that were given to the hosts' own queues, whatever became of them there.
+    ///
+    /// The kernel counts in `SndbufErrors` what such a queue dropped, and what it refused to send for
+    /// want of room in the socket (net/ipv4/udp.c, `udp_sendmsg`), which the sender knows and does not
+    /// count as sent. Only the first is among the drops of the queues.
+    fn udp_sent(&self) -> u64 {
+        let dropped = self.drops.iter().filter(|drops| drops.stage == "host_queue");
+        let dropped = dropped.map(|drops| drops.packets).sum();
+        self.hosts.udp_out_datagrams + self.hosts.udp_sndbuf_errors.min(dropped)
+    }
+}
+
 /// Closes the two books against each other; doubts are caveats.
 #[must_use]
 pub fn close(flows: &[Flow], evidence: &Evidence) -> (Ledger, Vec<Caveat>) {
@@ -67,15 +82,16 @@ pub fn close(flows: &[Flow], evidence: &Evidence) -> (Ledger, Vec<Caveat>) {
     let (sent, delivered) = (sum(|flow| flow.messages.sent), sum(|flow| flow.messages.unique));
     let received = sum(|flow| flow.messages.received);
 
-    let packets = packets(hosts);
+    let packets = packets(evidence);
     let missing: i64 = packets.iter().map(|account| signed(account.sent) - signed(account.received)).sum();
     let dropped: u64 = evidence.drops.iter().map(|drops| drops.packets).sum();
-    let unexplained_packets = missing + signed(evidence.copies) - signed(dropped);
+    let unexplained_packets = missing + signed(evidence.copies) - signed(dropped + evidence.control_drops);
 
     let fragmented = hosts.ip_frag_oks > 0 || hosts.ip_reasm_reqds > 0;
-    let of_others = others(&packets) + evidence.tags.0.saturating_sub(evidence.tags.1);
+    let of_others = others(&packets).saturating_sub(evidence.control_drops)
+        + evidence.tags.0.saturating_sub(evidence.tags.1);
     let (mut stages, shared) = network_stages(&evidence.drops, of_others, fragmented);
-    stages.extend(host_stages(hosts, fragmented, received.map(|received| received + evidence.tags.1)));
+    stages.extend(host_stages(evidence, fragmented, received.map(|received| received + evidence.tags.1)));
     let at_stages: u64 = stages.iter().map(|stage| stage.messages).sum();
     let unexplained =
         sent.zip(delivered).map(|(sent, delivered)| signed(sent) - signed(delivered) - signed(at_stages));
@@ -92,8 +108,9 @@ pub fn close(flows: &[Flow], evidence: &Evidence) -> (Ledger, Vec<Caveat>) {
 }
 
 /// The accounts of packets, one for each kind that travelled.
-fn packets(hosts: &HostCounters) -> Vec<PacketAccount> {
-    let udp_sent = hosts.udp_out_datagrams + hosts.udp_sndbuf_errors;
+fn packets(evidence: &Evidence) -> Vec<PacketAccount> {
+    let hosts = &evidence.hosts;
+    let udp_sent = evidence.udp_sent();
     let udp_received = hosts.udp_in_datagrams + hosts.udp_in_errors + hosts.udp_no_ports;
     // What went in fragments is accounted as fragments. A queue that drops one makes the kernel
     // count the datagram as neither sent whole nor in pieces, but the pieces were made.
@@ -145,7 +162,8 @@ fn network_stages(drops: &[Drops], of_others: u64, fragmented: bool) -> (Vec<Los
 }
 
 /// The stages inside the hosts.
-fn host_stages(hosts: &HostCounters, fragmented: bool, received: Option<u64>) -> Vec<LossStage> {
+fn host_stages(evidence: &Evidence, fragmented: bool, received: Option<u64>) -> Vec<LossStage> {
+    let hosts = &evidence.hosts;
     let stage = |stage: &str, place: &str, packets: u64| LossStage {
         stage: stage.into(),
         place: place.into(),
@@ -155,7 +173,7 @@ fn host_stages(hosts: &HostCounters, fragmented: bool, received: Option<u64>) ->
     let mut stages = Vec::new();
     if fragmented {
         // Datagrams of which a fragment is missing, and those that were lost in one piece.
-        let sent = hosts.udp_out_datagrams + hosts.udp_sndbuf_errors;
+        let sent = evidence.udp_sent();
         let arrived = hosts.udp_in_datagrams + hosts.udp_in_errors + hosts.udp_no_ports;
         let missing = sent.saturating_sub(arrived);
         let fragments = hosts.ip_frag_creates.saturating_sub(hosts.ip_reasm_reqds);

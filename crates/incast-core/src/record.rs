@@ -176,7 +176,8 @@ plain_data! {
         pub offered_load_bits_per_s: Option<f64>,
         /// Payload delivered once, bits per second, by the receiver's clock (RFC 2647 §3.17).
         pub goodput_bits_per_s: Option<f64>,
-        /// Goodput with its headers, frame check, preamble and gap on Ethernet of 1500 B MTU, computed.
+        /// Goodput with its headers, frame check, preamble and gap on Ethernet, computed; MTU of the
+        /// scenario's cable, else 1500 B.
         pub wire_rate_bits_per_s: Option<f64>,
         /// Start of the receiver's measurement, seconds after the start of the run.
         pub start_s: Option<f64>,

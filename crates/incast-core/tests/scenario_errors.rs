@@ -353,11 +353,11 @@ fn expectations() {
         ("what = \"lost\"", "s:9:1: nothing is expected; write `equals`, `at_least` or `at_most`"),
         (
             "what = \"goodput\"\nequals = 0",
-            "s:12:8: unknown metric `goodput`; did you mean `goodput_bits_per_s`? allowed: sent, received, unique, duplicate, reordered, late, stale, lost, unexplained, lost_fraction, goodput_bits_per_s, offered_load_bits_per_s, wire_rate_bits_per_s, duration_s, cpu_seconds_per_gigabyte, fairness_jain, overlap_fraction",
+            "s:12:8: unknown metric `goodput`; did you mean `goodput_bits_per_s`? allowed: sent, received, unique, duplicate, reordered, late, stale, lost, unexplained, lost_fraction, goodput_bits_per_s, offered_load_bits_per_s, wire_rate_bits_per_s, duration_s, cpu_seconds_per_gigabyte, fairness_jain, overlap_fraction, throughput_bits_per_s, throughput_fraction, round_trip_us_p50",
         ),
         (
             "what = \"fairnes_jain\"\nequals = 1",
-            "s:12:8: unknown metric `fairnes_jain`; did you mean `fairness_jain`? allowed: sent, received, unique, duplicate, reordered, late, stale, lost, unexplained, lost_fraction, goodput_bits_per_s, offered_load_bits_per_s, wire_rate_bits_per_s, duration_s, cpu_seconds_per_gigabyte, fairness_jain, overlap_fraction",
+            "s:12:8: unknown metric `fairnes_jain`; did you mean `fairness_jain`? allowed: sent, received, unique, duplicate, reordered, late, stale, lost, unexplained, lost_fraction, goodput_bits_per_s, offered_load_bits_per_s, wire_rate_bits_per_s, duration_s, cpu_seconds_per_gigabyte, fairness_jain, overlap_fraction, throughput_bits_per_s, throughput_fraction, round_trip_us_p50",
         ),
         (
             "what = \"fairness_jain\"\nequals = 1\nflow = \"f\"",

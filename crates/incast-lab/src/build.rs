@@ -5,7 +5,7 @@ use incast_core::scenario::{CableEnd, CablePlan, Forwarding, HostPlan, NetworkPl
 use incast_core::units::{BitRate, Bytes};
 
 use crate::error::LabError;
-use crate::layout::{Layout, Port, Wiring, control_mac};
+use crate::layout::{CONTROL, Layout, Port, Wiring, control_mac};
 use crate::namespace::Namespace;
 use crate::wire::{self, Shape};
 
@@ -47,7 +47,7 @@ fn control(layout: &Layout, places: &mut [Namespace]) -> Result<(), LabError> {
     wire::up(&mut places[center], BRIDGE)?;
     for (number, host) in layout.hosts.iter().enumerate() {
         let index = u32::try_from(number).unwrap_or(u32::MAX);
-        let near = Port { place: number, interface: "c0".into(), index: 5, mac: control_mac(number) };
+        let near = Port { place: number, interface: "c0".into(), index: CONTROL, mac: control_mac(number) };
         let mut far_mac = near.mac;
         far_mac[3] += 1;
         let far = Port { place: center, interface: format!("p{number}"), index: 100 + index, mac: far_mac };
@@ -59,6 +59,12 @@ fn control(layout: &Layout, places: &mut [Namespace]) -> Result<(), LabError> {
         wire::up(&mut places[center], far.index)?;
         wire::address(&mut places[number], near.index, host.control, 16)?;
         wire::up(&mut places[number], near.index)?;
+    }
+    // Who asks costs the kernel an entry of a table that all namespaces share, and it is small.
+    for (number, place) in places.iter_mut().take(layout.hosts.len()).enumerate() {
+        for (other, host) in layout.hosts.iter().enumerate().filter(|(other, _)| *other != number) {
+            wire::neighbour(place, CONTROL, host.control, control_mac(other))?;
+        }
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{LinkAttribute, LinkMessage};
 use netlink_packet_route::tc::{TcAttribute, TcHandle, TcMessage, TcStats2};
 
-use crate::layout::{Port, Wiring};
+use crate::layout::{CONTROL, Port, Wiring};
 use crate::namespace::Namespace;
 
 /// Counters of the queue on the way out of an interface.
@@ -70,13 +70,21 @@ impl CableCounters {
 }
 
 /// Reads the counters of every cable.
-pub(crate) fn read(places: &mut [Namespace], wirings: &[Wiring]) -> io::Result<Vec<CableCounters>> {
+///
+/// Beside them: packets that died on the way from and to the hosts on the lab's own network, `control`.
+pub(crate) fn read(
+    places: &mut [Namespace],
+    wirings: &[Wiring],
+    control: usize,
+) -> io::Result<(Vec<CableCounters>, u64)> {
     let mut of_place = Vec::with_capacity(places.len());
     for place in places.iter_mut() {
         of_place.push(read_place(place)?);
     }
     let of = |port: &Port| of_place[port.place].get(&port.index).copied().unwrap_or_default();
-    Ok(wirings
+    let of_hosts = of_place[..control].iter().filter_map(|ports| ports.get(&CONTROL));
+    let control_dropped = of_hosts.chain(of_place[control].values()).map(|port| port.backlog_dropped).sum();
+    let cables = wirings
         .iter()
         .map(|wiring| CableCounters {
             near: of(&wiring.near),
@@ -86,7 +94,8 @@ pub(crate) fn read(places: &mut [Namespace], wirings: &[Wiring]) -> io::Result<V
                 .as_ref()
                 .map_or([0; 2], |ports| ports.each_ref().map(|port| of(port).backlog_dropped)),
         })
-        .collect())
+        .collect();
+    Ok((cables, control_dropped))
 }
 
 /// The counters of one namespace, by the index of the interface.

@@ -1,4 +1,5 @@
-//! What can go wrong with a lab, each in a sentence that says what was tried and what would mend it.
+//! What can go wrong with a lab, each in a sentence that says what was tried and what would mend it;
+//! what the kernel said is its source.
 
 use std::io;
 
@@ -9,7 +10,7 @@ pub enum LabError {
     #[error("a lab needs root, to make network namespaces: run the command with sudo")]
     NotRoot,
     /// The kernel lacks something.
-    #[error("{what}: this kernel cannot ({need}): {source}")]
+    #[error("{what}: this kernel cannot ({need})")]
     Lacks {
         /// What was tried.
         what: String,
@@ -19,7 +20,7 @@ pub enum LabError {
         source: io::Error,
     },
     /// The kernel refused.
-    #[error("{what}: {source}")]
+    #[error("{what}")]
     Kernel {
         /// What was tried.
         what: String,

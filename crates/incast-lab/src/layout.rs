@@ -197,5 +197,7 @@ fn index(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
+/// Index of a host's interface on the lab's own network; a switch has none of that index.
+pub(crate) const CONTROL: u32 = 5;
 /// What the names of all our namespaces begin with.
 pub(crate) const PREFIX: &str = "incast-";

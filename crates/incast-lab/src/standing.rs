@@ -30,6 +30,13 @@ impl Lab {
         if !rustix::process::geteuid().is_root() {
             return Err(LabError::NotRoot);
         }
+        if hosts.len() > HOSTS_MAX {
+            return Err(LabError::State(format!(
+                "{} hosts are too many for a lab: every host is told of every other, and {HOSTS_MAX} is the most; \
+                 one host can send several flows, and a flow have several `streams`",
+                hosts.len()
+            )));
+        }
         let id = format!("{scenario}-{}", std::process::id());
         let layout = Layout::new(&id, hosts, network);
         let entry = Entry::write(&describe(&id, scenario, &layout, network))?;
@@ -61,12 +68,13 @@ impl Lab {
         self.built_in_s
     }
 
-    /// The counters of every cable, in the order of the scenario.
+    /// The counters of every cable, in the order of the scenario; and how many packets died on the
+    /// lab's own network, where the roles talk to each other.
     ///
     /// # Errors
     /// When the kernel does not tell.
-    pub fn counters(&mut self) -> Result<Vec<CableCounters>, LabError> {
-        counters::read(&mut self.places, &self.layout.wirings)
+    pub fn counters(&mut self) -> Result<(Vec<CableCounters>, u64), LabError> {
+        counters::read(&mut self.places, &self.layout.wirings, self.layout.control())
             .map_err(|error| LabError::kernel("read the counters of the lab's queues", error))
     }
 
@@ -80,6 +88,9 @@ impl Lab {
         started.elapsed().as_secs_f64()
     }
 }
+
+/// Most hosts: building takes a time that grows with their square, 3 s for so many.
+const HOSTS_MAX: usize = 256;
 
 fn describe(id: &str, scenario: &str, layout: &Layout, network: &NetworkPlan) -> Found {
     let hosts = layout.hosts.iter().map(|host| (host.name.clone(), host.namespace.clone()));

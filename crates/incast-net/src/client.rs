@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender};
 use incast_core::control::{Hello, SendPlan, VERSION};
-use incast_core::flood::assemble::FlowIdentity;
+use incast_core::flood::assemble::{ETHERNET_MTU, FlowIdentity};
 use incast_core::load::{Direction, Transport};
 use incast_core::session::{Notice, Session};
 use incast_core::units::Bytes;
@@ -285,6 +285,7 @@ impl Client<'_> {
         let (from, to) = if direction == Direction::Forward { (us, server) } else { (server, us) };
         let both = plan.direction == Direction::Both && direction == Direction::Reverse;
         let identity = FlowIdentity {
+            mtu_bytes: ETHERNET_MTU,
             name: if both { format!("{} (reverse)", plan.flow) } else { plan.flow.clone() },
             from,
             to,

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use incast_core::control::SendPlan;
-use incast_core::flood::assemble::FlowIdentity;
+use incast_core::flood::assemble::{ETHERNET_MTU, FlowIdentity};
 use incast_core::load::Transport;
 use incast_core::record::Faults;
 use incast_core::time::{Span, Time};
@@ -105,6 +105,7 @@ impl PlainServerPlan {
 
     fn identity(&self, peer: SocketAddr) -> FlowIdentity {
         FlowIdentity {
+            mtu_bytes: ETHERNET_MTU,
             name: format!("plain {peer}"),
             from: peer.to_string(),
             to: self.host.clone(),
@@ -335,6 +336,7 @@ pub fn flood(
         });
     }
     let identity = FlowIdentity {
+        mtu_bytes: ETHERNET_MTU,
         name: plan.flow.clone(),
         from: plan.host.clone(),
         to: plan.server.to_string(),

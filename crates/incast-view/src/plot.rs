@@ -13,6 +13,7 @@
 
 pub(crate) mod axis;
 pub(crate) mod frame;
+pub(crate) mod mark;
 pub(crate) mod trace;
 
 use crate::html::Html;

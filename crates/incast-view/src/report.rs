@@ -19,6 +19,7 @@ mod loss_runs;
 mod over_time;
 mod sharing;
 mod sheet;
+mod switch_test;
 #[cfg(test)]
 mod tests;
 mod topology;
@@ -84,6 +85,7 @@ fn record(html: &mut Html, at: &RecordAt<'_>, number: usize, level: usize) {
     totals::tiles(html, &record.totals);
     let part = level + 1;
     answers::show(html, record, part);
+    switch_test::show(html, record.switch_test.as_ref(), part);
     topology::show(html, record, part);
     asked::show(html, &record.scenario, part);
     flows::show(html, record, part);

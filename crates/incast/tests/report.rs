@@ -24,7 +24,7 @@ use incast_core::record::Record;
 use tempfile::TempDir;
 
 use coordinator::{directory, incast, scenario};
-use lab_record::star;
+use lab_record::{star, switch_test};
 
 /// A directory with a record in it, as a run leaves it.
 fn keep(dir: &TempDir, name: &str, record: &Record) -> PathBuf {
@@ -72,7 +72,8 @@ fn a_real_run_has_a_report_beside_its_record() {
 fn a_browser_shows_all_of_it_and_it_fits_on_a_telephone() {
     let Some(browser) = browser::find() else { return };
     let dir = directory(&[]);
-    let records = [("measured", measured()), ("two", star(2)), ("many", star(31))];
+    let records =
+        [("measured", measured()), ("two", star(2)), ("many", star(31)), ("tested", switch_test(1))];
     let runs: Vec<PathBuf> = records.iter().map(|(name, record)| keep(&dir, name, record)).collect();
     let all = dir.path().join("all.html");
     for run in &runs {
@@ -106,6 +107,54 @@ fn a_browser_shows_all_of_it_and_it_fits_on_a_telephone() {
 }
 
 #[test]
+fn a_switch_test_has_a_section_and_a_column() {
+    let dir = directory(&[]);
+    let [tested, other] = [("tested", switch_test(1)), ("other", star(1))]
+        .map(|(name, record)| keep(&dir, name, &record).join("record.json"));
+    let both = dir.path().join("both.html");
+    report([tested.as_path()]);
+    incast([Path::new("report"), &tested, &other, Path::new("--out"), &both]).ends_with(0);
+    let shown = |page: &Path| fs::read_to_string(page).unwrap();
+    let page = shown(&tested.with_file_name("report.html"));
+    for words in [
+        "Switch test",
+        "60.0 % of the full load",
+        "56.00 Mbit/s of payload",
+        "RFC 2544 asks for 60 s",
+        "half by at most 86.02 us",
+        "213 of 214 answered",
+        "level line: loss that passes, 0.100 %",
+        "loss rate at 60.0 %: lost 5 of 1 000 000; passed: yes",
+        "no: the load was not offered",
+        "Round trips of tagged messages",
+    ] {
+        assert!(page.contains(words), "{words} is missing");
+    }
+    let page = shown(&both);
+    assert!(page.contains(">of full load</th>") && page.contains(">56.00 Mbit/s</td>"));
+    report([other.as_path()]);
+    let page = shown(&other.with_file_name("report.html"));
+    assert!(!page.contains("Switch test") && !page.contains(">throughput<"));
+}
+
+#[test]
+fn a_doubt_that_only_a_newer_incast_knows_is_shown() {
+    let known = serde_json::to_string(&star(1)).unwrap();
+    let newer = known.replacen("\"host_busy\"", "\"moon_too_bright\"", 1);
+    assert_ne!(newer, known);
+    let mut started = coordinator::incast_in(directory(&[("newer.json", &newer)]), ["report", "newer.json"]);
+    started.ends_with(0);
+    let page = started.text("report.html");
+    assert!(page.contains("other work took a core") && page.contains("advice: stop other programs"));
+    assert_eq!(started.text("newer.json"), newer, "the record is as it was");
+    // Read and written again it is what the schema allows, and can be read by everyone.
+    let read: Record = serde_json::from_str(&newer).unwrap();
+    let again = serde_json::to_value(&read).unwrap();
+    assert_eq!(again["caveats"][0]["kind"], "other");
+    assert_eq!(coordinator::schema_faults(&again), [""; 0]);
+}
+
+#[test]
 fn a_browser_draws_it_wide_and_narrow() {
     let Some(browser) = browser::find() else { return };
     let dir = directory(&[]);
@@ -129,7 +178,7 @@ fn hostile(port: u16) -> Record {
          <img src=http://127.0.0.1:{port}/i onerror=document.title='ran'><style>@import \
          'http://127.0.0.1:{port}/c';</style>"
     );
-    let text = serde_json::to_string(&star(3)).expect("a record is JSON");
+    let text = serde_json::to_string(&switch_test(3)).expect("a record is JSON");
     let mut value: serde_json::Value = serde_json::from_str(&text).expect("JSON is read again");
     poison(&mut value, &markup);
     serde_json::from_value(value).expect("it is still a record")

@@ -193,7 +193,7 @@ fn what_is_not_as_the_schema_says_is_noticed() {
     let cases = [
         (without("", "flows"), "record: \"flows\" is missing"),
         (without("/totals", "messages"), "record.totals: \"messages\" is missing"),
-        (with("/verdict", "splendid".into()), "record.verdict: fits 0 of 4"),
+        (with("/verdict", "splendid".into()), "record.verdict: fits 0 of 5"),
         (with("/totals/messages/lost", (-1).into()), "record.totals.messages.lost: -1 is less than 0"),
         (
             with("/totals/messages/lost", 1.5.into()),
@@ -205,7 +205,7 @@ fn what_is_not_as_the_schema_says_is_noticed() {
         ),
         (
             with("/caveats", serde_json::json!([{"kind": "nice", "text": "", "advice": ""}])),
-            "record.caveats[0].kind: fits 0 of 18",
+            "record.caveats[0].kind: fits 0 of 24",
         ),
     ];
     for (record, fault) in cases {

@@ -24,6 +24,8 @@ pub struct FlowIdentity {
     pub transport: Transport,
     /// Message size in bytes.
     pub message_bytes: u32,
+    /// Largest packet of the path in bytes, for the rate on the wire.
+    pub mtu_bytes: u32,
     /// Sockets that share the load.
     pub streams: u32,
     /// Intended load; `None` when this side does not know it.
@@ -69,7 +71,7 @@ pub fn flow(identity: &FlowIdentity, sent: Option<&Sent>, measured: Option<&Meas
         offered_load_bits_per_s: sent.and_then(|side| rate(side.messages(), side.duration_ns)),
         goodput_bits_per_s: goodput,
         wire_rate_bits_per_s: goodput
-            .map(|rate| rate * wire_factor(identity.transport, identity.message_bytes)),
+            .map(|rate| rate * wire_factor(identity.transport, identity.message_bytes, identity.mtu_bytes)),
         start_s: start_ns.map(seconds),
         duration_s: duration_ns.map(seconds),
         lost_fraction: messages.lost.and_then(|lost| {
@@ -140,21 +142,32 @@ pub fn cores_at_200_gbit(cpu_seconds_per_gigabyte: f64) -> f64 {
     cpu_seconds_per_gigabyte * 25.0
 }
 
-/// Bytes on the wire per byte of payload, over Ethernet with 1500 B MTU and IPv4: headers, frame
-/// check, preamble and gap (38 B per frame). One UDP datagram in one frame costs 66 B, as UDPmon counts.
+/// Bytes on the wire per byte of payload, on Ethernet of that MTU.
 #[must_use]
-pub fn wire_factor(transport: Transport, message_bytes: u32) -> f64 {
-    let payload = f64::from(message_bytes);
-    match transport {
-        Transport::Udp => {
-            // IP fragments carry 1480 B each; the UDP header is in the first.
-            let frames = f64::from((message_bytes + 8).div_ceil(1480));
-            (payload + 8.0 + frames * (20.0 + 38.0)) / payload
-        }
-        // Segments of 1448 B with 32 B of TCP header (timestamps) and 20 B of IP.
-        Transport::Tcp => (1448.0 + 32.0 + 20.0 + 38.0) / 1448.0,
-    }
+pub fn wire_factor(transport: Transport, message_bytes: u32, mtu_bytes: u32) -> f64 {
+    let (_, wire_bytes) = frames(transport, message_bytes, mtu_bytes);
+    wire_bytes / f64::from(message_bytes)
 }
+
+/// Packets that a message takes, and bytes on the wire: with 14 B of header, 4 B of check, 8 B of
+/// preamble and 12 B of gap each (IEEE 802.3), over IPv4. A stream of TCP fills its packets.
+#[must_use]
+pub fn frames(transport: Transport, message_bytes: u32, mtu_bytes: u32) -> (f64, f64) {
+    let (message, mtu) = (f64::from(message_bytes), f64::from(mtu_bytes));
+    let (udp_header, packets, per_packet) = match transport {
+        Transport::Udp if message + 28.0 <= mtu => (8.0, 1.0, 20.0),
+        // Fragments carry multiples of eight bytes; the UDP header is in the first.
+        Transport::Udp => (8.0, ((message + 8.0) / f64::from((mtu_bytes - 20) / 8 * 8)).ceil(), 20.0),
+        // 20 B of IP, 20 B of TCP and 12 B of timestamps.
+        Transport::Tcp => (0.0, message / (mtu - 52.0), 52.0),
+    };
+    (packets, message + udp_header + packets * (per_packet + FRAME_BYTES))
+}
+
+/// Header, check, preamble and gap of a frame.
+const FRAME_BYTES: f64 = 38.0;
+/// Largest packet of Ethernet, where nobody says otherwise (IEEE 802.3).
+pub const ETHERNET_MTU: u32 = 1500;
 
 /// Differences of the cumulative counts; the last interval ends with the flow and takes the rest.
 fn intervals(identity: &FlowIdentity, sent: Option<&Sent>, measured: Option<&Measured>) -> Vec<Interval> {
@@ -311,6 +324,7 @@ mod tests {
 
     fn identity() -> FlowIdentity {
         FlowIdentity {
+            mtu_bytes: ETHERNET_MTU,
             name: "f".into(),
             from: "y".into(),
             to: "x".into(),
@@ -408,9 +422,11 @@ mod tests {
 
     #[test]
     fn one_udp_datagram_costs_66_bytes_on_the_wire() {
-        assert!((wire_factor(Transport::Udp, 1000) * 1000.0 - 1066.0).abs() < 1e-9);
+        assert!((wire_factor(Transport::Udp, 1000, 1500) * 1000.0 - 1066.0).abs() < 1e-9);
         // 4096 B: three fragments.
-        assert!((wire_factor(Transport::Udp, 4096) * 4096.0 - (4096.0 + 8.0 + 3.0 * 58.0)).abs() < 1e-9);
+        assert!(
+            (wire_factor(Transport::Udp, 4096, 1500) * 4096.0 - (4096.0 + 8.0 + 3.0 * 58.0)).abs() < 1e-9
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Sums over the flows of a run, and the doubts that concern the run as a whole.
 
-use super::assemble::{cores_at_200_gbit, wire_factor};
+use super::assemble::cores_at_200_gbit;
 use crate::caveat::{Caveat, CaveatKind};
 use crate::record::{Cpu, Flow, Messages, Totals};
 use crate::stats::{fairness_jain, ratio};
@@ -22,8 +22,7 @@ pub fn totals(flows: &[Flow], cpu: Option<Cpu>, socket_drops: Option<u64>) -> To
         bits / (end - start)
     });
     let wire = goodput.and_then(|goodput| {
-        let weight =
-            |flow: &Flow| Some(flow.goodput_bits_per_s? * wire_factor(flow.transport?, flow.message_bytes));
+        let weight = |flow: &Flow| flow.wire_rate_bits_per_s;
         let (wire, plain) = (sum_f64(flows, weight)?, sum_f64(flows, |flow| flow.goodput_bits_per_s)?);
         (plain > 0.0).then(|| goodput * wire / plain)
     });

@@ -98,6 +98,39 @@ fn what_no_counter_knows_is_left_and_said() {
 }
 
 #[test]
+fn what_a_full_socket_refuses_was_never_sent() {
+    // Of seven errors two are the host's own queue's; the other five were told to the sender.
+    let hosts = HostCounters {
+        udp_out_datagrams: 10,
+        udp_sndbuf_errors: 7,
+        udp_in_datagrams: 10,
+        ..HostCounters::default()
+    };
+    let flows = [flow(Transport::Udp, 12, 10)];
+    let evidence = Evidence { drops: vec![drops("host_queue", 2)], hosts, ..Evidence::default() };
+    let (ledger, caveats) = close(&flows, &evidence);
+    assert_eq!((ledger.unexplained, ledger.unexplained_packets), (Some(0), Some(0)), "{ledger:?}");
+    assert_eq!(caveats, []);
+}
+
+#[test]
+fn what_the_roles_lost_between_them_is_nobody_elses_loss() {
+    let hosts = HostCounters {
+        udp_out_datagrams: 10,
+        udp_in_datagrams: 8,
+        tcp_out_segs: 40,
+        tcp_in_segs: 39,
+        ..HostCounters::default()
+    };
+    let flows = [flow(Transport::Udp, 10, 8)];
+    let drops = vec![drops("switch_port", 2)];
+    let (ledger, caveats) =
+        close(&flows, &Evidence { drops, hosts, control_drops: 1, ..Evidence::default() });
+    assert_eq!((ledger.unexplained, ledger.unexplained_packets), (Some(0), Some(0)), "{ledger:?}");
+    assert_eq!((at(&ledger, "switch_port").messages, caveats), (2, vec![]));
+}
+
+#[test]
 fn copies_are_part_of_the_packets() {
     // 100 sent, 4 copied, 10 lost by the link: 94 arrive, of which 3 are duplicates.
     let mut copied = flow(Transport::Udp, 100, 91);

@@ -56,11 +56,15 @@ pub(super) fn read(reader: &mut Reader<'_, '_>, switch: &Defaults) -> CablePlan 
         reader.fault("port_queue", "a port without a rate never queues: say `rate` or `port_rate`");
     }
     let burst = reader.quantity_within("burst", BYTES_EXAMPLES, [Bytes(1), QUEUE_MAX]);
+    if reader.has("burst") && rate.is_none() && port_rate.is_none() {
+        reader.fault("burst", "a cable without a rate sends all it has: say `rate` or `port_rate`");
+    }
     let sizes = [("queue", queue), ("port_queue", port_queue), ("burst", burst)];
     for (key, size) in sizes.into_iter().filter(|(_, size)| size.is_some_and(|size| size < frame)) {
         let size = size.unwrap_or_default();
         let message = format!(
-            "`{key}` of {size} does not hold one packet: with an MTU of {mtu} it takes {frame} on the wire"
+            "`{key}` of {size} does not hold one packet: with an MTU of {}B it takes {frame} on the wire",
+            mtu.0
         );
         reader.fault(key, message);
     }

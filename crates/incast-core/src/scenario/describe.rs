@@ -2,6 +2,7 @@
 
 use super::model::{FlowPlan, Scenario};
 use super::model_network::{CableEnd, CablePlan, NetworkPlan, WhenFull};
+use crate::flood::assemble::{ETHERNET_MTU, frames};
 use crate::load::Transport;
 use crate::record::{Impairment, Network, NetworkCable, NetworkHost, NetworkSwitch};
 use crate::time::Span;
@@ -108,6 +109,16 @@ impl Scenario {
         Some(sum)
     }
 
+    /// Largest packet on the way of a flow, in bytes.
+    #[must_use]
+    pub fn mtu_of(&self, flow: &FlowPlan) -> u32 {
+        let sender = self.hosts.iter().position(|host| host.name == flow.from);
+        let cable = sender
+            .zip(flow.network)
+            .and_then(|(host, network)| self.network.as_ref().and_then(|plan| plan.cable_of(host, network)));
+        cable.map_or(ETHERNET_MTU, |cable| cable.mtu_bytes)
+    }
+
     /// Payload of the smallest packets that the flows send, in bytes.
     #[must_use]
     pub fn smallest_packet_bytes(&self) -> Option<u32> {
@@ -129,21 +140,9 @@ fn share(rate: Option<BitRate>, flows: usize) -> Option<f64> {
 
 /// Packets of one message, and the bits that they take on the wire.
 pub(super) fn packets(transport: Transport, message_bytes: u32, mtu_bytes: u32) -> (f64, f64) {
-    let (message, mtu) = (f64::from(message_bytes), f64::from(mtu_bytes));
-    let (udp_header, packets, per_packet) = match transport {
-        // Fragments carry multiples of eight bytes; the UDP header is in the first.
-        Transport::Udp if message + 28.0 > mtu => {
-            (8.0, ((message + 8.0) / f64::from((mtu_bytes - 20) / 8 * 8)).ceil(), 20.0)
-        }
-        Transport::Udp => (8.0, 1.0, 20.0),
-        // A stream fills its packets; headers with timestamps.
-        Transport::Tcp => (0.0, message / (mtu - 52.0), 52.0),
-    };
-    let bytes = message + udp_header + packets * (per_packet + FRAME_BYTES);
-    (packets, bytes * 8.0)
+    let (packets, wire_bytes) = frames(transport, message_bytes, mtu_bytes);
+    (packets, wire_bytes * 8.0)
 }
 
 /// IPv4 and UDP.
 const HEADER_BYTES: u32 = 28;
-/// Header, check, preamble and gap of a frame.
-const FRAME_BYTES: f64 = 38.0;

@@ -156,4 +156,5 @@ const EXPECTED_WORDS: &[(&str, &str, &str)] = &[
 /// Most expectations of a scenario; more than anyone reads.
 pub(super) const EXPECTATIONS_MAX: usize = 256;
 
-pub(super) const KEYS: &[&str] = &["at_least", "at_most", "equals", "flow", "name", "source", "what", "within"];
+pub(super) const KEYS: &[&str] =
+    &["at_least", "at_most", "equals", "flow", "name", "source", "what", "within"];

@@ -158,6 +158,13 @@ impl Subnet {
         Ipv4Addr::from(u32::from(self.base) + self.size() - 2)
     }
 
+    /// Whether some addresses are in both.
+    #[must_use]
+    pub fn overlaps(self, other: Self) -> bool {
+        let shared = 32 - u32::from(self.prefix.min(other.prefix));
+        u32::from(self.base) >> shared == u32::from(other.base) >> shared
+    }
+
     /// Whether `address` is one that a host may have here.
     #[must_use]
     pub fn holds_host(self, address: Ipv4Addr) -> bool {

@@ -126,6 +126,8 @@ impl<'h> Network<'h> {
         };
         if address.is_some() && ends.len() != 1 {
             reader.fault("address", "`address` is of one host, and this table makes several cables");
+            self.incomplete = true;
+            return;
         }
         for end in ends {
             if end == CableEnd::Switch(to) {
@@ -176,6 +178,8 @@ impl<'h> Network<'h> {
         let faults_before = findings.count();
         self.join(findings);
         self.note_unconnected(findings);
+        self.note_overlaps(findings);
+        self.note_mtus(findings);
         if findings.count() == faults_before && !self.incomplete {
             self.give_addresses(findings);
         }
@@ -242,8 +246,9 @@ impl<'h> Network<'h> {
                 }
             }
         }
-        for (index, place) in self.switch_places.iter().enumerate().filter(|(index, _)| !used.contains(index))
-        {
+        // A cable that could not be read may lead anywhere.
+        let unused = |index: &usize| !self.incomplete && !used.contains(index);
+        for (index, place) in self.switch_places.iter().enumerate().filter(|(index, _)| unused(index)) {
             findings.add(place, format!("no cable leads to switch `{}`", self.switches[index].name));
         }
         let connected: BTreeSet<usize> = seen.keys().map(|(host, _)| *host).collect();
@@ -251,6 +256,43 @@ impl<'h> Network<'h> {
         if let Some(host) = lonely.filter(|_| !self.incomplete && !self.hosts.incomplete) {
             let place = self.switch_places.first().cloned().unwrap_or(0..0);
             findings.add(&place, format!("no [[cable]] leads from host `{}`", self.hosts.name_of(host)));
+        }
+    }
+
+    /// Notes cables of a bridged network with another MTU than its first: a frame that is too large for
+    /// a port dies there, and no counter of the kernel tells (net/bridge/br_forward.c, `is_skb_forwardable`).
+    fn note_mtus(&self, findings: &mut Findings<'_>) {
+        let mut first = BTreeMap::new();
+        for (cable, place) in self.cables.iter().zip(&self.cable_places) {
+            let switch = &self.switches[cable.to];
+            let mtu = *first.entry(switch.network).or_insert(cable.mtu_bytes);
+            if switch.forwarding == Forwarding::Bridge && cable.mtu_bytes != mtu {
+                let (found, name) = (cable.mtu_bytes, &self.switches[switch.network].name);
+                let message = format!(
+                    "an MTU of {found}B and one of {mtu}B in network `{name}`: bridges drop what is too large, \
+                     uncounted; give all its cables one `mtu`, or make the switch forwarding = \"routed\""
+                );
+                findings.add(place, message);
+            }
+        }
+    }
+
+    /// Notes subnets that are part of each other, or of the lab's own: an address would be on both.
+    fn note_overlaps(&self, findings: &mut Findings<'_>) {
+        let networks: Vec<usize> =
+            (0..self.switches.len()).filter(|index| self.switches[*index].network == *index).collect();
+        for (nth, network) in networks.iter().enumerate() {
+            let (subnet, place) = (self.subnet(*network), &self.switch_places[*network]);
+            if subnet.overlaps(CONTROL) {
+                findings.add(
+                    place,
+                    format!("the subnet {subnet} meets {CONTROL}, which labs keep for themselves"),
+                );
+            }
+            if let Some(other) = networks[..nth].iter().find(|other| subnet.overlaps(self.subnet(**other))) {
+                let (other, theirs) = (&self.switches[*other].name, self.subnet(*other));
+                findings.add(place, format!("the subnet {subnet} meets that of network `{other}`, {theirs}"));
+            }
         }
     }
 
@@ -317,5 +359,7 @@ pub(super) const SWITCH_KEYS: &[&str] = &[
 const SWITCHES_MAX: usize = 64;
 /// Most cables: each is a pair of interfaces or two.
 const CABLES_MAX: usize = 1024;
-/// Second byte of the first network's addresses; 10.76.0.0/16 is the lab's own, for control.
+/// On which the roles of a lab talk to each other.
+const CONTROL: Subnet = Subnet { base: Ipv4Addr::new(10, 76, 0, 0), prefix: 16 };
+/// Second byte of the first network's addresses, next after those of [`CONTROL`].
 const SUBNET_FIRST: u8 = 77;

@@ -10,8 +10,8 @@ use std::str::FromStr;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{cable, expect, flows, hosts, network};
 use super::findings::{Findings, quoted, shortened};
+use super::{cable, expect, flows, hosts, network};
 
 /// One value to be replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,7 +128,8 @@ fn replace<'t>(table: &mut DeTable<'t>, setting: &Setting, value: &DeValue<'t>) 
 /// Whether there is a table of that kind with that name.
 fn has_named(table: &DeTable<'_>, kind: &str, wanted: &str) -> bool {
     let tables = table.get(kind).and_then(|list| list.get_ref().as_array());
-    let mut tables = tables.into_iter().flat_map(|tables| tables.iter().filter_map(|one| one.get_ref().as_table()));
+    let mut tables =
+        tables.into_iter().flat_map(|tables| tables.iter().filter_map(|one| one.get_ref().as_table()));
     tables.any(|one| one.get("name").and_then(|name| name.get_ref().as_str()) == Some(wanted))
 }
 

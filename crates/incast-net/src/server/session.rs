@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use incast_core::control::{Hello, SendPlan};
-use incast_core::flood::assemble::FlowIdentity;
+use incast_core::flood::assemble::{ETHERNET_MTU, FlowIdentity};
 use incast_core::load::{Direction, Transport};
 use incast_core::session::{Failure, Notice, Session};
 
@@ -260,6 +260,7 @@ impl Granted {
         let both = self.hello.direction == Direction::Both && direction == Direction::Reverse;
         let name = if both { format!("{} (reverse)", self.hello.flow) } else { self.hello.flow.clone() };
         let identity = FlowIdentity {
+            mtu_bytes: ETHERNET_MTU,
             name,
             from,
             to,

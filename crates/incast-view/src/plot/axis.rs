@@ -46,9 +46,18 @@ impl Axis {
         let stride = ((to - from) / STEPS_UPRIGHT).ceil().max(1.0);
         let mut exponent = from;
         while exponent <= to {
-            let label = number(Some(10_f64.powf(exponent)));
+            let label = power_of_ten(exponent);
             axis.ticks.push(Tick { place: (exponent - from) / (to - from), label });
             exponent += stride;
+        }
+        axis
+    }
+
+    /// Over powers of ten as well, with 0 below the least of them.
+    pub(crate) fn log_above_zero(least: f64, most: f64) -> Self {
+        let mut axis = Self::log(least / 10.0, most);
+        if let Some(first) = axis.ticks.first_mut() {
+            "0".clone_into(&mut first.label);
         }
         axis
     }
@@ -98,6 +107,15 @@ fn round_step(span: f64, parts: f64) -> f64 {
     round.unwrap_or(10.0) * power
 }
 
+/// `100`, `0.001`; what would not fit beside an axis as `1e-7`.
+fn power_of_ten(exponent: f64) -> String {
+    if (-4.0..15.0).contains(&exponent) {
+        number(Some(10_f64.powf(exponent)))
+    } else {
+        format!("1e{exponent:.0}")
+    }
+}
+
 /// Beyond these a logarithmic axis does not reach: more than any count, less than any fraction.
 const LOG_LEAST: f64 = 1e-12;
 const LOG_MOST: f64 = 1e21;
@@ -144,6 +162,17 @@ mod tests {
         assert!((axis.place(100.0) - 0.5).abs() < 1e-9);
         assert_eq!(labels(&Axis::log(1.0, 1.0)), ["1", "10"]);
         assert!(Axis::log(1.0, 1e18).ticks.len() <= 6);
+    }
+
+    #[test]
+    fn zero_lies_below_the_powers_of_ten() {
+        let axis = Axis::log_above_zero(0.25, 39.0);
+        assert_eq!(labels(&axis), ["0", "0.1", "1", "10", "100"]);
+        assert_eq!((axis.place(0.0), axis.place(100.0)), (0.0, 1.0));
+        assert!(axis.place(0.25) > axis.place(0.1) && axis.place(0.1) > 0.24);
+        assert_eq!(labels(&Axis::log_above_zero(0.1, 0.1)), ["0", "0.1"]);
+        assert_eq!(labels(&Axis::log_above_zero(3e-9, 100.0)), ["0", "1e-7", "0.0001", "0.1", "100"]);
+        assert!(Axis::log_above_zero(f64::INFINITY, 0.0).ticks.len() >= 2);
     }
 
     #[test]

@@ -102,7 +102,7 @@ impl Area {
 }
 
 /// Units of the area from left to right, however wide it is shown.
-const WIDTH: f64 = 1000.0;
+pub(crate) const WIDTH: f64 = 1000.0;
 /// Room for `1 000.5` in small type.
 const AXIS_WIDTH: f64 = 58.0;
 /// From the middle of a digit to the line that it stands on, and its height.

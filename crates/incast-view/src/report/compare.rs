@@ -22,24 +22,23 @@ pub(super) fn show(html: &mut Html, records: &[RecordAt<'_>]) {
 
 fn table(records: &[RecordAt<'_>]) -> Sheet {
     let words = ["", "record", "verdict"].map(|name| (name, Side::Left));
-    let numbers = [
-        "doubts",
-        "flows",
-        "offered load",
-        "goodput",
-        "loss",
-        "Jain's index",
-        "CPU s per GB",
-        "duration",
-        "seed",
-    ]
-    .map(|name| (name, Side::Right));
+    let counts = ["doubts", "flows"].map(|name| (name, Side::Right));
+    let has_throughput = |at: &RecordAt<'_>| {
+        at.record.totals.throughput_bits_per_s.or(at.record.totals.throughput_fraction).is_some()
+    };
+    let throughput: &[(&str, Side)] = if records.iter().any(has_throughput) {
+        &[("throughput", Side::Right), ("of full load", Side::Right)]
+    } else {
+        &[]
+    };
+    let numbers = ["offered load", "goodput", "loss", "Jain's index", "CPU s per GB", "duration", "seed"]
+        .map(|name| (name, Side::Right));
     let whence = ["began", "world"].map(|name| (name, Side::Left));
-    let mut sheet = Sheet::new(&[&words[..], &numbers, &whence].concat());
+    let mut sheet = Sheet::new(&[&words[..], &counts, throughput, &numbers, &whence].concat());
     for (index, at) in records.iter().enumerate() {
         let record = at.record;
         let totals = &record.totals;
-        sheet.push(vec![
+        let mut row = vec![
             Cell::plain((index + 1).to_string()),
             Cell::drawn("wide", |html| {
                 html.tag("a").set("href", &format!("#{}", anchor(index + 1))).text(&label(record));
@@ -50,6 +49,12 @@ fn table(records: &[RecordAt<'_>]) -> Sheet {
                 if record.caveats.is_empty() { "" } else { "doubtful" },
             ),
             Cell::plain(record.flows.len().to_string()),
+        ];
+        if !throughput.is_empty() {
+            row.push(Cell::plain(rate(totals.throughput_bits_per_s)));
+            row.push(Cell::plain(percent(totals.throughput_fraction)));
+        }
+        row.extend([
             Cell::plain(rate(totals.offered_load_bits_per_s)),
             Cell::plain(rate(totals.goodput_bits_per_s)),
             Cell::flagged(percent(totals.lost_fraction), totals.lost_fraction > Some(0.0)),
@@ -60,6 +65,7 @@ fn table(records: &[RecordAt<'_>]) -> Sheet {
             Cell::plain(record.started_at.clone().unwrap_or_default()),
             Cell::plain(&record.world),
         ]);
+        sheet.push(row);
     }
     sheet
 }

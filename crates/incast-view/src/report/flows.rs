@@ -4,6 +4,7 @@ use incast_core::load::Transport;
 use incast_core::record::{Buffer, Cpu, Flow, Record};
 
 use super::sheet::{Cell, Sheet};
+use super::switch_test;
 use crate::html::Html;
 use crate::table::Side;
 use crate::units::{UNKNOWN, about, bytes, count, difference, nanoseconds, percent, rate, seconds};
@@ -20,11 +21,13 @@ pub(super) fn show(html: &mut Html, record: &Record, level: usize) {
     }
     table(&record.flows).show(html, "flows");
     html.tag("details").holds(|html| {
-        html.tag("summary").text("More of each flow: times, buffers, system calls, departures, order, TCP");
+        html.tag("summary")
+            .text("More of each flow: times, buffers, system calls, departures, round trips, order, TCP");
         for (what, sheet) in [
             ("Loads, times and the rest of the account", times(&record.flows)),
             ("Socket buffers and system calls", sockets(&record.flows)),
             ("Departures later than intended", departures(&record.flows)),
+            ("Round trips of tagged messages (RFC 2681)", round_trips(&record.flows)),
             ("Reordering (RFC 4737)", reordering(&record.flows)),
             ("TCP at the sender, at the end", tcp(&record.flows)),
         ] {
@@ -167,6 +170,19 @@ fn departures(flows: &[Flow]) -> Sheet {
                 Cell::flagged(count(Some(error.skipped_messages)), error.skipped_messages > 0),
             ],
         ));
+    }
+    sheet
+}
+
+fn round_trips(flows: &[Flow]) -> Sheet {
+    let mut sheet = columns(&["sent", "answered", "half by at most", "99 % by at most", "largest"]);
+    for (flow, trip) in flows.iter().filter_map(|flow| Some((flow, flow.round_trip.as_ref()?))) {
+        let counts = [
+            Cell::plain(count(Some(trip.sent))),
+            Cell::flagged(count(Some(trip.answered)), trip.answered < trip.sent),
+        ];
+        let times = switch_test::times(trip).map(Cell::plain);
+        sheet.push(row(flow, counts.into_iter().chain(times).collect()));
     }
     sheet
 }

@@ -138,6 +138,6 @@ fn notes(html: &mut Html, record: &Record) {
 }
 
 /// Fractions of 1 on an axis of per cent.
-const PER_CENT: Scale = Scale { factor: 0.01, unit: "%" };
+pub(super) const PER_CENT: Scale = Scale { factor: 0.01, unit: "%" };
 /// Three of these fit on a screen.
 const HEIGHT: f64 = 170.0;

@@ -5,7 +5,7 @@ use incast_core::load::Transport;
 use incast_core::record::{
     Answer, Calibration, CoreInterval, CoreLoad, Expectation, Flow, Host, Impairment, Interval, Ledger,
     LinkReport, LossRuns, LossStage, Messages, Network, NetworkCable, NetworkHost, NetworkSwitch,
-    PacketAccount, QueueReport, Record, RunLength, Verdict,
+    PacketAccount, QueueReport, Record, RoundTrip, RunLength, SwitchTest, SwitchTrial, Verdict,
 };
 
 use super::html;
@@ -114,6 +114,44 @@ pub(super) fn tree() -> Record {
     record
 }
 
+fn round_trip() -> RoundTrip {
+    RoundTrip { sent: 214, answered: 214, us_p50: Some(86.5), us_p99: None, us_max: Some(4_311.0) }
+}
+
+fn trial(purpose: &str, load_fraction: f64, lost: u64, passed: bool) -> SwitchTrial {
+    SwitchTrial {
+        purpose: purpose.into(),
+        load_fraction,
+        offered_load_bits_per_s: Some(1e6 * load_fraction),
+        sent: 10_000,
+        lost,
+        #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+        lost_fraction: Some(lost as f64 / 10_000.0),
+        passed,
+        round_trip: (purpose == "latency").then(round_trip),
+    }
+}
+
+/// A test that found 60 %; at 40 % the sender did not keep up.
+fn switch_test() -> SwitchTest {
+    SwitchTest {
+        throughput_fraction: Some(0.6),
+        throughput_bits_per_s: Some(6e5),
+        loss_tolerance: 0.0,
+        resolution: 0.01,
+        trial_s: 2.0,
+        trials: vec![
+            trial("throughput", 1.0, 4_000, false),
+            trial("throughput", 0.6, 0, true),
+            trial("throughput", 0.61, 1, false),
+            trial("latency", 0.59, 0, true),
+            trial("loss_rate", 1.0, 4_001, false),
+            trial("loss_rate", 0.5, 0, true),
+            trial("loss_rate", 0.4, 0, false),
+        ],
+    }
+}
+
 /// A record with everything in it that a record can have.
 fn full() -> Record {
     let mut record = star(2);
@@ -152,6 +190,11 @@ fn full() -> Record {
         met: Some(false),
         ..Expectation::default()
     }];
+    record.flows[0].round_trip = Some(RoundTrip { sent: 214, answered: 213, ..round_trip() });
+    let test = switch_test();
+    record.totals.throughput_fraction = test.throughput_fraction;
+    record.totals.throughput_bits_per_s = test.throughput_bits_per_s;
+    record.switch_test = Some(test);
     record.host = Host {
         name: "x".into(),
         cores: vec![CoreLoad { core: 3, ..CoreLoad::default() }],
@@ -211,6 +254,12 @@ fn numbers_that_are_none_draw_nothing_wrong() {
     record.host.core_intervals[0].busy = vec![f64::NAN, -1.0, f64::INFINITY];
     let ledger = record.ledger.as_mut().unwrap();
     (ledger.sent, ledger.delivered, ledger.unexplained) = (Some(0), Some(u64::MAX), Some(i64::MIN));
+    let test = record.switch_test.as_mut().unwrap();
+    test.loss_tolerance = f64::INFINITY;
+    test.throughput_fraction = Some(f64::NAN);
+    for (trial, nonsense) in test.trials.iter_mut().zip([f64::NAN, -1.0, f64::INFINITY, 1e300]) {
+        (trial.load_fraction, trial.lost_fraction) = (nonsense, Some(nonsense));
+    }
     let page = shown(&record);
     assert_balanced(&page);
     assert!(!page.contains("NaN") && !page.contains("\"inf"));
@@ -315,10 +364,100 @@ fn serde_free_text(record: &Record, text: &str) -> Record {
     ledger.packets.iter_mut().for_each(|account| account.kind = t());
     record.answers = vec![Answer { question: t(), answer: vec![t()] }];
     record.caveats = vec![Caveat::new(CaveatKind::HostBusy, text, text)];
+    let trials = &mut record.switch_test.as_mut().unwrap().trials;
+    trials.iter_mut().for_each(|trial| trial.purpose = t());
     record.expectations =
         vec![Expectation { name: t(), expected: t(), source: Some(t()), ..Expectation::default() }];
     record.agents = vec![record.host.clone()];
     record
+}
+
+#[test]
+fn a_switch_test_is_shown_with_every_trial() {
+    let page = shown(&full());
+    assert_balanced(&page);
+    for words in [
+        "Switch test",
+        "60.0 % of the full load",
+        "600.0 kbit/s of payload",
+        "up to 0 % of the messages",
+        "sends for 2.000 s,",
+        "RFC 2544 asks for 60 s",
+        "at 59.0 % of the full load half by at most 86.50 us,",
+        "99 % by at most -,",
+        "largest 4.311 ms",
+        "213</td>",
+        "no: the load was not offered",
+        "latency at 59.0 %: lost 0 of 10 000; passed: yes",
+        "upright line: throughput, 60.0 %",
+        "search for the throughput",
+        "loss at each load",
+        "with round trips",
+        "hollow: less was sent than the load",
+        "<dt>throughput</dt>",
+        "Round trips of tagged messages (RFC 2681)",
+    ] {
+        assert!(page.contains(words), "{words} is missing in\n{page}");
+    }
+    assert!(!page.contains("level line") && !page.contains("other trials"), "{page}");
+    // Seven points, one of them hollow; a small loss stands well above none.
+    let figure = page.split_once("class=\"area\"").unwrap().1.split_once("</svg>").unwrap().0;
+    assert_eq!((figure.matches("<title>").count(), figure.matches("hollow").count()), (8, 1), "{figure}");
+    assert!(figure.contains("M610 ") && figure.contains("M600 238v0"), "{figure}");
+    let one = figure.split_once("M610 ").unwrap().1.split_once('v').unwrap().0;
+    assert!(one.parse::<f64>().unwrap() < 200.0, "{one}");
+}
+
+#[test]
+fn a_switch_test_that_found_nothing_says_so() {
+    let with = |test: SwitchTest| shown(&Record { switch_test: Some(test), ..Record::default() });
+    let page = with(SwitchTest::default());
+    assert_balanced(&page);
+    assert!(page.contains("Switch test") && !page.contains("class=\"points\""), "{page}");
+    assert!(!page.contains("no load passed"), "there was no trial");
+    // All that could be sent passed: nothing is lost, nothing to draw.
+    let trials = vec![trial("throughput", 1.0, 0, true)];
+    let page = with(SwitchTest { throughput_fraction: Some(1.0), trials, ..switch_test() });
+    assert!(page.contains("No trial lost a message.") && !page.contains("class=\"points\""), "{page}");
+    let nobody = SwitchTrial { sent: 0, lost_fraction: None, ..trial("throughput", 0.5, 0, false) };
+    let trials = vec![trial("throughput", 1.0, 9_999, false), nobody, trial("moon", 0.7, 20, false)];
+    let page = with(SwitchTest { throughput_fraction: None, loss_tolerance: 0.001, trials, ..switch_test() });
+    assert_balanced(&page);
+    for words in [
+        "none: no load passed",
+        "no: nothing was sent",
+        "other trials",
+        "level line: loss that passes, 0.100 %",
+        "moon at 70.0 %",
+    ] {
+        assert!(page.contains(words), "{words} is missing in\n{page}");
+    }
+    assert!(!page.contains("upright line"), "{page}");
+    let many = vec![trial("throughput", 0.5, 0, true); 41];
+    assert!(with(SwitchTest { trials: many, ..switch_test() }).contains("<summary>All 41 trials"));
+}
+
+#[test]
+fn the_throughput_stands_beside_others_when_one_was_searched_for() {
+    let (tested, other) = (full(), star(2));
+    let both = |one, other| html(&[one, other].map(|record| RecordAt { place: "a", record }));
+    let page = both(&tested, &other);
+    assert_balanced(&page);
+    let overview = page.split_once("<table>").unwrap().1.split_once("</table>").unwrap().0;
+    assert!(overview.contains(">throughput</th>") && overview.contains(">of full load</th>"), "{overview}");
+    assert!(overview.contains(">600.0 kbit/s</td>") && overview.contains(">60.0 %</td>"), "{overview}");
+    assert!(!both(&other, &other).contains(">throughput</"));
+}
+
+#[test]
+fn a_doubt_of_a_newer_incast_is_shown_with_its_words() {
+    let mut record = star(1);
+    record.verdict = Verdict::Tainted;
+    record.caveats = vec![Caveat::new(CaveatKind::Other, "the moon was too bright", "wait for the sun")];
+    let page = shown(&record);
+    for words in ["tainted", "doubt: </b>the moon was too bright", "advice: wait for the sun"] {
+        assert!(page.contains(words), "{words} is missing in\n{page}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::units::{about, bytes, count, difference, percent, rate, seconds};
 
 /// The numbers that are looked at first, large.
 pub(super) fn tiles(html: &mut Html, totals: &Totals) {
+    let throughput = totals.throughput_bits_per_s.map(|found| ("throughput", rate(Some(found))));
     let tiles = [
         ("goodput", rate(totals.goodput_bits_per_s)),
         ("loss", percent(totals.lost_fraction)),
@@ -16,7 +17,7 @@ pub(super) fn tiles(html: &mut Html, totals: &Totals) {
         ("duration", seconds(totals.duration_s)),
     ];
     html.tag("dl").class("tiles").holds(|html| {
-        for (name, value) in tiles {
+        for (name, value) in throughput.into_iter().chain(tiles) {
             html.tag("div").holds(|html| {
                 html.tag("dt").text(name);
                 html.tag("dd").text(&value);
@@ -36,7 +37,7 @@ pub(super) fn show(html: &mut Html, totals: &Totals, level: usize) {
 }
 
 /// Values with commas between them.
-fn fact(html: &mut Html, name: &str, values: &[String]) {
+pub(super) fn fact(html: &mut Html, name: &str, values: &[String]) {
     pieces(html, name, values, ",");
 }
 
@@ -63,6 +64,13 @@ fn loads(html: &mut Html, totals: &Totals) {
         format!("on the wire {}", rate(totals.wire_rate_bits_per_s)),
     ];
     fact(html, "delivered", &delivered);
+    if totals.throughput_bits_per_s.is_some() || totals.throughput_fraction.is_some() {
+        let throughput = [
+            format!("{} of the full load", percent(totals.throughput_fraction)),
+            format!("{} of payload", rate(totals.throughput_bits_per_s)),
+        ];
+        fact(html, "throughput", &throughput);
+    }
     let shared = [
         format!("Jain's index {} (1 is equal shares)", about(totals.fairness_jain)),
         format!("all active for {} of the time", percent(totals.overlap_fraction)),

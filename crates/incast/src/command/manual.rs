@@ -30,7 +30,9 @@ pub(crate) fn key(file: Option<&Path>) -> anyhow::Result<ExitCode> {
 
 /// `incast schema`
 pub(crate) fn schema() -> anyhow::Result<ExitCode> {
-    let schema = schemars::schema_for!(Record);
+    // Of what is written: every field is there, and unknown is null. What reads is more patient.
+    let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
+    let schema = settings.into_generator().into_root_schema_for::<Record>();
     print(&format!("{}\n", serde_json::to_string_pretty(&schema)?))
 }
 

@@ -14,6 +14,8 @@ use incast_lab::{CableCounters, Lab};
 pub(crate) struct Books {
     cables: Vec<CableCounters>,
     hosts: Vec<NetCounters>,
+    /// Packets that died on the lab's own network.
+    control_dropped: u64,
 }
 
 /// How often the lab is asked whether it is quiet.
@@ -26,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(4);
 impl Books {
     /// Opens the books.
     pub(crate) fn open(lab: &mut Lab) -> anyhow::Result<Self> {
-        let cables = lab.counters()?;
+        let (cables, control_dropped) = lab.counters()?;
         let mut hosts = Vec::new();
         for index in 0..lab.hosts().len() {
             let namespace = lab.host_namespace(index);
@@ -36,7 +38,7 @@ impl Books {
                 .with_context(|| format!("read the counters of {}", namespace.name()))?;
             hosts.push(counters);
         }
-        Ok(Self { cables, hosts })
+        Ok(Self { cables, hosts, control_dropped })
     }
 
     /// Waits until nothing moves any more, and opens them then. `held` says what the links hold.
@@ -104,6 +106,7 @@ impl Books {
             drops: places.finish(),
             hosts: self.hosts_since(earlier),
             copies: places.copies,
+            control_drops: self.control_dropped.saturating_sub(earlier.control_dropped),
             tags: (0, 0),
             trains: plan.cables.iter().any(|cable| cable.offloads),
         }

@@ -38,6 +38,8 @@ impl Flows {
             .map(|flow| FlowState {
                 outcome: FlowOutcome {
                     identity: FlowIdentity {
+                        // Loopback cuts nothing, and has no wire: Ethernet's is as good as another.
+                        mtu_bytes: scenario.mtu_of(flow),
                         name: flow.name.clone(),
                         from: flow.from.clone(),
                         to: flow.to.clone(),

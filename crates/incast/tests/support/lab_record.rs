@@ -4,8 +4,8 @@ use incast_core::caveat::{Caveat, CaveatKind};
 use incast_core::load::Transport;
 use incast_core::record::{
     Answer, Build, Calibration, CoreInterval, CoreLoad, Flow, Host, Interval, Ledger, LossRuns, LossStage,
-    Messages, Network, NetworkCable, NetworkHost, NetworkSwitch, QueueReport, Record, RunLength, SCHEMA,
-    Verdict,
+    Messages, Network, NetworkCable, NetworkHost, NetworkSwitch, QueueReport, Record, RoundTrip, RunLength,
+    SCHEMA, SwitchTest, SwitchTrial, Verdict,
 };
 
 /// A run of five seconds with so many senders; every fifth message dies at the port of the switch.
@@ -48,6 +48,64 @@ pub(crate) fn star(senders: u32) -> Record {
     record.caveats = vec![Caveat::new(CaveatKind::HostBusy, "other work took a core", "stop other programs")];
     record.host = host();
     record
+}
+
+/// The same after a switch test that found 60 % of the full load and tolerates a loss of 0.1 %.
+pub(crate) fn switch_test(senders: u32) -> Record {
+    let mut record = star(senders);
+    record.scenario.name = "switch-throughput".into();
+    record.scenario.variant = None;
+    let trips = |sent| RoundTrip {
+        sent,
+        answered: sent - 1,
+        us_p50: Some(86.015),
+        us_p99: Some(3_538.943),
+        us_max: Some(4_311.417),
+    };
+    let mut trials: Vec<SwitchTrial> = [
+        ("throughput", 100, 400_000, false),
+        ("throughput", 50, 0, true),
+        ("throughput", 75, 200_000, false),
+        ("throughput", 62, 32_000, false),
+        ("throughput", 60, 3, true),
+        ("throughput", 61, 2_000, false),
+        ("latency", 59, 0, true),
+        ("loss_rate", 100, 401_000, false),
+        ("loss_rate", 80, 250_000, false),
+        ("loss_rate", 60, 5, true),
+        ("loss_rate", 40, 0, true),
+        // The sender did not keep up.
+        ("loss_rate", 20, 0, false),
+    ]
+    .map(|(purpose, percent, lost, passed)| trial(purpose, percent, lost, passed))
+    .into();
+    trials[6].round_trip = Some(trips(214));
+    record.flows[0].round_trip = Some(trips(214));
+    record.totals.throughput_fraction = Some(0.6);
+    record.totals.throughput_bits_per_s = Some(56e6);
+    record.switch_test = Some(SwitchTest {
+        throughput_fraction: Some(0.6),
+        throughput_bits_per_s: Some(56e6),
+        loss_tolerance: 0.001,
+        resolution: 0.01,
+        trial_s: 1.0,
+        trials,
+    });
+    record
+}
+
+/// A trial of a million messages.
+fn trial(purpose: &str, percent: u32, lost: u32, passed: bool) -> SwitchTrial {
+    SwitchTrial {
+        purpose: purpose.into(),
+        load_fraction: f64::from(percent) / 100.0,
+        offered_load_bits_per_s: Some(f64::from(percent) * 0.93e6),
+        sent: 1_000_000,
+        lost: u64::from(lost),
+        lost_fraction: Some(f64::from(lost) / 1e6),
+        passed,
+        round_trip: None,
+    }
 }
 
 fn messages(sent: u64, lost: u64) -> Messages {
