@@ -156,6 +156,7 @@ impl Traffic {
                     Receiving::Udp(hub, stream)
                 }
                 Inlet::Tcp(connection, granted) => {
+                    let receiver = receiver.over_tcp();
                     let orders = Arc::new(ReceiveOrders {
                         stop: AtomicBool::new(false),
                         total: AtomicU64::new(u64::MAX),

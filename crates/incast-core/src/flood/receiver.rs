@@ -15,6 +15,11 @@ use crate::time::{Span, Time};
 pub const DRAIN_QUIET: Span = Span::from_ms(500);
 /// Longest drain, though messages still come: a peer cannot hold the account open.
 pub const DRAIN_MAX: Span = Span::from_s(5);
+/// The same over TCP, which may be silent for long and still bring everything: after a port was full
+/// of others' packets it repeats its own after 0.2 s, 0.4 s and so on, at twice the time each.
+pub const DRAIN_QUIET_TCP: Span = Span::from_s(4);
+/// Below the silence after which a peer is given up.
+pub const DRAIN_MAX_TCP: Span = Span::from_s(8);
 
 /// The receiver of one stream.
 #[derive(Clone, Debug)]
@@ -30,6 +35,8 @@ pub struct FloodReceiver {
     intervals: Vec<Counts>,
     /// One past the sender's last counter, and when it was told.
     total: Option<(u64, Time)>,
+    /// Longest silence, and longest time in all, once the total is known.
+    patience: [Span; 2],
 }
 
 impl FloodReceiver {
@@ -47,7 +54,15 @@ impl FloodReceiver {
             interval_end: start + interval,
             intervals: Vec::new(),
             total: None,
+            patience: [DRAIN_QUIET, DRAIN_MAX],
         }
+    }
+
+    /// The same for a carrier that repeats what was lost.
+    #[must_use]
+    pub const fn over_tcp(mut self) -> Self {
+        self.patience = [DRAIN_QUIET_TCP, DRAIN_MAX_TCP];
+        self
     }
 
     /// A batch of messages was taken from the kernel at `now`; they follow.
@@ -83,14 +98,15 @@ impl FloodReceiver {
     pub fn is_drained(&self, now: Time) -> bool {
         let Some((end, told)) = self.total else { return false };
         let all_here = self.tracker.counts().unique >= end - FIRST_COUNTER;
-        all_here || self.next_timeout().is_some_and(|at| now >= at) || now.since(told) >= DRAIN_MAX
+        all_here || self.next_timeout().is_some_and(|at| now >= at) || now.since(told) >= self.patience[1]
     }
 
     /// When [`Self::is_drained`] may change without a message; `None` while the total is unknown.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Time> {
         let (_, told) = self.total?;
-        Some((self.last_any.max(told) + DRAIN_QUIET).min(told + DRAIN_MAX))
+        let [quiet, most] = self.patience;
+        Some((self.last_any.max(told) + quiet).min(told + most))
     }
 
     /// Time of the last message, or of the start.
@@ -166,6 +182,14 @@ mod tests {
             receiver.handle_message(*counter);
         }
         receiver.handle_batch_end();
+    }
+
+    #[test]
+    fn tcp_is_given_the_time_to_repeat() {
+        let mut receiver = FloodReceiver::new(Time::ZERO, Span::from_ms(10)).over_tcp();
+        receiver.handle_total(at_ms(0), 2);
+        assert!(!receiver.is_drained(at_ms(3_999)));
+        assert!(receiver.is_drained(at_ms(4_000)));
     }
 
     #[test]
