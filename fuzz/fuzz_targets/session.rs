@@ -114,6 +114,7 @@ fn identity() -> FlowIdentity {
         to: "here".into(),
         transport: Transport::Udp,
         message_bytes: 1024,
+        mtu_bytes: 1500,
         streams: 1,
         load: None,
         interval: Span::from_s(1),

@@ -14,6 +14,7 @@ pub mod flood;
 pub mod ledger;
 pub mod link;
 pub mod load;
+pub mod mdf;
 pub mod pacer;
 pub mod random;
 pub mod record;
