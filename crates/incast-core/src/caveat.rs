@@ -55,6 +55,8 @@ pub enum CaveatKind {
     StageUncertain,
     /// The lab's own link dropped or delayed beyond what the scenario asked for.
     LinkOverloaded,
+    /// The other end is a program that is not incast, and its own account lacks something or differs.
+    ForeignAccount,
     /// A doubt that this incast does not know by name: a newer one told it.
     #[serde(other)]
     Other,

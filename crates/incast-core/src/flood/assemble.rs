@@ -102,7 +102,7 @@ pub fn flow(identity: &FlowIdentity, sent: Option<&Sent>, measured: Option<&Meas
 fn messages(sent: Option<&Sent>, measured: Option<&Measured>) -> Messages {
     let sent = sent.map(Sent::messages);
     let Some(side) = measured else { return Messages { sent, ..Messages::default() } };
-    if side.uncounted > 0 && side.counts.received == 0 {
+    if side.foreign || side.uncounted > 0 && side.counts.received == 0 {
         return Messages { sent, received: Some(side.uncounted), ..Messages::default() };
     }
     let counts = side.counts;
@@ -180,7 +180,9 @@ fn intervals(identity: &FlowIdentity, sent: Option<&Sent>, measured: Option<&Mea
     if sent.is_none() && measured.is_none() {
         return Vec::new();
     }
-    let counted = measured.filter(|side| side.counts.received > 0 || side.uncounted == 0);
+    let counted = measured.filter(|side| !side.foreign && (side.counts.received > 0 || side.uncounted == 0));
+    // What a foreign sender sent when is not known, unless all of it falls into one interval.
+    let sent = sent.filter(|side| !side.foreign || full == 0);
     let sent_by = |index: usize| {
         let side = sent?;
         let whole = side.messages();
@@ -271,7 +273,7 @@ pub fn caveats(flow: &Flow, sent: Option<&Sent>, measured: Option<&Measured>) ->
         );
         doubt(CaveatKind::WindowExceeded, text, "look for two paths of very different delay");
     }
-    if let Some(side) = measured.filter(|side| side.uncounted > 0) {
+    if let Some(side) = measured.filter(|side| side.uncounted > 0 && !side.foreign) {
         let text = format!(
             "{name}: {} messages carried no usable counter, so loss and order are unknown for them",
             side.uncounted

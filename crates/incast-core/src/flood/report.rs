@@ -38,6 +38,8 @@ pub struct Sent {
     pub complete: bool,
     /// Whether someone ended it before its time; the account is whole all the same.
     pub stopped: bool,
+    /// Told by a program that is not incast: totals, and nothing over time.
+    pub foreign: bool,
 }
 
 /// What the receiver of a flow knows.
@@ -75,6 +77,8 @@ pub struct Measured {
     pub partial_bytes: u64,
     /// Whether the sender's total was known and waited for.
     pub complete: bool,
+    /// Told by a program that is not incast: messages are in `uncounted`, their order is not known.
+    pub foreign: bool,
 }
 
 impl Sent {
