@@ -25,6 +25,7 @@ struct Need {
 const NEEDS: &[Need] = &[
     Need { program: "g++", package: "g++", used_by: "fuzz targets (libFuzzer is C++)" },
     Need { program: "python3", package: "python3", used_by: "tests against the programs of the lab sheet" },
+    Need { program: "iperf3", package: "iperf3", used_by: "tests against stock iperf3" },
     Need { program: "ip", package: "iproute2", used_by: "tests in network namespaces" },
     Need { program: "ethtool", package: "ethtool", used_by: "tests in network namespaces" },
     Need { program: "ps", package: "procps", used_by: "tests that look for processes left behind" },

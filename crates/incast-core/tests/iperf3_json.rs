@@ -7,7 +7,7 @@ use incast_core::time::Span;
 use incast_core::units::BitRate;
 
 fn read(text: &str) -> Parameters {
-    serde_json::from_str(text).unwrap()
+    serde_json::from_str(text).expect("it is JSON")
 }
 
 /// As a stock 3.12 client sends them for `-u -P 2 -b 1M -l 1000`.

@@ -14,6 +14,7 @@ pub mod clock;
 pub mod conversation;
 pub mod faults;
 mod hub;
+pub mod iperf3;
 pub mod key;
 pub mod live;
 pub mod plain;

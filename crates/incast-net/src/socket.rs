@@ -83,6 +83,39 @@ pub fn udp_bind(
     Ok((socket.into(), granted))
 }
 
+/// The same, on a port that [`udp_answer`] opens further sockets on.
+///
+/// # Errors
+/// When the socket cannot be made or the address not be taken.
+pub(crate) fn udp_bind_shared(address: SocketAddr) -> Result<UdpSocket, SocketError> {
+    let socket = open(address, Type::DGRAM, Protocol::UDP)?;
+    share(&socket)?;
+    bind(&socket, address)?;
+    Ok(socket.into())
+}
+
+/// A socket on `address`, which [`udp_bind_shared`] has, for what `peer` sends: the kernel gives a
+/// datagram to the socket that is connected to its sender. Until it is connected, it may take what
+/// others send: the caller looks for that.
+///
+/// # Errors
+/// When the socket cannot be made, or there is no way to the peer.
+pub(crate) fn udp_answer(
+    address: SocketAddr,
+    peer: SocketAddr,
+    receive_buffer: Option<Bytes>,
+) -> Result<(UdpSocket, Granted), SocketError> {
+    let socket = open(address, Type::DGRAM, Protocol::UDP)?;
+    let asked = receive_buffer.unwrap_or(UDP_RECEIVE_BUFFER);
+    let granted = ask_buffer(socket.as_fd(), Side::Receive, Some(asked));
+    share(&socket)?;
+    bind(&socket, address)?;
+    socket
+        .connect(&SockAddr::from(peer))
+        .map_err(|cause| SocketError::new(format!("connect to {peer} over UDP"), cause))?;
+    Ok((socket.into(), granted))
+}
+
 /// A UDP socket that sends to `peer` as `plan` says.
 ///
 /// # Errors
@@ -265,6 +298,10 @@ impl Side {
 fn open(address: SocketAddr, kind: Type, protocol: Protocol) -> Result<Socket, SocketError> {
     Socket::new(Domain::for_address(address), kind, Some(protocol))
         .map_err(|cause| SocketError::new(format!("open a socket for {address}"), cause))
+}
+
+fn share(socket: &Socket) -> Result<(), SocketError> {
+    socket.set_reuse_address(true).map_err(|cause| SocketError::new("set SO_REUSEADDR", cause))
 }
 
 fn bind(socket: &Socket, address: SocketAddr) -> Result<(), SocketError> {

@@ -76,6 +76,8 @@ pub(crate) enum Inlet {
     Tcp(TcpStream, Granted),
     /// A hub that tells streams apart, and this one's id.
     Udp(HubHandle, u64),
+    /// A stream of iperf3's, with a socket of its own.
+    Iperf3(Box<crate::iperf3::receive::Source>),
 }
 
 /// How the threads of a flow work.
@@ -96,8 +98,15 @@ pub(crate) struct ReceiveOrders {
     pub(crate) total: AtomicU64,
 }
 
+impl Default for ReceiveOrders {
+    fn default() -> Self {
+        Self { stop: AtomicBool::new(false), total: AtomicU64::new(u64::MAX) }
+    }
+}
+
 enum Receiving {
-    Tcp(Arc<ReceiveOrders>),
+    /// A thread of its own, for this stream alone.
+    Own(Arc<ReceiveOrders>),
     Udp(HubHandle, u64),
 }
 
@@ -155,12 +164,16 @@ impl Traffic {
                     hub.receive(stream, receiver, self.plan.message_bytes, report);
                     Receiving::Udp(hub, stream)
                 }
+                Inlet::Iperf3(source) => {
+                    let receiver = if source.is_tcp() { receiver.over_tcp() } else { receiver };
+                    let orders = Arc::<ReceiveOrders>::default();
+                    let settings = self.settings.clone();
+                    crate::iperf3::receive::start(receiver, *source, settings, Arc::clone(&orders), report);
+                    Receiving::Own(orders)
+                }
                 Inlet::Tcp(connection, granted) => {
                     let receiver = receiver.over_tcp();
-                    let orders = Arc::new(ReceiveOrders {
-                        stop: AtomicBool::new(false),
-                        total: AtomicU64::new(u64::MAX),
-                    });
+                    let orders = Arc::<ReceiveOrders>::default();
                     receive::start(
                         receiver,
                         connection,
@@ -170,7 +183,7 @@ impl Traffic {
                         Arc::clone(&orders),
                         report,
                     );
-                    Receiving::Tcp(orders)
+                    Receiving::Own(orders)
                 }
             });
         }
@@ -202,7 +215,7 @@ impl Traffic {
         for (receiving, messages) in self.receiving.iter().zip(totals) {
             match receiving {
                 Receiving::Udp(hub, stream) => hub.total(*stream, *messages),
-                Receiving::Tcp(orders) => orders.total.store(*messages, Relaxed),
+                Receiving::Own(orders) => orders.total.store(*messages, Relaxed),
             }
         }
         self.measured()
@@ -218,7 +231,7 @@ impl Traffic {
         for receiving in &self.receiving {
             match receiving {
                 Receiving::Udp(hub, stream) => hub.end(*stream),
-                Receiving::Tcp(orders) => orders.stop.store(true, Relaxed),
+                Receiving::Own(orders) => orders.stop.store(true, Relaxed),
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::time::{Span, Time};
 pub const HELLO: [u8; 4] = *b"9876";
 /// What the server answers.
 pub const REPLY: [u8; 4] = *b"6789";
-/// What servers before 3.13 or so may answer (`UDP_CONNECT_REPLY` of old).
+/// What older servers may answer.
 pub const REPLY_OLD: [u8; 4] = [0xb1, 0x68, 0xde, 0x3a];
 /// Smallest datagram that holds time and a 64-bit counter; also iperf3's own least.
 pub const DATAGRAM_BYTES_MIN: u32 = 16;

@@ -114,8 +114,7 @@ mod code {
 
 /// What a client gets whose parameters cannot be read.
 pub const CODE_UNREADABLE: i32 = code::PARAMETERS;
-/// What a client gets that does not end when it said (`iperf_server_api.c`, since 3.17; older ones
-/// print the number).
+/// What a client gets that does not end when it said.
 pub const CODE_OVERDUE: i32 = 160;
 /// Longest test, as iperf3's (`MAX_TIME`).
 const TIME_S_MAX: u64 = 86_400;

@@ -17,6 +17,8 @@ use crate::udp::{self, Control, UdpOutlet};
 /// Where a stream goes out, and what the kernel granted for it.
 pub(crate) enum Outlet {
     Tcp(Box<TcpOutlet>, Granted),
+    /// The same, but its end is told elsewhere: the connection stays open.
+    TcpKept(Box<TcpOutlet>, Granted),
     Udp(Box<UdpOutlet>, Granted),
 }
 
@@ -54,6 +56,7 @@ pub(super) fn start(
 
 fn send(mut sender: FloodSender, outlet: Outlet, settings: &Settings, control: &Control) -> SentStream {
     let deadline = sender.deadline();
+    let closes = matches!(outlet, Outlet::Tcp(..));
     let (result, granted, tcp, batching, caveats) = match outlet {
         Outlet::Udp(mut outlet, granted) => {
             let result = udp::flood_udp(&mut sender, &mut outlet, &settings.clock, control, deadline);
@@ -65,11 +68,14 @@ fn send(mut sender: FloodSender, outlet: Outlet, settings: &Settings, control: &
             let caveats = outlet.caveats().iter().cloned().chain(nobody_listens(&outlet)).collect();
             (result, granted, None, batching, caveats)
         }
-        Outlet::Tcp(mut outlet, granted) => {
+        Outlet::Tcp(outlet, granted) | Outlet::TcpKept(outlet, granted) => {
+            let mut outlet = outlet;
             let result = tcp::flood_tcp(&mut sender, &mut outlet, &settings.clock, control, deadline);
             let summary = tcp::tcp_summary(outlet.stream().as_fd());
             // The end of the stream tells the receiver that nothing more comes.
-            let _ = outlet.stream().shutdown(Shutdown::Write);
+            if closes {
+                let _ = outlet.stream().shutdown(Shutdown::Write);
+            }
             let batching = Batching { send_calls: Some(outlet.send_calls()), ..Batching::default() };
             (result, granted, summary, batching, Vec::new())
         }

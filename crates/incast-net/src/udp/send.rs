@@ -13,9 +13,11 @@ use std::os::fd::AsFd;
 
 use incast_core::caveat::{Caveat, CaveatKind};
 use incast_core::flood::Train;
+use incast_core::iperf3::datagram::{self as iperf3, Width};
 use incast_core::wire::probe;
 
 use super::drive::Outlet;
+use crate::clock::Clock;
 use crate::socket::{SocketError, path_mtu, reason};
 use crate::sys::datagram::{self, DATAGRAMS_MAX};
 use crate::sys::option::{self, Settable};
@@ -35,6 +37,8 @@ pub struct UdpOutlet {
     calls: u64,
     refused_replies: u64,
     segments_used: usize,
+    /// iperf3's head in place of ours.
+    iperf3: Option<(Width, Clock)>,
 }
 
 impl UdpOutlet {
@@ -80,9 +84,28 @@ impl UdpOutlet {
             calls: 0,
             refused_replies: 0,
             segments_used: 0,
+            iperf3: None,
         };
         outlet.ask_for_segments();
         Ok(outlet)
+    }
+
+    /// The same for datagrams of iperf3, of at least 16 bytes: their head has a time and a counter.
+    ///
+    /// # Errors
+    /// When the send timeout cannot be set.
+    ///
+    /// # Panics
+    /// As [`Self::open`].
+    pub fn open_iperf3(
+        socket: UdpSocket,
+        message_bytes: u32,
+        width: Width,
+        segments_max: Option<u32>,
+    ) -> Result<Self, SocketError> {
+        assert!(message_bytes >= iperf3::DATAGRAM_BYTES_MIN, "a datagram holds the widest head");
+        let outlet = Self::open(socket, message_bytes, None, segments_max)?;
+        Ok(Self { iperf3: Some((width, Clock::start())), ..outlet })
     }
 
     /// Messages that one call can take.
@@ -101,8 +124,13 @@ impl UdpOutlet {
         let messages = train.messages.min(self.room());
         let Ok(count) = usize::try_from(messages) else { return Ok(0) };
         let bytes = &mut self.buffer[..count * self.message_bytes];
-        for (counter, message) in (train.first..).zip(bytes.chunks_exact_mut(self.message_bytes)) {
-            probe::emit_counter(message, counter);
+        let numbered = (train.first..).zip(bytes.chunks_exact_mut(self.message_bytes));
+        match &self.iperf3 {
+            None => numbered.for_each(|(counter, message)| probe::emit_counter(message, counter)),
+            Some((width, clock)) => {
+                let now = clock.now();
+                numbered.for_each(|(counter, message)| iperf3::emit(message, now, counter, *width));
+            }
         }
         loop {
             let bytes = &self.buffer[..count * self.message_bytes];

@@ -22,9 +22,11 @@ const DURATION_DEFAULT: Span = Span::from_s(10);
   incast flood X --streams 4 --spacing poisson     four sockets share the load
   incast flood X --reverse                         the server sends
   incast flood X:6000 --plain --transport udp --messages 100000 --json
-                                                   to a program written from the lab sheet")]
+                                                   to a program written from the lab sheet
+  incast flood X --iperf3 --transport udp --load 1Gbit/s --message 1400B
+                                                   to a stock `iperf3 -s`, port 5201")]
 pub(crate) struct FloodArgs {
-    /// Server: a name or an address, with or without :PORT (6000 otherwise)
+    /// Server: a name or an address, with or without :PORT (6000 otherwise, 5201 with --iperf3)
     pub(crate) server: String,
     /// What carries the messages
     #[arg(long, value_parser = transport, default_value = "tcp", value_name = "tcp|udp")]
@@ -59,6 +61,9 @@ pub(crate) struct FloodArgs {
     /// Speak the lab sheet's plain protocol: messages only, no control connection
     #[arg(long)]
     pub(crate) plain: bool,
+    /// Speak iperf3, to a stock server; what it does not tell is unknown
+    #[arg(long, conflicts_with_all = ["plain", "both", "key_file"])]
+    pub(crate) iperf3: bool,
     /// Length of a reported interval
     #[arg(long, value_name = "TIME", default_value = "1s")]
     pub(crate) interval: Span,
@@ -137,6 +142,9 @@ impl FloodArgs {
         };
         if self.transport == Transport::Udp && self.congestion.is_some() {
             anyhow::bail!("--congestion is a setting of TCP; leave it out with --transport udp");
+        }
+        if self.iperf3 && self.reverse && self.spacing != Spacing::Fixed {
+            anyhow::bail!("--spacing is not for iperf3 to keep; leave it out with --reverse");
         }
         if messages == Some(0) {
             anyhow::bail!("--messages 0 or --bytes 0B sends nothing");

@@ -17,6 +17,8 @@ use super::OutputArgs;
   incast serve --barrier 10 --once                    start ten senders together, then end
   incast serve --plain --transport tcp --message 1024B --port 6000 --once --json
                                                       count what the lab sheet's tcp_flood sends
+  incast serve --iperf3 --once                        one test of a stock `iperf3 -c 127.0.0.1`
+  incast serve --iperf3 --bind 10.0.0.1 --open        any number of iperf3 clients of other hosts, at once
 
 With --once it ends, and prints its record, when the senders it waited for are done. In plain mode:
 when the one TCP client has left, or after 2 s without a datagram. Ctrl-C ends it at any time.")]
@@ -24,19 +26,22 @@ pub(crate) struct ServeArgs {
     /// Address to listen on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub(crate) bind: String,
-    /// Port, for TCP and UDP alike (0 takes a free one)
-    #[arg(long, default_value_t = 6000)]
-    pub(crate) port: u16,
+    /// Port, for TCP and UDP alike (0 takes a free one) [default: 6000; with --iperf3 5201]
+    #[arg(long)]
+    pub(crate) port: Option<u16>,
     /// Speak the lab sheet's plain protocol: messages only, no control connection
     #[arg(long)]
     pub(crate) plain: bool,
+    /// Speak iperf3: stock clients, several at once; what they send is counted by our rules
+    #[arg(long, conflicts_with_all = ["plain", "transport", "message", "barrier", "key_file"])]
+    pub(crate) iperf3: bool,
     /// Plain mode: what carries the messages
     #[arg(long, value_parser = super::flood::transport, default_value = "tcp", value_name = "tcp|udp")]
     pub(crate) transport: Transport,
     /// Plain mode: size of every message
     #[arg(long, value_name = "SIZE", default_value = "1024B")]
     pub(crate) message: Bytes,
-    /// Plain mode: length of a reported interval
+    /// Plain mode and iperf3: length of a reported interval
     #[arg(long, value_name = "TIME", default_value = "1s")]
     pub(crate) interval: Span,
     /// End after one group of senders, and print its record
@@ -57,7 +62,7 @@ pub(crate) struct ServeArgs {
     /// Key that senders must have; without one, only this host's are served
     #[arg(long, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
-    /// Serve senders from other hosts though there is no key
+    /// Serve senders from other hosts though there is no key, or no way to have one (--iperf3)
     #[arg(long)]
     pub(crate) open: bool,
     /// Name of this host in the record (its hostname otherwise)
@@ -65,4 +70,12 @@ pub(crate) struct ServeArgs {
     pub(crate) name: Option<String>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+impl ServeArgs {
+    /// The port to listen on.
+    pub(crate) fn port(&self) -> u16 {
+        let usual = if self.iperf3 { incast_core::iperf3::PORT } else { crate::endpoint::PORT_DEFAULT };
+        self.port.unwrap_or(usual)
+    }
 }

@@ -10,6 +10,7 @@ use incast_core::time::Span;
 use incast_net::client::{self, ClientPlan};
 use incast_net::clock::Clock;
 use incast_net::conversation::{FlowNotice, FlowOutcome, Order};
+use incast_net::iperf3;
 use incast_net::plain::{self, PlainClientPlan};
 
 use crate::cli::FloodArgs;
@@ -27,7 +28,8 @@ const TICK: Duration = Duration::from_millis(50);
 pub(crate) fn flood(args: &FloodArgs) -> anyhow::Result<ExitCode> {
     let stops = Stops::listen()?;
     let plan = args.plan()?;
-    let server = resolve(&args.server, PORT_DEFAULT)?;
+    let port = if args.iperf3 { incast_core::iperf3::PORT } else { PORT_DEFAULT };
+    let server = resolve(&args.server, port)?;
     let watch = HostWatch::start();
     let dir = args
         .output
@@ -110,6 +112,21 @@ fn start(
         };
         return Ok(builder.spawn(move || Ok(vec![plain::flood(&plan, &notices, &ordered)?]))?);
     }
+    if args.iperf3 {
+        let plan = iperf3::ClientPlan {
+            server,
+            host,
+            flow,
+            send,
+            reverse: args.reverse,
+            receive_buffer: args.receive_buffer,
+            core: args.core,
+            clock,
+            run_start_unix_ns,
+            thread_cpu,
+        };
+        return Ok(builder.spawn(move || Ok(vec![iperf3::flood(&plan, &notices, &ordered)?]))?);
+    }
     let plan = ClientPlan {
         server,
         data: None,
@@ -137,7 +154,11 @@ fn describe(args: &FloodArgs, plan: &SendPlan, server: &str) -> String {
         (None, Some(messages)) => format!("{messages} messages"),
         (None, None) => "no end".into(),
     };
-    let protocol = if args.plain { "plain " } else { "" };
+    let protocol = match (args.plain, args.iperf3) {
+        (true, _) => "plain ",
+        (_, true) => "iperf3's ",
+        _ => "",
+    };
     format!(
         "flood {server} over {protocol}{}: messages of {} B, load {}, spacing {}, {} stream(s), {end}",
         plan.transport.name(),

@@ -11,6 +11,7 @@ use incast_core::record::ScenarioSummary;
 use incast_core::time::Span;
 use incast_net::clock::Clock;
 use incast_net::conversation::{FlowNotice, FlowOutcome, Order};
+use incast_net::iperf3;
 use incast_net::plain::{self, PlainServerPlan, PlainSummary};
 use incast_net::server::{Server, ServerPlan};
 
@@ -30,7 +31,7 @@ const END_MAX: Duration = Duration::from_secs(10);
 /// Serves, and prints the record at the end.
 pub(crate) fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let stops = Stops::listen()?;
-    let bind = resolve(&args.bind, args.port)?;
+    let bind = resolve(&args.bind, args.port())?;
     let message_bytes = crate::cli::message_bytes(args.message, args.transport, args.plain)?;
     let watch = HostWatch::start();
     let dir = args
@@ -41,6 +42,8 @@ pub(crate) fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         .transpose()?;
     let mut measured = if args.plain {
         serve_plain(args, bind, message_bytes, &watch, &stops)?
+    } else if args.iperf3 {
+        serve_iperf3(args, bind, &watch, &stops)?
     } else {
         serve_native(args, bind, &watch, &stops)?
     };
@@ -62,15 +65,19 @@ pub(crate) fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
 fn describe(args: &ServeArgs) -> String {
     let plain = if args.plain {
         format!(" --plain --transport {} --message {}", args.transport.name(), args.message)
+    } else if args.iperf3 {
+        return format!("incast serve --bind {} --port {} --iperf3", args.bind, args.port());
     } else {
         String::new()
     };
-    format!("incast serve --bind {} --port {}{plain} --barrier {}", args.bind, args.port, args.barrier)
+    format!("incast serve --bind {} --port {}{plain} --barrier {}", args.bind, args.port(), args.barrier)
 }
 
 fn listening(args: &ServeArgs, address: SocketAddr) {
     let protocol = if args.plain {
         format!("plain {}, messages of {}", args.transport.name(), args.message)
+    } else if args.iperf3 {
+        "iperf3, TCP and UDP".into()
     } else {
         "TCP and UDP".into()
     };
@@ -123,6 +130,58 @@ fn serve_native(
         Measured { faults: server.faults(), socket_drops: server.socket_drops(), ..Measured::default() };
     drop(server);
     Ok(Measured { outcomes: flows.into_outcomes(), ..measured })
+}
+
+/// Serves stock clients of iperf3.
+fn serve_iperf3(
+    args: &ServeArgs,
+    bind: SocketAddr,
+    watch: &HostWatch,
+    stops: &Stops,
+) -> anyhow::Result<Measured> {
+    let plan = iperf3::ServerPlan {
+        bind,
+        host: host_name(args.name.as_ref()),
+        open: args.open,
+        receive_buffer: args.receive_buffer,
+        spin: args.spin,
+        core: args.core,
+        interval: args.interval,
+        clock: Clock::start(),
+        run_start_unix_ns: watch.started_unix_ns(),
+        thread_cpu,
+    };
+    let (notices, inbox) = unbounded();
+    let server = iperf3::Server::start(plan, notices)?;
+    listening(args, server.address());
+    let mut flows = Watch::new(None);
+    let mut stopping: Option<Instant> = None;
+    loop {
+        match inbox.recv_timeout(TICK) {
+            Ok(FlowNotice::SessionOver { peer, flows: 0, failure: Some(why) }) => {
+                note(&format!("iperf3 {peer}: no test: {why}"));
+            }
+            Ok(notice) => tell(flows.handle(notice)),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+        flows.draw();
+        if stopping.is_none() && (stops.count() > 0 || args.once && flows.sessions_over() > 0) {
+            // One that has begun is let finish, unless somebody is in a hurry.
+            let hurry = stops.count() > 0;
+            if hurry || server.sessions() == 0 {
+                server.stop();
+                stopping = Some(Instant::now());
+            }
+        }
+        let patience_over = stopping.is_some_and(|since| since.elapsed() > END_MAX) || stops.count() > 1;
+        if stopping.is_some() && inbox.is_empty() && (server.sessions() == 0 || patience_over) {
+            break;
+        }
+    }
+    let faults = server.faults();
+    drop(server);
+    Ok(Measured { outcomes: flows.into_outcomes(), faults, ..Measured::default() })
 }
 
 fn serve_plain(

@@ -1,7 +1,7 @@
 //! Small exact cases of the dispatcher. Events come from a real builder, the only one who makes them.
 
 use super::*;
-use crate::readout::assign::{RoundRobin, TokenPlan, Tokens};
+use crate::readout::assign::{LeastLoaded, RoundRobin, TokenPlan, Tokens};
 use crate::readout::builder::{BuilderPlan, EventBuilder};
 use crate::readout::fragment::{Fragment, Length};
 use crate::readout::ids::{RunNumber, SourceId};
@@ -170,4 +170,16 @@ fn with_tokens_an_event_waits_for_a_node_that_is_ready() {
     dispatcher.handle_token(at(1), token);
     assert_eq!(given(&mut dispatcher, at(1)), [(0, 4, 1)]);
     assert_eq!(dispatcher.policy().credits().spent, 1);
+}
+
+#[test]
+fn an_ended_lease_and_an_answer_free_the_node_in_the_policy() {
+    let mut dispatcher: Dispatcher<_, char> = Dispatcher::new(PLAN, Policy::LeastLoaded(LeastLoaded::new(1)));
+    dispatcher.handle_joined(at(0), NodeId(0), Incarnation(0));
+    hand_in(&mut dispatcher, 0..2);
+    assert_eq!(given(&mut dispatcher, at(0)), [(0, 0, 1)]);
+    dispatcher.handle_timeout(at(10));
+    assert_eq!(given(&mut dispatcher, at(10)), [(0, 0, 2)], "there is no other node");
+    assert_eq!(dispatcher.handle_answer(at(11), answer(0, 0, 2)), AnswerKind::Taken);
+    assert_eq!(given(&mut dispatcher, at(11)), [(1, 0, 1)]);
 }
