@@ -143,6 +143,13 @@ impl FloodArgs {
         if self.transport == Transport::Udp && self.congestion.is_some() {
             anyhow::bail!("--congestion is a setting of TCP; leave it out with --transport udp");
         }
+        let is_counted = messages.is_some() && self.duration.is_none();
+        if self.iperf3 && self.reverse && self.transport == Transport::Udp && is_counted {
+            anyhow::bail!(
+                "a number of datagrams from an iperf3 server may never be complete, since some may be lost; \
+                 say --duration as well"
+            );
+        }
         if self.iperf3 && self.reverse && self.spacing != Spacing::Fixed {
             anyhow::bail!("--spacing is not for iperf3 to keep; leave it out with --reverse");
         }
