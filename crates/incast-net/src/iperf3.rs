@@ -1,8 +1,8 @@
 //! iperf3's protocol carried out: sockets and threads around the machines of `incast_core::iperf3`.
 //!
-//! [`server`] serves any number of stock clients at once, [`client`] runs a test against a stock
+//! `server` serves any number of stock clients at once, `client` runs a test against a stock
 //! server. Blocks and datagrams go through the carriers of the native protocol; only receiving is
-//! its own ([`receive`]), since blocks of TCP have no head. [`account`] turns what one end learned
+//! its own (`receive`), since blocks of TCP have no head. `account` turns what one end learned
 //! into results and back.
 
 mod account;

@@ -2,7 +2,7 @@
 //!
 //! Every TCP connection begins with a cookie: one that is new opens a test, one that is known brings a
 //! stream of it. Datagrams have no cookie, so a hello belongs to the test of its address that is
-//! opening streams, and tests of one address open theirs one after the other ([`Turn`]). Each
+//! opening streams, and tests of one address open theirs one after the other (`Turn`). Each
 //! stream over UDP gets a socket of its own on the same port, connected to its peer.
 
 use std::collections::BTreeMap;
