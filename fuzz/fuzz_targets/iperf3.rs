@@ -42,6 +42,10 @@ fn text(data: &[u8]) {
         return;
     }
     let Ok(written) = std::str::from_utf8(data) else { return };
+    // An empty text is none: its length is refused.
+    if written.is_empty() {
+        return;
+    }
     let mut reader = Reader::default();
     if written.len() <= TEXT_BYTES_MAX
         && emit_text(written).chunks(7).all(|piece| reader.handle_bytes(piece).is_ok())
