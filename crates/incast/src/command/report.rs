@@ -121,7 +121,8 @@ fn check_schema(bytes: &[u8]) -> anyhow::Result<()> {
     struct Head {
         schema: Option<serde_json::Value>,
     }
-    let mend = "a record is the record.json that incast run, or serve and flood with --out, writes";
+    let mend =
+        "a record is the record.json that incast run and incast lab write, and serve and flood with --out";
     let head: Head = serde_json::from_slice(bytes)
         .map_err(|error| anyhow::anyhow!("it is not a record: {error}; {mend}"))?;
     match head.schema {
