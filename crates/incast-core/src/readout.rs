@@ -23,11 +23,14 @@ mod event_account;
 mod fragment;
 mod gauge;
 mod ids;
+mod message;
 mod numbers;
+pub mod role;
 mod sorter;
 mod sources;
 mod tokens;
 mod trigger;
+mod verdict;
 
 pub use assign::{
     Assign, CALENDAR_SLOTS, Calendar, CalendarRefused, LeastLoaded, LinearShift, MEMBERS_MAX, Policy,
@@ -46,8 +49,12 @@ pub use dispatcher::{
 pub use event_account::{EventAccount, EventTotals, Loss, Place};
 pub use fragment::{Fragment, Length, Payload};
 pub use gauge::Gauge;
-pub use ids::{BuilderId, Destination, EventNumber, Incarnation, NodeId, RunNumber, SourceId};
+pub use ids::{
+    BuilderId, Destination, EventNumber, Incarnation, Level, NodeId, Peer, RunNumber, SinkId, SourceId,
+};
+pub use message::{End, Ended, Message};
 pub use sorter::{Sorted, Sorter, SorterCounts, SorterPlan};
 pub use sources::SourceSet;
 pub use tokens::{NodeTokens, NodeTokensPlan, Token};
 pub use trigger::{Assigned, Trigger, TriggerCounts, TriggerPlan};
+pub use verdict::{Failure, Verdict};

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use incast_core::random::Random;
+use incast_core::readout::{Failure, Verdict};
 use incast_core::time::{Span, Time};
 use incast_core::wire::built_event::{self, BuiltEvent, EventHead, EventPart, PartState};
 use incast_core::wire::content::Content;
@@ -12,7 +13,7 @@ use incast_core::wire::mep_request::{MepRequest, REQUEST_BYTES};
 use incast_core::wire::mfp::{self, Mfp, MfpHead};
 use incast_core::wire::mfp_event::{self, MfpEvent};
 use incast_core::wire::packed::{self, Packed};
-use incast_core::wire::readout::{Failure, Head, Kind, Message, Verdict};
+use incast_core::wire::readout::{Head, Kind, Message};
 use incast_core::wire::reassembly::{Reassembler, ReassemblyPlan, Taken};
 use proptest::collection::vec;
 use proptest::prelude::*;

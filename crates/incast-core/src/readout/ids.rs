@@ -20,6 +20,37 @@ pub struct BuilderId(pub u16);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NodeId(pub u16);
 
+/// A sink.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SinkId(pub u16);
+
+/// A role of a readout, by kind and id: whom messages come from and go to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Peer {
+    /// The trigger: there is one.
+    Trigger,
+    /// A source.
+    Source(SourceId),
+    /// A builder.
+    Builder(BuilderId),
+    /// A node.
+    Node(NodeId),
+    /// A sink.
+    Sink(SinkId),
+}
+
+/// Which fragments of an event: those that decide about it, or, with two levels, the rest of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// Of every event. Without a second level, all there is.
+    #[default]
+    First,
+    /// Of the events that the first level accepted.
+    Second,
+}
+
 /// Whom a policy can name: a builder when a trigger asks, a node when a dispatcher does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Destination(pub u16);
@@ -74,5 +105,17 @@ impl fmt::Display for EventNumber {
 impl fmt::Display for SourceId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(out)
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Trigger => out.write_str("trigger"),
+            Self::Source(SourceId(id)) => write!(out, "source {id}"),
+            Self::Builder(BuilderId(id)) => write!(out, "builder {id}"),
+            Self::Node(NodeId(id)) => write!(out, "node {id}"),
+            Self::Sink(SinkId(id)) => write!(out, "sink {id}"),
+        }
     }
 }

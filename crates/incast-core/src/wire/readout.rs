@@ -23,6 +23,7 @@
 use super::built_event::{BuiltEvent, EVENT_BYTES_MAX};
 use super::little_endian::{bounded, length, put, u16_at, u32_at, u64_at};
 use super::refusal::Refusal;
+use crate::readout::{Failure, Verdict};
 
 /// Bytes in front of the body.
 pub const HEAD_BYTES: usize = 8;
@@ -137,44 +138,6 @@ impl Head {
     pub const fn message_bytes(&self) -> usize {
         HEAD_BYTES + length(self.body_bytes)
     }
-}
-
-/// What a node decides of an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It is not kept.
-    Reject,
-    /// It is kept, for these output streams: at least one.
-    Accept {
-        /// One bit for each stream.
-        streams: u32,
-    },
-    /// The algorithm failed; what becomes of the event is configured.
-    Unjudged {
-        /// One bit for each stream; none if such events are not kept.
-        streams: u32,
-        /// How it failed.
-        failure: Failure,
-    },
-}
-
-/// How an algorithm failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum Failure {
-    /// It ended.
-    Crash = 1,
-    /// It did not answer in time.
-    Timeout = 2,
-    /// It wanted more memory than it may have.
-    Memory = 3,
-    /// It answered what makes no sense.
-    Nonsense = 4,
-}
-
-impl Failure {
-    /// Every failure.
-    pub const ALL: [Self; 4] = [Self::Crash, Self::Timeout, Self::Memory, Self::Nonsense];
 }
 
 /// One message.
