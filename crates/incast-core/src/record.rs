@@ -27,6 +27,11 @@ pub use network::{
     Calibration, Impairment, Ledger, LinkReport, LossStage, Network, NetworkCable, NetworkHost,
     NetworkSwitch, PacketAccount, QueueReport,
 };
+mod readout;
+pub use readout::{
+    CreditBook, DeadTimes, EventBook, NamedCount, Readout, ReadoutInterval, ReadoutRole, StoredFile,
+    TimeDistribution,
+};
 mod switch_test;
 pub use switch_test::{RoundTrip, SwitchTest, SwitchTrial};
 
@@ -57,6 +62,8 @@ plain_data! {
         pub ledger: Option<Ledger>,
         /// The trials of a switch test and what they show; null for any other run.
         pub switch_test: Option<SwitchTest>,
+        /// What an event-building system did; null when there was none.
+        pub readout: Option<Readout>,
         /// The scenario's questions, answered with what was measured.
         pub answers: Vec<Answer>,
         /// What peers did that the protocol does not allow: counted, named, ignored.

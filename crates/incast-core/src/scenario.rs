@@ -18,8 +18,10 @@ mod judge;
 mod metric;
 mod model;
 mod model_network;
+mod model_readout;
 mod network;
 mod reader;
+mod readout;
 mod search;
 mod sockets;
 mod syntax;
@@ -33,6 +35,9 @@ pub use model::{
     VariantPlan,
 };
 pub use model_network::{CableEnd, CablePlan, Forwarding, NetworkPlan, Subnet, SwitchPlan, WhenFull};
+pub use model_readout::{
+    FaultKind, FaultPlan, FilesPlan, FragmentCarrier, NodeShare, Placed, ReadoutPlan, SinkShare,
+};
 pub use vary::{Setting, SettingError};
 
 use findings::Findings;
@@ -106,6 +111,7 @@ fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Sce
     let host_tables = reader.tables("host", flows::FLOWS_MAX);
     let flow_tables = reader.tables("flow", flows::FLOWS_MAX);
     let expect_tables = reader.tables("expect", expect::EXPECTATIONS_MAX);
+    let readout_tables = readout::ReadoutTables::find(&mut reader);
 
     let mut hosts = Hosts::new(host_tables.is_none());
     for (table, header) in host_tables.unwrap_or_default() {
@@ -119,16 +125,19 @@ fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Sce
         network.read_cable(table, header, reader.findings);
     }
     let network = network.finish(reader.findings);
-    let mut flows = Flows::new(&hosts, network.as_ref(), duration.unwrap_or(DURATION_DEFAULT));
+    let duration = duration.unwrap_or(DURATION_DEFAULT);
+    let mut flows = Flows::new(&hosts, network.as_ref(), duration);
     flows.incomplete |= flow_tables.is_none();
     for (table, header) in flow_tables.unwrap_or_default() {
         flows.read(table, header, reader.findings);
     }
+    let is_readout = !readout_tables.is_empty();
+    let readout = readout::read(readout_tables, &mut reader, (&hosts, flows.takes_part()), (seed, duration));
     let mut expectations = Vec::new();
     for (table, header) in expect_tables.unwrap_or_default() {
         expectations.extend(expect::read(table, header, &flows, reader.findings));
     }
-    let flows = flows.finish(reader.findings);
+    let flows = flows.finish(is_readout, reader.findings);
     Scenario {
         name: name.unwrap_or_default(),
         title,
@@ -138,6 +147,7 @@ fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Sce
         hosts: hosts.into_plans(),
         network,
         flows,
+        readout,
         search,
         asks,
         variants,
@@ -147,8 +157,8 @@ fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Sce
 }
 
 const KEYS: &[&str] = &[
-    "ask", "cable", "duration", "expect", "flow", "host", "incast", "interval", "name", "search", "seed",
-    "start", "switch", "title", "variant",
+    "ask", "builder", "cable", "duration", "expect", "fault", "flow", "host", "incast", "interval", "name",
+    "node", "readout", "search", "seed", "sink", "source", "start", "switch", "title", "trigger", "variant",
 ];
 const INTERVAL_DEFAULT: Span = Span::from_s(1);
 /// How long a flow lasts when neither it nor the scenario says: as other tools do.

@@ -212,9 +212,14 @@ impl<'h> Flows<'h> {
         None
     }
 
+    /// Which hosts have a part in the scenario.
+    pub(super) fn takes_part(&mut self) -> &mut [bool] {
+        &mut self.takes_part
+    }
+
     /// The flows, in the order of the file; notes hosts that have no part in them.
-    pub(super) fn finish(self, findings: &mut Findings<'_>) -> Vec<FlowPlan> {
-        if self.plans.is_empty() && !self.incomplete {
+    pub(super) fn finish(self, is_readout: bool, findings: &mut Findings<'_>) -> Vec<FlowPlan> {
+        if self.plans.is_empty() && !self.incomplete && !is_readout {
             findings.add(&(0..0), "there is no [[flow]]: nothing would be sent");
         } else if !self.incomplete {
             self.hosts.note_idle(&self.takes_part, findings);

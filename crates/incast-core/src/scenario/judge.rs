@@ -14,7 +14,7 @@ use crate::record::{Expectation, Record};
 pub fn judge(plan: &ExpectationPlan, record: &Record) -> Expectation {
     let (worst, all_known) = match &plan.scope {
         Scope::Totals => {
-            let value = plan.metric.of_totals(&record.totals);
+            let value = plan.metric.of_record(record);
             (value, value.is_some())
         }
         Scope::Flows { name, count } => worst_flow(plan, name, *count, record),

@@ -2,7 +2,7 @@
 //!
 //! Adding a number is adding a line here; the texts, the lookups and the error messages follow.
 
-use crate::record::{Flow, Messages, Totals};
+use crate::record::{Flow, Messages, Readout, Record, Totals};
 
 /// A number of the record that can be expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,40 @@ pub enum Metric {
     ThroughputFraction,
     /// Median round trip of tagged messages, microseconds; flows only.
     RoundTripMedian,
+    /// Events with a number; readout only.
+    Triggered,
+    /// Events complete, accepted and on disk; readout only.
+    Stored,
+    /// Events complete and decided against; readout only.
+    Rejected,
+    /// Events without the fragments of some sources; readout only.
+    Incomplete,
+    /// Events gone; readout only.
+    EventsLost,
+    /// Events without an end when the account was closed; readout only.
+    InFlight,
+    /// What is left of the account of events; readout only.
+    EventResidual,
+    /// What is left of the account of credits; readout only.
+    CreditResidual,
+    /// Events that ended, per second; readout only.
+    EventRate,
+    /// Payload built, bytes per second; readout only.
+    BuiltRate,
+    /// Time in which the trigger was stopped, as a fraction; readout only.
+    DeadTime,
+    /// Median time from trigger to end, microseconds; readout only.
+    LatencyP50,
+    /// Its 99th percentile, microseconds; readout only.
+    LatencyP99,
+    /// Its 99.9th percentile, microseconds; readout only.
+    LatencyP999,
+    /// Median time from a node's request to its event, the first apart, microseconds; readout only.
+    RequestP50,
+    /// Median of the first requests of nodes, microseconds; readout only.
+    FirstRequestP50,
+    /// Jain's index of events decided per node; readout only.
+    NodeFairness,
 }
 
 /// What kind of number a metric is: says which texts and which values make sense.
@@ -68,7 +102,7 @@ pub(super) enum Unit {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 37] = [
         Self::Sent,
         Self::Received,
         Self::Unique,
@@ -89,6 +123,23 @@ impl Metric {
         Self::Throughput,
         Self::ThroughputFraction,
         Self::RoundTripMedian,
+        Self::Triggered,
+        Self::Stored,
+        Self::Rejected,
+        Self::Incomplete,
+        Self::EventsLost,
+        Self::InFlight,
+        Self::EventResidual,
+        Self::CreditResidual,
+        Self::EventRate,
+        Self::BuiltRate,
+        Self::DeadTime,
+        Self::LatencyP50,
+        Self::LatencyP99,
+        Self::LatencyP999,
+        Self::RequestP50,
+        Self::FirstRequestP50,
+        Self::NodeFairness,
     ];
 
     /// Its name in scenario files and records.
@@ -115,18 +166,69 @@ impl Metric {
             Self::Throughput => "throughput_bits_per_s",
             Self::ThroughputFraction => "throughput_fraction",
             Self::RoundTripMedian => "round_trip_us_p50",
+            Self::Triggered => "triggered",
+            Self::Stored => "stored",
+            Self::Rejected => "rejected",
+            Self::Incomplete => "incomplete",
+            Self::EventsLost => "events_lost",
+            Self::InFlight => "events_in_flight",
+            Self::EventResidual => "event_residual",
+            Self::CreditResidual => "credit_residual",
+            Self::EventRate => "event_rate_per_s",
+            Self::BuiltRate => "built_bytes_per_s",
+            Self::DeadTime => "dead_time_fraction",
+            Self::LatencyP50 => "latency_us_p50",
+            Self::LatencyP99 => "latency_us_p99",
+            Self::LatencyP999 => "latency_us_p999",
+            Self::RequestP50 => "request_us_p50",
+            Self::FirstRequestP50 => "first_request_us_p50",
+            Self::NodeFairness => "node_fairness_jain",
         }
     }
 
     /// Whether it compares flows, so that one flow alone has none.
     #[must_use]
     pub const fn totals_only(self) -> bool {
-        matches!(self, Self::Fairness | Self::Overlap | Self::Throughput | Self::ThroughputFraction)
+        self.is_of_readout()
+            || matches!(self, Self::Fairness | Self::Overlap | Self::Throughput | Self::ThroughputFraction)
+    }
+
+    /// Whether only a readout has it.
+    #[must_use]
+    pub const fn is_of_readout(self) -> bool {
+        matches!(
+            self,
+            Self::Triggered
+                | Self::Stored
+                | Self::Rejected
+                | Self::Incomplete
+                | Self::EventsLost
+                | Self::InFlight
+                | Self::EventResidual
+                | Self::CreditResidual
+                | Self::EventRate
+                | Self::BuiltRate
+                | Self::DeadTime
+                | Self::LatencyP50
+                | Self::LatencyP99
+                | Self::LatencyP999
+                | Self::RequestP50
+                | Self::FirstRequestP50
+                | Self::NodeFairness
+        )
     }
 
     pub(super) const fn unit(self) -> Unit {
         match self {
-            Self::Unexplained => Unit::Difference,
+            Self::Unexplained | Self::EventResidual | Self::CreditResidual => Unit::Difference,
+            Self::DeadTime | Self::NodeFairness => Unit::Fraction,
+            Self::EventRate
+            | Self::BuiltRate
+            | Self::LatencyP50
+            | Self::LatencyP99
+            | Self::LatencyP999
+            | Self::RequestP50
+            | Self::FirstRequestP50 => Unit::Number,
             Self::LostFraction | Self::Fairness | Self::Overlap | Self::ThroughputFraction => Unit::Fraction,
             Self::Goodput | Self::OfferedLoad | Self::WireRate | Self::Throughput => Unit::BitRate,
             Self::Duration => Unit::Seconds,
@@ -146,10 +248,47 @@ impl Metric {
             Self::Duration => flow.duration_s,
             Self::CpuSecondsPerGigabyte => flow.cpu.seconds_per_gigabyte,
             Self::RoundTripMedian => flow.round_trip.as_ref().and_then(|round_trip| round_trip.us_p50),
-            Self::Fairness | Self::Overlap | Self::Throughput | Self::ThroughputFraction => None,
+            _ if self.totals_only() => None,
             _ => self.of_messages(&flow.messages),
         };
         value.filter(|value| value.is_finite())
+    }
+
+    /// Its value for the whole run; `None` when the record does not know it.
+    #[must_use]
+    pub fn of_record(self, record: &Record) -> Option<f64> {
+        if !self.is_of_readout() {
+            return self.of_totals(&record.totals);
+        }
+        record.readout.as_ref().and_then(|readout| self.of_readout(readout)).filter(|value| value.is_finite())
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "for judging: counts beyond 2^53 are not reached")]
+    fn of_readout(self, readout: &Readout) -> Option<f64> {
+        let time = |name: &str, of: fn(&crate::record::TimeDistribution) -> Option<f64>| {
+            readout.times.iter().find(|time| time.name == name).and_then(of)
+        };
+        let events = &readout.events;
+        Some(match self {
+            Self::Triggered => events.triggered as f64,
+            Self::Stored => events.stored as f64,
+            Self::Rejected => events.rejected as f64,
+            Self::Incomplete => events.incomplete as f64,
+            Self::EventsLost => events.lost as f64,
+            Self::InFlight => events.in_flight as f64,
+            Self::EventResidual => events.residual as f64,
+            Self::CreditResidual => readout.credits.as_ref()?.residual as f64,
+            Self::EventRate => readout.event_rate_per_s?,
+            Self::BuiltRate => readout.built_bytes_per_s?,
+            Self::DeadTime => readout.dead_time.fraction?,
+            Self::LatencyP50 => time("trigger_to_end", |time| time.us_p50)?,
+            Self::LatencyP99 => time("trigger_to_end", |time| time.us_p99)?,
+            Self::LatencyP999 => time("trigger_to_end", |time| time.us_p999)?,
+            Self::RequestP50 => time("request", |time| time.us_p50)?,
+            Self::FirstRequestP50 => time("first_request", |time| time.us_p50)?,
+            Self::NodeFairness => readout.fairness_jain?,
+            _ => return None,
+        })
     }
 
     /// Its value over all flows; `None` when the record does not know it.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::metric::Metric;
 use super::model_network::NetworkPlan;
+use super::model_readout::ReadoutPlan;
 use crate::load::{Load, Spacing, Stop, Transport};
 use crate::switch_test::SearchPlan;
 use crate::time::Span;
@@ -34,6 +35,8 @@ pub struct Scenario {
     pub network: Option<NetworkPlan>,
     /// Every flow: one sender, one receiver.
     pub flows: Vec<FlowPlan>,
+    /// The event-building system, if the file describes one.
+    pub readout: Option<ReadoutPlan>,
     /// What the record is judged by.
     pub expectations: Vec<ExpectationPlan>,
     /// The scenario is a switch test: its flows are sent at many loads.

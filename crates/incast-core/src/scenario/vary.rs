@@ -11,7 +11,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::findings::{Findings, quoted, shortened};
-use super::{cable, expect, flows, hosts, network};
+use super::{cable, expect, flows, hosts, network, readout};
 
 /// One value to be replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ pub(super) fn apply<'t>(table: &mut DeTable<'t>, settings: &'t [Setting], findin
         let Some((_, value)) = document.into_inner().into_iter().next() else { continue };
         if replace(table, setting, value.get_ref()) == 0 {
             let message = format!(
-                "{}: there is no table of that name or kind (host, flow, switch, cable, expect)",
+                "{}: there is no table of that name or kind (host, flow, switch, cable, readout, trigger, source, builder, node, sink, ...)",
                 shown(setting)
             );
             findings.add(&(0..0), message);
@@ -106,6 +106,13 @@ fn replace<'t>(table: &mut DeTable<'t>, setting: &Setting, value: &DeValue<'t>) 
     // A host and its flow are often called alike: then that is meant which has such a key.
     let has_key = |kind: &Kind| kind.1.contains(&setting.key.as_str());
     let any_has_key = KINDS.iter().any(|kind| has_key(kind) && has_named(table, kind.0, wanted));
+    // Tables that there are once go by their kind.
+    if let Some(one) = table.get_mut(wanted.as_str())
+        && let DeValue::Table(one) = one.get_mut()
+    {
+        one.insert(place, Spanned::new(0..0, value.clone()));
+        return 1;
+    }
     for (kind, _) in KINDS.iter().filter(|kind| kind.0 == wanted || !any_has_key || has_key(kind)) {
         let Some(tables) = table.get_mut(*kind).and_then(|list| match list.get_mut() {
             DeValue::Array(tables) => Some(tables),
@@ -142,6 +149,11 @@ const KINDS: &[Kind] = &[
     ("switch", network::SWITCH_KEYS),
     ("cable", cable::KEYS),
     ("expect", expect::KEYS),
+    ("source", readout::SOURCE_KEYS),
+    ("builder", readout::BUILDER_KEYS),
+    ("node", readout::NODE_KEYS),
+    ("sink", readout::SINK_KEYS),
+    ("fault", readout::FAULT_KEYS),
 ];
 /// Longest setting.
 const SETTING_BYTES_MAX: usize = 1024;
