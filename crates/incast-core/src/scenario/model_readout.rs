@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::readout::Peer;
+use crate::readout::algorithm::AlgorithmPlan;
 use crate::readout::role::{
     BuilderRolePlan, NodeRolePlan, RunPlan, SinkRolePlan, SourceRolePlan, TriggerRolePlan,
 };
@@ -56,6 +57,8 @@ pub struct Placed<T> {
 pub struct NodeShare {
     /// The node.
     pub role: NodeRolePlan,
+    /// Its algorithm.
+    pub algorithm: AlgorithmPlan,
 }
 
 /// A sink and its files.

@@ -1,6 +1,7 @@
 //! The `[readout]` and `[trigger]` tables, and with `readout/` those of every role: an event-building
 //! system and what it is to do.
 
+mod algorithm;
 mod fault;
 mod group;
 mod node;

@@ -336,6 +336,8 @@ impl Cast {
             | RoleLine::Tagged { .. }
             | RoleLine::Carrying { .. }
             | RoleLine::Carried { .. }
+            | RoleLine::ReadoutListening { .. }
+            | RoleLine::ReadoutTold(_)
             | RoleLine::Progress { .. }
             | RoleLine::Done { .. } => {}
         }

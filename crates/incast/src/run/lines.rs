@@ -6,10 +6,13 @@ use std::path::PathBuf;
 use incast_core::control::SendPlan;
 use incast_core::flood::report::{Measured, Sent};
 use incast_core::link::PathPlan;
+use incast_core::readout::{Incarnation, Peer};
 use incast_core::record::{Cpu, Faults, Host, LinkReport, RoundTrip};
 use incast_core::units::Bytes;
 use incast_net::live::LiveCounts;
 use serde::{Deserialize, Serialize};
+
+use crate::readout::assignment::{ReadoutAssignment, Told, Whereabouts};
 
 /// Longest line that is read from a role: the intervals of a long flow are the bulk of it.
 pub(crate) const LINE_BYTES_MAX: u64 = 64 << 20;
@@ -31,6 +34,7 @@ pub(crate) enum Part {
     Link(LinkAssignment),
     Echo(EchoAssignment),
     Tag(TagAssignment),
+    Readout(Box<ReadoutAssignment>),
 }
 
 /// Answers tagged messages.
@@ -92,10 +96,26 @@ pub(crate) struct SendAssignment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum RoleOrder {
-    /// The sender's common start.
+    /// The sender's common start; of a readout, the start of the trigger.
     Start,
     /// End in good order.
     Stop,
+    /// A role of a readout: a peer is there, and this is where.
+    Joined(Whereabouts),
+    /// It is gone.
+    Left(Peer),
+    /// It says nothing: it is treated as gone until it does.
+    Silent(Peer),
+    /// It speaks again, in this life.
+    Back(Peer, Incarnation),
+    /// The trigger pauses.
+    Pause,
+    /// It goes on.
+    Resume,
+    /// No more triggers; what is under way is finished.
+    Drain,
+    /// What is still under way is given up, and told.
+    End,
 }
 
 /// What a role says.
@@ -120,6 +140,10 @@ pub(crate) enum RoleLine {
     Carrying { held_packets: u64 },
     /// A link: what it did.
     Carried { links: Vec<LinkReport> },
+    /// A role of a readout: its ports, if it has any.
+    ReadoutListening { address: Option<SocketAddr>, fragments: Option<SocketAddr> },
+    /// A role of a readout: what it has counted.
+    ReadoutTold(Box<Told>),
     /// The role has done its work.
     Ended { cpu: Option<Cpu>, host: Box<Host>, faults: Faults, socket_drops: Option<u64> },
     /// The role cannot do its work.

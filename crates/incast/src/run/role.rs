@@ -50,6 +50,7 @@ pub(crate) fn play() -> anyhow::Result<ExitCode> {
         Part::Link(plan) => crate::lab::link::carry(&plan, &orders),
         Part::Echo(plan) => tagged::echo(&plan, &orders),
         Part::Tag(plan) => tagged::tag(&plan, &orders),
+        Part::Readout(plan) => crate::readout::role::play(*plan, &orders),
     };
     if let Err(error) = &played {
         tell(&RoleLine::Failed { reason: format!("{error:#}") });
@@ -178,6 +179,8 @@ fn pass_on(order: RoleOrder, client: &Sender<Order>) {
     let order = match order {
         RoleOrder::Start => Order::Start,
         RoleOrder::Stop => Order::Stop,
+        // The others are for a readout.
+        _ => return,
     };
     let _ = client.send(order);
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use toml::de::DeTable;
 
-use super::{Shared, node_id, policy};
+use super::{Shared, algorithm, node_id, policy};
 use crate::readout::role::NodeRolePlan;
 use crate::readout::{BuilderId, Incarnation, Peer};
 use crate::scenario::findings::Findings;
@@ -30,6 +30,7 @@ pub(super) fn read<'t>(
     let slots = reader.small("slots", 1..=4_096).unwrap_or(workers + 1);
     // Both ends count: the node's lease is the longer one, or it would ask for what is on its way.
     let lease = reader.quantity_within("lease", SPAN_EXAMPLES, spans).unwrap_or(Span(2 * policy::LEASE.0));
+    let algorithm = algorithm::read(&mut reader, &shared.streams);
     let weights = members.iter().map(|_| weight).collect();
     for member in members {
         let role = NodeRolePlan {
@@ -42,10 +43,13 @@ pub(super) fn read<'t>(
             lease,
             workers,
         };
-        nodes.push(Placed { name: member.name, host: member.host, plan: NodeShare { role } });
+        nodes.push(Placed { name: member.name, host: member.host, plan: NodeShare { role, algorithm: algorithm.clone() } });
     }
     weights
 }
 
-pub(in crate::scenario) const KEYS: &[&str] =
-    &["count", "host", "lease", "name", "slots", "weight", "workers"];
+pub(in crate::scenario) const KEYS: &[&str] = &[
+    "accept", "copies", "count", "environment", "fuel", "host", "lease", "memory", "module", "name",
+    "on_failure", "passing", "program", "shape", "size_least", "size_most", "slots", "spread_of_time",
+    "start_time_out", "streams", "time", "time_max", "time_out", "weight", "workers",
+];
