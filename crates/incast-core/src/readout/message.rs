@@ -4,7 +4,7 @@
 //! ```text
 //!            Assigned              Fragment             Event               Ask, Result
 //!  trigger ------------> sources ------------> builder ---------> node    ----------------> sink
-//!     ^  \--- Assigned, Welcome, Last ----------^ | ^  <---------- Token, Answer, Kept        |
+//!     ^  \--- Assigned, Welcome, Last ----------^ | ^  <-- Token, Answer, Kept; Confirm -->    |
 //!     |                                          | |                                         |
 //!     +--------- Throttle, Token, Ends ----------+ +<----------- Granted, Stored ------------+
 //!     +<------------------------------------ Ends -------------------------------------------+
@@ -24,8 +24,11 @@ use crate::time::Span;
 /// One message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message<P> {
-    /// Trigger to a builder that has come, or come back: the first packet that it can be assigned.
+    /// Trigger to a builder that has come, or come back, once for each level: the first packet that it can
+    /// be assigned. What is before it belongs to an earlier life, or to others.
     Welcome {
+        /// Which fragments.
+        level: Level,
         /// The first event of that packet.
         next: EventNumber,
     },
@@ -76,6 +79,18 @@ pub enum Message<P> {
         busy: Span,
         /// One for each event of the packet.
         verdicts: Vec<Verdict>,
+    },
+    /// Builder to node, in pull mode: whether that answer decided. The node stores what it accepted only
+    /// if it did, since another node may have decided otherwise.
+    Confirm {
+        /// Which fragments it saw.
+        level: Level,
+        /// The event; of a packet, the first.
+        event: EventNumber,
+        /// The attempt that was answered.
+        attempt: u8,
+        /// Whether it decided.
+        is_taken: bool,
     },
     /// Node to builder, in pull mode: what it accepted is on disk.
     Kept {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::readout::fragment::Payload;
 use crate::readout::ids::{EventNumber, RunNumber, SourceId};
 use crate::readout::sources::SourceSet;
 use crate::time::Time;
@@ -53,6 +54,28 @@ pub enum Built<P> {
     },
 }
 
+impl<P: Payload> Event<P> {
+    /// An event as a builder elsewhere joined it: `parts` has every source that was expected, by rising id,
+    /// with its fragment if it came. `None` when the ids do not rise.
+    #[must_use]
+    pub fn received(
+        run: RunNumber,
+        number: EventNumber,
+        events: u16,
+        opened: Time,
+        closed: Time,
+        parts: Vec<(SourceId, Option<P>)>,
+    ) -> Option<Self> {
+        if !parts.is_sorted_by(|(one, _), (next, _)| one < next) {
+            return None;
+        }
+        let bytes =
+            parts.iter().filter_map(|(_, part)| part.as_ref()).map(|part| part.len_bytes().into()).sum();
+        let (sources, parts): (Vec<SourceId>, Vec<Option<P>>) = parts.into_iter().unzip();
+        Some(Self { run, number, events, opened, closed, bytes, sources: sources.into(), parts })
+    }
+}
+
 impl<P> Event<P> {
     /// The fragments that came, by rising source.
     pub fn parts(&self) -> impl Iterator<Item = (SourceId, &P)> + '_ {
@@ -98,5 +121,29 @@ impl<P> Built<P> {
             Self::Complete(_) => None,
             Self::Incomplete { missing, .. } => Some(missing),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::readout::fragment::Length;
+
+    fn received(parts: &[(u16, Option<u32>)]) -> Option<Event<Length>> {
+        let parts = parts.iter().map(|(id, bytes)| (SourceId(*id), bytes.map(Length))).collect();
+        Event::received(RunNumber(1), EventNumber(7), 2, Time::ZERO, Time::ZERO, parts)
+    }
+
+    #[test]
+    fn a_received_event_knows_its_bytes_and_finds_its_parts() {
+        let event = received(&[(3, Some(10)), (5, None), (900, Some(5))]).unwrap();
+        assert_eq!((event.bytes, event.end()), (15, EventNumber(9)));
+        assert_eq!((event.part(SourceId(900)), event.part(SourceId(5))), (Some(&Length(5)), None));
+    }
+
+    #[test]
+    fn sources_that_do_not_rise_are_refused() {
+        assert_eq!(received(&[(3, None), (3, None)]), None);
+        assert_eq!(received(&[(4, None), (3, None)]), None);
     }
 }

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::load::{Load, Spacing};
-use crate::readout::ids::{BuilderId, EventNumber, Incarnation, NodeId, RunNumber, SinkId, SourceId};
+use crate::readout::ids::{BuilderId, EventNumber, Incarnation, Level, NodeId, RunNumber, SinkId, SourceId};
 use crate::time::Span;
 
 /// What all roles of a run know.
@@ -30,6 +30,29 @@ pub struct RunPlan {
     pub nodes: Vec<(NodeId, BuilderId)>,
     /// Every sink. The one of an event follows from its number.
     pub sinks: Vec<SinkId>,
+}
+
+impl RunPlan {
+    /// The sink of an event, or of the packet that begins with it; none when the run has none.
+    #[must_use]
+    pub fn sink_of(&self, event: EventNumber) -> Option<SinkId> {
+        let packet = event.0.saturating_sub(self.first.0) / u64::from(self.packing_events.max(1));
+        // A number of sinks, and so an index of one, fits any `usize`.
+        let index = packet.checked_rem(self.sinks.len() as u64)?;
+        self.sinks.get(usize::try_from(index).ok()?).copied()
+    }
+
+    /// Whether what was accepted at this level is stored, and not only built further.
+    #[must_use]
+    pub fn is_stored_at(&self, level: Level) -> bool {
+        !self.has_two_levels || level == Level::Second
+    }
+
+    /// Events in a packet of this level, at most.
+    #[must_use]
+    pub fn packing_of(&self, level: Level) -> u16 {
+        if level == Level::Second { 1 } else { self.packing_events.max(1) }
+    }
 }
 
 /// Who asks the sinks for room, and sends them what is to be stored.
@@ -139,8 +162,13 @@ pub struct BuilderRolePlan {
     pub builder: BuilderId,
     /// Which of its lives.
     pub incarnation: Incarnation,
-    /// Packets that the trigger may send at once, when the trigger gives by tokens.
+    /// Whether it tells the trigger when it is ready: when the trigger gives by tokens.
+    pub gives_tokens: bool,
+    /// Packets that it has, or has asked for, at once.
     pub slots: u32,
+    /// How long it waits for the packet that it asked for, before it asks again: longer than the lease of
+    /// the trigger's policy.
+    pub token_lease: Span,
     /// How long after its first fragment an event is waited for.
     pub event_timeout: Span,
     /// Fragments larger than this are refused.
