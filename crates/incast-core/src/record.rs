@@ -29,8 +29,8 @@ pub use network::{
 };
 mod readout;
 pub use readout::{
-    CreditBook, DeadTimes, EventBook, NamedCount, Readout, ReadoutInterval, ReadoutRole, StoredFile,
-    TimeDistribution,
+    CreditBook, DeadTimes, EventBook, NamedCount, Readout, ReadoutInterval, ReadoutRole, StateEntered,
+    StoredFile, TimeDistribution,
 };
 mod switch_test;
 pub use switch_test::{RoundTrip, SwitchTest, SwitchTrial};

@@ -37,6 +37,8 @@ plain_data! {
         pub fairness_jain: Option<f64>,
         /// Distributions of times.
         pub times: Vec<TimeDistribution>,
+        /// The states of run control, in their order.
+        pub states: Vec<StateEntered>,
         /// Every role.
         pub roles: Vec<ReadoutRole>,
         /// The run over time.
@@ -99,6 +101,14 @@ plain_data! {
         pub refused_triggers: Option<u64>,
         /// Dead time but pauses, over the running time, 0 to 1.
         pub fraction: Option<f64>,
+    }
+
+    /// A state of run control.
+    pub struct StateEntered {
+        /// `idle`, `configured`, `armed`, `running`, `paused`, `draining`, `stopped` or `error`.
+        pub state: String,
+        /// When it was entered, in seconds from the first.
+        pub at_s: f64,
     }
 
     /// Something that was counted, by name.

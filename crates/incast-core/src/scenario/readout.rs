@@ -283,6 +283,13 @@ impl ReadoutPlan {
             for node in self.nodes.iter_mut().filter(|node| node.plan.role.builder == builder.plan.builder) {
                 node.plan.role.gives_tokens = gives_tokens;
             }
+            let lease_of_trigger = match &self.trigger.plan.policy {
+                PolicyPlan::Tokens { lease } => Some(*lease),
+                _ => None,
+            };
+            builder.plan.gives_tokens = lease_of_trigger.is_some();
+            // Longer than the other end's, or it would ask for what is on its way.
+            builder.plan.token_lease = Span(2 * lease_of_trigger.unwrap_or(policy::LEASE).0);
             builder.plan.run = run.clone();
         }
         self.nodes.iter_mut().for_each(|node| node.plan.role.run = run.clone());

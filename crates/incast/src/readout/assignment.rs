@@ -50,6 +50,8 @@ pub(crate) struct Told {
     /// Something that a person should know, as it is now: a disk that is full.
     pub(crate) trouble: Option<String>,
     pub(crate) is_done: bool,
+    /// Every peer that it was told of is connected.
+    pub(crate) is_armed: bool,
 }
 
 /// Where a peer of a role is.

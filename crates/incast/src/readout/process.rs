@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use crossbeam_channel::{Receiver, unbounded};
 use incast_core::readout::role::{Order, Role};
-use incast_core::readout::{Message, Peer};
+use incast_core::readout::{Incarnation, Message, Peer};
 use incast_core::record::{NamedCount, StoredFile};
 use incast_core::time::Time;
 use incast_net::clock::Clock;
@@ -70,6 +70,23 @@ pub(super) struct Process<R, W> {
     held_back: BTreeMap<Peer, VecDeque<Message<Data>>>,
     /// Messages to peers that were not connected.
     unsent: u64,
+    peers: Peers,
+}
+
+/// Who is there: told by run control, and connected.
+#[derive(Default)]
+struct Peers {
+    known: BTreeMap<Peer, Known>,
+    /// Connected, in that life.
+    up: BTreeMap<Peer, Incarnation>,
+    are_all_told: bool,
+}
+
+struct Known {
+    life: Incarnation,
+    is_silent: bool,
+    /// The machine was told that it is there.
+    is_there: bool,
 }
 
 impl<R: Role<Data>, W: Work<R>> Process<R, W> {
@@ -77,7 +94,7 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
     pub(super) fn play(mesh: Mesh, role: R, work: W, orders: &Receiver<RoleOrder>) -> anyhow::Result<()> {
         let watch = HostWatch::start();
         let mut process =
-            Self { mesh, role, work, clock: Clock::start(), held_back: BTreeMap::new(), unsent: 0 };
+            Self { mesh, role, work, clock: Clock::start(), held_back: BTreeMap::new(), unsent: 0, peers: Peers::default() };
         let (address, fragments) = (process.mesh.address(), process.mesh.fragment_address());
         tell(&RoleLine::ReadoutListening { address, fragments });
         let orders = process.awakening(orders)?;
@@ -125,9 +142,15 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
         for event in events.drain(..) {
             match event {
                 MeshEvent::Message(peer, message) => self.role.handle_message(now, peer, message),
-                // Who is alive is told by run control; here, that what was held back can go.
-                MeshEvent::Up(..) => {}
-                MeshEvent::Down(peer) => drop(self.held_back.remove(&peer)),
+                MeshEvent::Up(peer, life) => {
+                    self.peers.up.insert(peer, life);
+                    self.judge(now, peer);
+                }
+                MeshEvent::Down(peer) => {
+                    self.held_back.remove(&peer);
+                    self.peers.up.remove(&peer);
+                    self.judge(now, peer);
+                }
             }
         }
         if self.role.next_timeout().is_some_and(|at| at <= now) {
@@ -184,14 +207,22 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
                 if let Some(address) = there.address {
                     self.mesh.connect(there.peer, there.life, address, there.fragments);
                 }
-                self.role.handle_peer(now, there.peer, Some(there.life));
+                let known = Known { life: there.life, is_silent: false, is_there: false };
+                if self.peers.known.insert(there.peer, known).is_some_and(|before| before.is_there) {
+                    self.role.handle_peer(now, there.peer, None);
+                }
+                self.judge(now, there.peer);
             }
-            RoleOrder::Back(peer, life) => self.role.handle_peer(now, peer, Some(life)),
-            RoleOrder::Silent(peer) => self.role.handle_peer(now, peer, None),
+            RoleOrder::AllTold => self.peers.are_all_told = true,
+            RoleOrder::Back(peer, life) => self.note_silence(now, peer, Some(life)),
+            RoleOrder::Silent(peer) => self.note_silence(now, peer, None),
             RoleOrder::Left(peer) => {
                 self.mesh.forget(peer);
                 self.held_back.remove(&peer);
-                self.role.handle_peer(now, peer, None);
+                self.peers.up.remove(&peer);
+                if self.peers.known.remove(&peer).is_some_and(|known| known.is_there) {
+                    self.role.handle_peer(now, peer, None);
+                }
             }
             RoleOrder::Start => self.role.handle_order(now, Order::Start),
             RoleOrder::Pause => self.role.handle_order(now, Order::Pause),
@@ -199,6 +230,24 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
             RoleOrder::Drain => self.role.handle_order(now, Order::Stop),
             RoleOrder::End => self.role.handle_order(now, Order::End),
             RoleOrder::Stop => {}
+        }
+    }
+
+    /// A peer is there for the machine when run control says so, it is connected, and it is not silent.
+    fn judge(&mut self, now: Time, peer: Peer) {
+        let up = self.peers.up.get(&peer).copied();
+        let Some(known) = self.peers.known.get_mut(&peer) else { return };
+        let is_there = up == Some(known.life) && !known.is_silent;
+        if is_there != known.is_there {
+            known.is_there = is_there;
+            self.role.handle_peer(now, peer, is_there.then_some(known.life));
+        }
+    }
+
+    fn note_silence(&mut self, now: Time, peer: Peer, life: Option<Incarnation>) {
+        if let Some(known) = self.peers.known.get_mut(&peer) {
+            known.is_silent = life != Some(known.life);
+            self.judge(now, peer);
         }
     }
 
@@ -224,6 +273,7 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
             files: self.work.files(),
             trouble: self.work.trouble(),
             is_done: self.role.is_done(),
+            is_armed: self.peers.are_all_told && self.peers.known.values().all(|known| known.is_there),
         }))
     }
 }

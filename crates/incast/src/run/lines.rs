@@ -102,6 +102,8 @@ pub(crate) enum RoleOrder {
     Stop,
     /// A role of a readout: a peer is there, and this is where.
     Joined(Whereabouts),
+    /// Every peer that is there has been told of.
+    AllTold,
     /// It is gone.
     Left(Peer),
     /// It says nothing: it is treated as gone until it does.

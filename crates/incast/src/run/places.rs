@@ -58,6 +58,12 @@ impl Places {
         place.addresses.get(&flow.network?).map(|(address, _)| *address)
     }
 
+    /// Where a host is reached on the first network that it is on.
+    pub(crate) fn data_of(&self, host: &str) -> Option<IpAddr> {
+        let place = self.0.get(host)?;
+        place.addresses.values().next().map(|(address, _)| *address)
+    }
+
     /// Whether every datagram of the flow is to be a packet of its own.
     pub(crate) fn are_packets_single(&self, flow: &FlowPlan) -> bool {
         let way = self.0.get(&flow.from).zip(flow.network);

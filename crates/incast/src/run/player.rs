@@ -75,6 +75,15 @@ impl Player {
         }
     }
 
+    /// Stops the role's process, or lets it go on; says whether that could be done.
+    pub(crate) fn hang(&self, is_hanging: bool) -> bool {
+        use rustix::process::{Pid, Signal, kill_process};
+        let Self::Here { child, .. } = self else { return false };
+        let signal = if is_hanging { Signal::STOP } else { Signal::CONT };
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        pid.is_some_and(|pid| kill_process(pid, signal).is_ok())
+    }
+
     /// Waits for a role that has said its last word; says how it ended, if not well.
     pub(crate) fn reap(&mut self) -> Option<String> {
         match self {

@@ -70,7 +70,7 @@ impl<P: Payload> Event<P> {
             return None;
         }
         let bytes =
-            parts.iter().filter_map(|(_, part)| part.as_ref()).map(|part| part.len_bytes().into()).sum();
+            parts.iter().filter_map(|(_, part)| part.as_ref()).map(|part| u64::from(part.len_bytes())).sum();
         let (sources, parts): (Vec<SourceId>, Vec<Option<P>>) = parts.into_iter().unzip();
         Some(Self { run, number, events, opened, closed, bytes, sources: sources.into(), parts })
     }

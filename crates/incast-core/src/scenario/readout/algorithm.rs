@@ -72,7 +72,8 @@ fn read_on_failure(reader: &mut Reader<'_, '_>) -> OnFailure {
 }
 
 fn read_program(reader: &mut Reader<'_, '_>) -> ProgramPlan {
-    let mut words = reader.names("program").unwrap_or_default().into_iter().map(|word| (*word.get_ref()).to_owned());
+    let mut words =
+        reader.names("program").unwrap_or_default().into_iter().map(|word| (*word.get_ref()).to_owned());
     let program = words.next().unwrap_or_default();
     let environment = reader.settings("environment").into_iter();
     let environment =
@@ -91,8 +92,12 @@ fn read_builtin(reader: &mut Reader<'_, '_>, streams: &[String]) -> BuiltinPlan 
     BuiltinPlan {
         accept: accept.unwrap_or(Fraction::ONE),
         size: SizeCut {
-            least: reader.quantity_within("size_least", BYTES_EXAMPLES, sizes).map_or(any.least, |size: Bytes| size.0),
-            most: reader.quantity_within("size_most", BYTES_EXAMPLES, sizes).map_or(any.most, |size: Bytes| size.0),
+            least: reader
+                .quantity_within("size_least", BYTES_EXAMPLES, sizes)
+                .map_or(any.least, |size: Bytes| size.0),
+            most: reader
+                .quantity_within("size_most", BYTES_EXAMPLES, sizes)
+                .map_or(any.most, |size: Bytes| size.0),
         },
         time: read_time(reader),
         passing: reader
@@ -112,7 +117,8 @@ enum Spread {
 fn read_time(reader: &mut Reader<'_, '_>) -> TimePlan {
     let spans = [Span::ZERO, Span::from_s(3600)];
     let time = reader.quantity_within("time", SPAN_EXAMPLES, spans).unwrap_or_default();
-    let spreads = [("fixed", Spread::Fixed), ("exponential", Spread::Exponential), ("pareto", Spread::Pareto)];
+    let spreads =
+        [("fixed", Spread::Fixed), ("exponential", Spread::Exponential), ("pareto", Spread::Pareto)];
     let spread = reader.word("spread_of_time", "distribution", &spreads).unwrap_or(Spread::Fixed);
     let shape = reader.number("shape", "a number, for example 1.5", |_| None);
     if spread != Spread::Pareto {
@@ -141,7 +147,7 @@ fn read_streams(reader: &mut Reader<'_, '_>, known: &[String]) -> Vec<StreamPlan
     let mut plans: Vec<StreamPlan> = Vec::new();
     for key in ["streams", "copies"] {
         for text in reader.names(key).unwrap_or_default() {
-            let (name, value) = text.get_ref().split_once(':').unwrap_or((text.get_ref(), "1"));
+            let (name, value) = text.get_ref().split_once(':').unwrap_or_else(|| (text.get_ref(), "1"));
             let Some(place) = known.iter().position(|stream| stream == name) else {
                 let names = known.iter().map(String::as_str);
                 let advice = reader.findings.advice(name, names, &known.join(", "));
@@ -154,7 +160,11 @@ fn read_streams(reader: &mut Reader<'_, '_>, known: &[String]) -> Vec<StreamPlan
                 _ => (Some(0), value.parse().ok().and_then(Fraction::from_f64)),
             };
             let (Some(weight), Some(also)) = (weight, also) else {
-                let wanted = if key == "streams" { "a weight, for example physics:9" } else { "a fraction, for example express:0.1" };
+                let wanted = if key == "streams" {
+                    "a weight, for example physics:9"
+                } else {
+                    "a fraction, for example express:0.1"
+                };
                 reader.findings.add(&text.span(), format!("{} has no {wanted}", quoted(text.get_ref())));
                 continue;
             };

@@ -43,13 +43,39 @@ pub(super) fn read<'t>(
             lease,
             workers,
         };
-        nodes.push(Placed { name: member.name, host: member.host, plan: NodeShare { role, algorithm: algorithm.clone() } });
+        nodes.push(Placed {
+            name: member.name,
+            host: member.host,
+            plan: NodeShare { role, algorithm: algorithm.clone() },
+        });
     }
     weights
 }
 
 pub(in crate::scenario) const KEYS: &[&str] = &[
-    "accept", "copies", "count", "environment", "fuel", "host", "lease", "memory", "module", "name",
-    "on_failure", "passing", "program", "shape", "size_least", "size_most", "slots", "spread_of_time",
-    "start_time_out", "streams", "time", "time_max", "time_out", "weight", "workers",
+    "accept",
+    "copies",
+    "count",
+    "environment",
+    "fuel",
+    "host",
+    "lease",
+    "memory",
+    "module",
+    "name",
+    "on_failure",
+    "passing",
+    "program",
+    "shape",
+    "size_least",
+    "size_most",
+    "slots",
+    "spread_of_time",
+    "start_time_out",
+    "streams",
+    "time",
+    "time_max",
+    "time_out",
+    "weight",
+    "workers",
 ];

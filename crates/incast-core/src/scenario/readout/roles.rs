@@ -83,6 +83,9 @@ pub(super) fn read_builder<'t>(
         run: shared.run.clone(),
         builder: BuilderId(0),
         incarnation: Incarnation(0),
+        // Known when the trigger's policy is.
+        gives_tokens: false,
+        token_lease: Span::ZERO,
         slots: reader.small("slots", 1..=4_096).unwrap_or(64),
         event_timeout: shared.event_timeout,
         fragment_bytes_max,
