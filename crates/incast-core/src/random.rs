@@ -18,6 +18,16 @@ impl Random {
         Self(Pcg64Mcg::seed_from_u64(seed ^ hash.rotate_left(32)))
     }
 
+    /// The stream of one item of a component, such as an event: the same whenever and however often it is
+    /// asked for.
+    #[must_use]
+    pub fn numbered(seed: u64, name: &str, number: u64) -> Self {
+        // The finalizer of SplitMix64, so that neighbours share nothing; it maps no two numbers to one.
+        let mixed = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        Self::named(seed ^ (mixed ^ (mixed >> 31)), name)
+    }
+
     /// The next 64 random bits.
     pub fn next_u64(&mut self) -> u64 {
         self.0.next_u64()
@@ -45,6 +55,15 @@ mod tests {
         assert_eq!(draw(1, "a"), draw(1, "a"));
         assert_ne!(draw(1, "a"), draw(1, "b"));
         assert_ne!(draw(1, "a"), draw(2, "a"));
+    }
+
+    #[test]
+    fn items_repeat_and_differ_by_number() {
+        let draw = |seed, number| Random::numbered(seed, "a", number).next_u64();
+        let drawn: std::collections::BTreeSet<_> = (0..1_000).map(|number| draw(1, number)).collect();
+        assert_eq!(drawn.len(), 1_000);
+        assert_eq!(draw(1, 7), draw(1, 7));
+        assert_ne!(draw(1, 7), draw(2, 7));
     }
 
     #[test]

@@ -13,6 +13,7 @@
 //!
 //! Nothing here encodes, sends, waits or reads a clock. What a peer does wrong is counted by kind.
 
+pub mod algorithm;
 mod assign;
 mod bits;
 mod builder;
