@@ -4,6 +4,7 @@
 //! `parse` gives a view that was checked once, or a named [`Refusal`](refusal::Refusal); `emit` writes
 //! into a buffer of the caller.
 
+pub mod algorithm;
 pub mod built_event;
 pub mod content;
 pub mod crc32c;

@@ -1,0 +1,160 @@
+//! An event as an algorithm is given it: where its data are, not a copy of them.
+
+use std::io::IoSlice;
+
+use incast_core::readout::{Built, EventNumber, Level, RunNumber, SourceId};
+use incast_core::wire::algorithm::question_head;
+use incast_core::wire::built_event::{self, EventHead, EventPart, PartState};
+use incast_core::wire::packed::Packed;
+use incast_core::wire::refusal::Refusal;
+
+/// An event, or the consecutive events of a packet.
+#[derive(Clone, Copy, Debug)]
+pub struct EventView<'a> {
+    /// The run.
+    pub run: RunNumber,
+    /// The event; of a packet, the first.
+    pub event: EventNumber,
+    /// How many consecutive events it is, at least 1.
+    pub events: u16,
+    /// Which fragments.
+    pub level: Level,
+    /// How many nodes had it before and died.
+    pub delivery: u8,
+    /// The fragments, by rising source, with those that are missing. Of a packet, the fragments of a
+    /// source are [packed](incast_core::wire::packed).
+    pub parts: &'a [EventPart<'a>],
+}
+
+impl EventView<'_> {
+    /// Bytes of all payloads.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.parts.iter().map(|part| part.data.len() as u64).sum()
+    }
+
+    /// Bytes of the payloads of each event of the packet. A fragment that cannot be taken apart counts for
+    /// all of them alike.
+    pub(crate) fn bytes_by_event(&self, out: &mut Vec<u64>) {
+        out.clear();
+        out.resize(self.events.into(), 0);
+        if let [bytes] = &mut out[..] {
+            *bytes = self.bytes();
+            return;
+        }
+        for part in self.parts {
+            match Packed::parse(part.data, self.events) {
+                Ok(pieces) => {
+                    out.iter_mut().zip(pieces).for_each(|(bytes, piece)| *bytes += piece.len() as u64);
+                }
+                Err(_) => {
+                    let each = part.data.len() as u64 / u64::from(self.events.max(1));
+                    out.iter_mut().for_each(|bytes| *bytes += each);
+                }
+            }
+        }
+    }
+
+    /// Writes the head of the question, and head and table of the event, into `out`: the data have to
+    /// follow. Gives the bytes of the whole question.
+    pub(crate) fn emit_head(&self, question: u64, out: &mut Vec<u8>) -> Result<usize, Refusal> {
+        out.clear();
+        out.extend_from_slice(&question_head(0, self.level));
+        let head = EventHead {
+            request: question,
+            event: self.event.0,
+            run: self.run.0,
+            events: self.events,
+            delivery: self.delivery,
+        };
+        let event_bytes = built_event::emit_table(&head, self.parts, out)?;
+        let question_head = question_head(event_bytes, self.level);
+        out[..question_head.len()].copy_from_slice(&question_head);
+        Ok(question_head.len() + event_bytes as usize)
+    }
+
+    /// The data, as they follow the head.
+    pub(crate) fn data(&self) -> impl Iterator<Item = &[u8]> + '_ {
+        self.parts.iter().map(|part| part.data).filter(|data| !data.is_empty())
+    }
+}
+
+/// The question as it is written: its head, then the data from where they are.
+#[derive(Debug)]
+pub(crate) struct Outgoing<'a> {
+    head: &'a [u8],
+    parts: &'a [EventPart<'a>],
+    /// Bytes of what comes first that are written already.
+    written: usize,
+    left_bytes: usize,
+}
+
+impl<'a> Outgoing<'a> {
+    /// A question of which nothing is written yet.
+    pub(crate) fn new(head: &'a [u8], parts: &'a [EventPart<'a>]) -> Self {
+        let data: usize = parts.iter().map(|part| part.data.len()).sum();
+        Self { head, parts, written: 0, left_bytes: head.len() + data }
+    }
+
+    /// Nothing.
+    pub(crate) const fn nothing() -> Self {
+        Self { head: &[], parts: &[], written: 0, left_bytes: 0 }
+    }
+
+    /// Whether all is written.
+    pub(crate) const fn is_done(&self) -> bool {
+        self.left_bytes == 0
+    }
+
+    /// What comes next, for one call of the kernel.
+    pub(crate) fn next_slices<'b>(&'b self, slices: &'b mut [IoSlice<'a>]) -> &'b [IoSlice<'a>] {
+        let data = self.parts.iter().map(|part| part.data);
+        let mut all = std::iter::once(self.head).chain(data).filter(|slice| !slice.is_empty());
+        let mut count = 0;
+        if let Some(first) = all.next().and_then(|first| first.get(self.written..)) {
+            for (slot, slice) in slices.iter_mut().zip(std::iter::once(first).chain(all)) {
+                *slot = IoSlice::new(slice);
+                count += 1;
+            }
+        }
+        &slices[..count]
+    }
+
+    /// Takes note that `bytes` more are written.
+    pub(crate) fn advance(&mut self, bytes: usize) {
+        self.left_bytes = self.left_bytes.saturating_sub(bytes);
+        self.written += bytes;
+        // Once the head is written it is gone, and each part after it.
+        loop {
+            let first =
+                if self.head.is_empty() { self.parts.first().map(|part| part.data) } else { Some(self.head) };
+            match first {
+                Some(first) if self.written >= first.len() => {
+                    self.written -= first.len();
+                    if self.head.is_empty() {
+                        self.parts = &self.parts[1..];
+                    } else {
+                        self.head = &[];
+                    }
+                }
+                _ => return,
+            }
+        }
+    }
+}
+
+/// The parts of a built event, by rising source, with those that are missing.
+pub fn parts_of<P: AsRef<[u8]>>(built: &Built<P>) -> Vec<EventPart<'_>> {
+    let good = built.event().parts().map(|(SourceId(source), payload)| EventPart {
+        source,
+        state: PartState::Good,
+        data: payload.as_ref(),
+    });
+    let mut parts: Vec<_> = good.collect();
+    if let Some(missing) = built.missing() {
+        let state = PartState::Missing;
+        parts.extend(missing.iter().map(|SourceId(source)| EventPart { source, state, data: &[] }));
+        parts.sort_unstable_by_key(|part| part.source);
+    }
+    parts
+}
