@@ -42,7 +42,7 @@ pub use builder::{
     Strangers,
 };
 pub use credit_account::{CreditAccount, CreditTotals};
-pub use dead_time::DeadTime;
+pub use dead_time::{DeadTime, DeadTimeTotals};
 pub use dispatcher::{
     Answer, AnswerKind, Decided, Decision, Dispatcher, DispatcherCounts, DispatcherPlan, Given, Outcome,
     Refused, WhyRefused,

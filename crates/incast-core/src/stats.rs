@@ -3,6 +3,8 @@
 //! Nothing here is fitted or smoothed. A quantile is a value that so many samples did not exceed,
 //! with the relative error that is stated at [`LogHistogram`].
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// `part` over `whole`; none when there is no whole.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "for printing: 53 bits are enough")]
@@ -114,6 +116,35 @@ impl LogHistogram {
         self.count += other.count;
         self.min = self.min.min(other.min);
         self.max = self.max.max(other.max);
+    }
+}
+
+/// The buckets that hold something, for a record or a report.
+#[derive(Serialize, Deserialize)]
+struct Sparse {
+    min: u64,
+    max: u64,
+    /// Bucket and count, by rising bucket.
+    buckets: Vec<(usize, u64)>,
+}
+
+impl Serialize for LogHistogram {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let filled = self.buckets.iter().copied().enumerate().filter(|(_, count)| *count > 0);
+        Sparse { min: self.min, max: self.max, buckets: filled.collect() }.serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for LogHistogram {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let Sparse { min, max, buckets } = Sparse::deserialize(from)?;
+        let mut histogram = Self { min, max, ..Self::new() };
+        for (bucket, count) in buckets {
+            let place = histogram.buckets.get_mut(bucket);
+            *place.ok_or_else(|| serde::de::Error::custom("a histogram has 976 buckets"))? = count;
+            histogram.count = histogram.count.saturating_add(count);
+        }
+        Ok(histogram)
     }
 }
 
@@ -230,6 +261,19 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_histogram_that_was_told_is_the_same() {
+        let mut histogram = LogHistogram::new();
+        for value in [0, 3, 3, 1_000, u64::MAX] {
+            histogram.record(value);
+        }
+        for histogram in [histogram, LogHistogram::new()] {
+            let told = serde_json::to_string(&histogram).unwrap();
+            assert_eq!(serde_json::from_str::<LogHistogram>(&told).unwrap(), histogram, "{told}");
+        }
+        assert!(serde_json::from_str::<LogHistogram>(r#"{"min":0,"max":0,"buckets":[[976,1]]}"#).is_err());
     }
 
     #[test]

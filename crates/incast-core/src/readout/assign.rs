@@ -12,6 +12,8 @@
 //! A policy has no clock but `now`, and no opinion of who is alive: its owner says who joins and leaves.
 //! A member that is slow stays in; one that stopped or died leaves, and joins again as it returns.
 
+use serde::{Deserialize, Serialize};
+
 use super::credit_account::CreditTotals;
 use super::ids::{Destination, EventNumber, Incarnation};
 use super::tokens::Token;
@@ -71,7 +73,7 @@ pub trait Assign {
 }
 
 /// What a policy did so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyCounts {
     /// Events, or packets, assigned.
     pub assigned: u64,

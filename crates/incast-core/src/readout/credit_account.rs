@@ -3,10 +3,12 @@
 //! A credit is granted when a policy takes a token in, held until it is used, and then either spent on
 //! an event or expired. A token that is refused was never a credit; the policy counts it by kind.
 
+use serde::{Deserialize, Serialize};
+
 use std::fmt;
 
 /// Sums, as one policy or all of them tell them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreditTotals {
     /// Credits taken in.
     pub granted: u64,

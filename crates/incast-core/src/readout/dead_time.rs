@@ -1,6 +1,21 @@
 //! Dead time: how long the trigger was stopped, how often, and how many triggers it refused meanwhile.
 
+use serde::{Deserialize, Serialize};
+
 use crate::time::{Span, Time};
+
+/// Dead time as it is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadTimeTotals {
+    /// All time stopped, in nanoseconds.
+    pub stopped_ns: u64,
+    /// The longest spell, in nanoseconds.
+    pub longest_ns: u64,
+    /// How often it was stopped.
+    pub spells: u64,
+    /// Triggers that came meanwhile.
+    pub refused: u64,
+}
 
 /// The account of one reason to stop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,6 +77,17 @@ impl DeadTime {
     #[must_use]
     pub const fn refused(&self) -> u64 {
         self.refused
+    }
+
+    /// The sums up to `now`.
+    #[must_use]
+    pub fn totals(&self, now: Time) -> DeadTimeTotals {
+        DeadTimeTotals {
+            stopped_ns: self.stopped(now).as_ns(),
+            longest_ns: self.longest(now).as_ns(),
+            spells: self.spells,
+            refused: self.refused,
+        }
     }
 
     fn spell(&self, now: Time) -> Span {

@@ -7,6 +7,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::ids::{EventNumber, SourceId};
 use super::sources::SourceSet;
 
@@ -24,7 +26,8 @@ pub enum Place<'a> {
 }
 
 /// Why an event is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Loss {
     /// Its builder died with it.
     BuilderDied,
@@ -34,6 +37,8 @@ pub enum Loss {
     Unheard,
     /// A bound was reached, and what reached it said so.
     NoRoom,
+    /// Its first level accepted it when the events after it could wait no longer for that.
+    DecidedLate,
     /// It was in flight for longer than the account remembers.
     Forgotten,
     /// The run ended before it.
@@ -41,7 +46,7 @@ pub enum Loss {
 }
 
 /// Sums, as one role or a whole run tells them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventTotals {
     /// Events with a number.
     pub triggered: u64,
@@ -61,6 +66,8 @@ pub struct EventTotals {
     pub ended_twice: u64,
     /// An end of an event that was never triggered: ignored.
     pub never_triggered: u64,
+    /// Events that had been given up for lost, and were found on disk after all.
+    pub revised: u64,
 }
 
 impl EventTotals {
@@ -88,6 +95,7 @@ impl EventTotals {
         self.in_flight += in_flight;
         self.ended_twice += other.ended_twice;
         self.never_triggered += other.never_triggered;
+        self.revised += other.revised;
         for (cause, events) in lost {
             *self.lost.entry(*cause).or_default() += events;
         }
@@ -122,6 +130,8 @@ pub struct EventAccount {
     /// Whether the events from `base` on have ended; the front one has not.
     is_over: VecDeque<bool>,
     window_events: usize,
+    /// The last events that were given up for lost, with the cause: they may be found on disk.
+    lost: BTreeMap<EventNumber, Loss>,
     totals: EventTotals,
 }
 
@@ -129,6 +139,10 @@ impl EventAccount {
     /// From the oldest event in flight to the newest: at 1 MHz a second, and a megabyte. What is in
     /// flight for longer is [`Loss::Forgotten`].
     pub const WINDOW_EVENTS: usize = 1 << 20;
+
+    /// Lost events that are remembered, so that one that is found on disk is counted where it is. More than
+    /// a builder and its farm have at once; 2 MiB.
+    pub const LOST_EVENTS: usize = 65_536;
 
     /// An account of events from `first` on.
     #[must_use]
@@ -140,7 +154,8 @@ impl EventAccount {
     #[must_use]
     pub fn with_window(first: EventNumber, window_events: usize) -> Self {
         let totals = EventTotals::default();
-        Self { base: first, is_over: VecDeque::new(), window_events: window_events.max(1), totals }
+        let (is_over, lost) = (VecDeque::new(), BTreeMap::new());
+        Self { base: first, is_over, window_events: window_events.max(1), lost, totals }
     }
 
     /// Takes in that the next `events` events were triggered; returns the number of the first.
@@ -185,6 +200,35 @@ impl EventAccount {
         (0..events).map(|index| u16::from(self.handle_end(first.after(index.into()), place))).sum()
     }
 
+    /// The same, from a role that has the event on disk: what was given up for lost is not. An event that
+    /// ended in any other place stays there.
+    pub fn handle_found(&mut self, event: EventNumber, place: Place<'_>) -> bool {
+        let is_found = !matches!(place, Place::Lost(_));
+        if is_found && let Some(cause) = self.lost.remove(&event) {
+            if let Some(lost) = self.totals.lost.get_mut(&cause) {
+                *lost -= 1;
+            }
+            self.totals.revised += 1;
+            self.add_to(event, place);
+            self.check_laws();
+            return true;
+        }
+        self.handle_end(event, place)
+    }
+
+    /// Whether an event was triggered and has not ended.
+    #[must_use]
+    pub fn is_in_flight(&self, event: EventNumber) -> bool {
+        let index = event.0.checked_sub(self.base.0).and_then(|index| usize::try_from(index).ok());
+        index.and_then(|index| self.is_over.get(index)) == Some(&false)
+    }
+
+    /// The oldest event in flight, or the next one when there is none.
+    #[must_use]
+    pub const fn oldest(&self) -> EventNumber {
+        self.base
+    }
+
     /// The events that have not ended, oldest first.
     pub fn in_flight(&self) -> impl Iterator<Item = EventNumber> + '_ {
         let events = (self.base.0..).map(EventNumber).zip(&self.is_over);
@@ -225,16 +269,28 @@ impl EventAccount {
     }
 
     fn close(&mut self, index: usize, place: Place<'_>) {
+        // An index is far below 2^64.
+        let event = self.base.after(index as u64);
         self.is_over[index] = true;
         while self.is_over.pop_front_if(|is_over| *is_over).is_some() {
             self.base = self.base.after(1);
         }
+        self.totals.in_flight -= 1;
+        self.add_to(event, place);
+    }
+
+    fn add_to(&mut self, event: EventNumber, place: Place<'_>) {
         let totals = &mut self.totals;
-        totals.in_flight -= 1;
         match place {
             Place::Stored => totals.stored += 1,
             Place::Rejected => totals.rejected += 1,
-            Place::Lost(cause) => *totals.lost.entry(cause).or_default() += 1,
+            Place::Lost(cause) => {
+                *totals.lost.entry(cause).or_default() += 1;
+                self.lost.insert(event, cause);
+                if self.lost.len() > Self::LOST_EVENTS {
+                    self.lost.pop_first();
+                }
+            }
             Place::Incomplete(missing) => {
                 totals.incomplete += 1;
                 for source in missing.iter() {
@@ -292,6 +348,21 @@ mod tests {
         assert_eq!(account.totals().lost, BTreeMap::from([(Loss::Forgotten, 1)]));
         assert_eq!(account.in_flight().collect::<Vec<_>>(), [2, 3].map(EventNumber));
         assert!(!account.handle_end(EventNumber(0), Place::Stored), "its end comes too late");
+    }
+
+    #[test]
+    fn what_was_lost_and_is_found_on_disk_is_stored_once() {
+        let mut account = EventAccount::new(EventNumber(0));
+        account.handle_triggered(3);
+        account.handle_end(EventNumber(0), Place::Rejected);
+        account.handle_end(EventNumber(1), Place::Lost(Loss::BuilderDied));
+        for (event, is_news) in [(0, false), (1, true), (1, false), (2, true)] {
+            assert_eq!(account.handle_found(EventNumber(event), Place::Stored), is_news, "event {event}");
+            account.check_laws_one_by_one();
+        }
+        let totals = account.totals();
+        assert_eq!((totals.stored, totals.rejected, totals.lost_events(), totals.revised), (2, 1, 0, 1));
+        assert_eq!(totals.ended_twice, 2);
     }
 
     #[test]

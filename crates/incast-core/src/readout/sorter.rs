@@ -6,6 +6,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::gauge::Gauge;
 use super::ids::EventNumber;
 use crate::time::{Span, Time};
@@ -38,7 +40,7 @@ pub enum Sorted<D> {
 
 /// The account of a sorter. At any moment `triggered = decided + holes + waiting`, where what is decided
 /// or a hole has been given out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SorterCounts {
     /// Events it was told of.
     pub triggered: u64,
@@ -157,6 +159,12 @@ impl<D> Sorter<D> {
     #[must_use]
     pub const fn fill(&self) -> &Gauge {
         &self.fill
+    }
+
+    /// The first event that was not given out: decisions for those before it come too late.
+    #[must_use]
+    pub const fn oldest(&self) -> EventNumber {
+        self.base
     }
 
     /// The account.

@@ -89,6 +89,20 @@ impl NodeTokens {
         self.busy = self.busy.saturating_sub(1);
     }
 
+    /// When the token was issued that the next event answers.
+    #[must_use]
+    pub fn oldest_issued(&self) -> Option<Time> {
+        self.out.front().map(|(_, until)| *until - self.plan.lease)
+    }
+
+    /// Whoever had the tokens is gone or is new, and knows of none: all that are out are void.
+    pub fn handle_forgotten(&mut self) {
+        // A length is far below 2^64.
+        self.expired += self.out.len() as u64;
+        self.out.clear();
+        self.void_below = self.next;
+    }
+
     /// Takes tokens for lost that have been out for too long.
     pub fn handle_timeout(&mut self, now: Time) {
         while let Some((number, _)) = self.out.pop_front_if(|(_, until)| *until <= now) {

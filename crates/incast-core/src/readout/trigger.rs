@@ -7,6 +7,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use super::assign::{Assign, MEMBERS_MAX, Policy};
 use super::dead_time::DeadTime;
 use super::ids::{BuilderId, EventNumber, Incarnation, RunNumber};
@@ -53,7 +55,7 @@ pub struct Assigned {
 }
 
 /// What a trigger did so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TriggerCounts {
     /// Events with a number, those of a packet that is not assigned yet included.
     pub triggered: u64,
@@ -76,6 +78,7 @@ pub struct Trigger {
     now: Time,
     packet: Packet,
     throttling: BTreeSet<BuilderId>,
+    is_backlogged: bool,
     throttle: DeadTime,
     nobody: DeadTime,
     pause: DeadTime,
@@ -103,6 +106,7 @@ impl Trigger {
             now: start,
             packet: Packet { first: plan.first, events: 0, triggered: start },
             throttling: BTreeSet::new(),
+            is_backlogged: false,
             throttle: DeadTime::default(),
             nobody: DeadTime::default(),
             pause: DeadTime::default(),
@@ -165,7 +169,16 @@ impl Trigger {
         } else {
             self.counts.throttles_refused += u64::from(!self.throttling.contains(&builder));
         }
-        self.throttle.handle_stopped(self.now, !self.throttling.is_empty());
+        self.throttle.handle_stopped(self.now, self.is_backlogged || !self.throttling.is_empty());
+    }
+
+    /// Whoever keeps the accounts of this trigger is near a bound of its own, or no longer is: counts as
+    /// a throttle.
+    pub fn handle_backlog(&mut self, now: Time, is_backlogged: bool) {
+        self.now = self.now.max(now);
+        self.refuse_due();
+        self.is_backlogged = is_backlogged;
+        self.throttle.handle_stopped(self.now, is_backlogged || !self.throttling.is_empty());
     }
 
     /// The run is paused, or goes on.

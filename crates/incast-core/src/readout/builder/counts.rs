@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::readout::ids::SourceId;
 use crate::stats::LogHistogram;
 
@@ -29,7 +31,7 @@ pub enum Arrival {
 }
 
 /// The fragments of one source, each in exactly one of the first eight counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceCounts {
     /// Taken into an event.
     pub taken: u64,
@@ -86,7 +88,7 @@ impl SourceCounts {
 }
 
 /// Fragments of sources that nobody expects.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Strangers {
     /// By source, for the first [`Strangers::SOURCES_MAX`] of them.
     pub fragments: BTreeMap<SourceId, u64>,
@@ -111,7 +113,7 @@ impl Strangers {
 }
 
 /// Announcements of events, see `EventBuilder::handle_assignment`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AssignmentCounts {
     /// They opened the event.
     pub opened: u64,
@@ -125,7 +127,7 @@ pub struct AssignmentCounts {
 
 /// The events of a builder. A multi-event packet counts as one. At any moment
 /// `opened = complete + timed_out + crowded + ended + open`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BuilderCounts {
     /// Events of which something was heard.
     pub opened: u64,

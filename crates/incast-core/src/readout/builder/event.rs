@@ -69,8 +69,8 @@ impl<P: Payload> Event<P> {
         if !parts.is_sorted_by(|(one, _), (next, _)| one < next) {
             return None;
         }
-        let bytes =
-            parts.iter().filter_map(|(_, part)| part.as_ref()).map(|part| u64::from(part.len_bytes())).sum();
+        let came = parts.iter().filter_map(|(_, part)| part.as_ref());
+        let bytes = came.map(|part| u64::from(part.len_bytes())).sum();
         let (sources, parts): (Vec<SourceId>, Vec<Option<P>>) = parts.into_iter().unzip();
         Some(Self { run, number, events, opened, closed, bytes, sources: sources.into(), parts })
     }

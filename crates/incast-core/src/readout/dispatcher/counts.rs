@@ -1,5 +1,7 @@
 //! The account of a dispatcher.
 
+use serde::{Deserialize, Serialize};
+
 use crate::readout::ids::{EventNumber, Incarnation, NodeId};
 use crate::stats::LogHistogram;
 use crate::time::Span;
@@ -91,7 +93,7 @@ pub enum AnswerKind {
 
 /// The account of events and answers. At any moment `entered = decided + undecided + held`, and `given =
 /// answered + expired + left + in flight`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DispatcherCounts {
     /// Events taken in.
     pub entered: u64,
