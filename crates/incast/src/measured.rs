@@ -8,7 +8,7 @@ use incast_core::caveat::{Caveat, CaveatKind};
 use incast_core::flood::{assemble, totals};
 use incast_core::ledger::{self, Evidence};
 use incast_core::record::{
-    Build, CoreInterval, Cpu, Faults, Flow, Host, Ledger, Network, Record, RoundTrip, SCHEMA,
+    Build, CoreInterval, Cpu, Faults, Flow, Host, Ledger, Network, Readout, Record, RoundTrip, SCHEMA,
     ScenarioSummary, Verdict,
 };
 use incast_core::scenario::{AskPlan, ExpectationPlan, judge};
@@ -123,6 +123,7 @@ pub(crate) struct Measured {
     pub(crate) socket_drops: Option<u64>,
     pub(crate) faults: Faults,
     pub(crate) network: Option<Network>,
+    pub(crate) readout: Option<Readout>,
     /// What the counters of the network said.
     pub(crate) evidence: Option<Evidence>,
     /// Of tagged messages, by flow.
@@ -195,6 +196,7 @@ impl Measured {
             network: self.network,
             ledger,
             switch_test: None,
+            readout: self.readout,
             answers: Vec::new(),
             faults: self.faults,
             caveats,

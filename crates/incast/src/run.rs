@@ -5,7 +5,7 @@
 //! end with their coordinator, however it ends.
 
 pub(crate) mod agent;
-mod agent_link;
+pub(crate) mod agent_link;
 mod cast;
 mod flows;
 pub(crate) mod lines;
@@ -34,6 +34,7 @@ use crate::endpoint::key;
 use crate::measured::{HostWatch, Measured};
 use crate::observe::ProgressLine;
 use crate::output::{deliver, note};
+use crate::readout;
 use crate::record_dir::{RUNS, RecordDir};
 use crate::signals::Stops;
 use crate::switch_test;
@@ -104,6 +105,19 @@ pub(crate) struct Production<'a> {
 }
 
 impl Production<'_> {
+    /// What is asked for, for the record.
+    pub(crate) fn summary(&self) -> ScenarioSummary {
+        let scenario = self.scenario;
+        ScenarioSummary {
+            name: scenario.name.clone(),
+            title: scenario.title.clone(),
+            variant: self.variant.clone(),
+            seed: scenario.seed,
+            text: Some(scenario.text.clone()),
+            command: None,
+        }
+    }
+
     /// A new directory for the record.
     pub(crate) fn record_dir(&self, out: &Path) -> anyhow::Result<RecordDir> {
         let name = match &self.variant {
@@ -115,6 +129,9 @@ impl Production<'_> {
 
     /// Plays it from the first process to the last.
     pub(crate) fn play(&self, dir: &RecordDir) -> anyhow::Result<Measured> {
+        if let Some(plan) = &self.scenario.readout {
+            return readout::play(self, plan, dir);
+        }
         let watch = HostWatch::start();
         let (heard, words) = unbounded();
         let start = watch.started_unix_ns();
@@ -294,17 +311,9 @@ impl Stage<'_> {
     }
 
     fn measured_base(&self) -> Measured {
-        let scenario = self.production.scenario;
         Measured {
             world: self.production.world,
-            scenario: ScenarioSummary {
-                name: scenario.name.clone(),
-                title: scenario.title.clone(),
-                variant: self.production.variant.clone(),
-                seed: scenario.seed,
-                text: Some(scenario.text.clone()),
-                command: None,
-            },
+            scenario: self.production.summary(),
             started_unix_ns: self.watch.started_unix_ns(),
             host: incast_host::provenance::describe(),
             ..Measured::default()

@@ -221,6 +221,8 @@ impl<'h> Flows<'h> {
     pub(super) fn finish(self, is_readout: bool, findings: &mut Findings<'_>) -> Vec<FlowPlan> {
         if self.plans.is_empty() && !self.incomplete && !is_readout {
             findings.add(&(0..0), "there is no [[flow]]: nothing would be sent");
+        } else if is_readout && !self.plans.is_empty() {
+            findings.add(&(0..0), "a scenario has flows or a readout, not both: give the other a file of its own");
         } else if !self.incomplete {
             self.hosts.note_idle(&self.takes_part, findings);
         }

@@ -19,6 +19,7 @@ use super::live::Live;
 use super::parts;
 use super::state::{State, States};
 use super::troupe::{Dials, Troupe, talks};
+use crate::measured::HostWatch;
 use crate::output::note;
 use crate::run::Production;
 use crate::run::lines::{RoleLine, RoleOrder};
@@ -58,6 +59,7 @@ pub(super) struct Conductor<'a> {
     pub(super) failed: Option<String>,
     /// Troubles that roles had, each once.
     pub(super) troubles: Vec<String>,
+    pub(super) watch: HostWatch,
 }
 
 /// Something that is done to a role at a time of the run.
@@ -100,6 +102,7 @@ impl<'a> Conductor<'a> {
             interrupted: false,
             failed: None,
             troubles: Vec::new(),
+            watch: HostWatch::start(),
             production,
             plan,
             troupe,
@@ -252,6 +255,7 @@ impl<'a> Conductor<'a> {
         self.carry_out_faults();
         self.note_silence();
         self.start_again();
+        self.watch.sample(self.production.scenario.interval);
         self.live.draw(&self.states, &self.troupe);
     }
 

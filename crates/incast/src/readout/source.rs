@@ -35,7 +35,7 @@ impl Supply {
         let mut payload = Vec::new();
         let mut piece = Vec::new();
         for (index, bytes) in (0..wanted.events).zip(&wanted.sizes) {
-            let event = wanted.event.after(index.into());
+            let event = wanted.first.after(index.into());
             let out = if wanted.events == 1 { &mut payload } else { &mut piece };
             out.clear();
             match &self.replayed {
@@ -65,8 +65,8 @@ impl Work<SourceRole<Data>> for Supply {
     fn attend(&mut self, now: Time, role: &mut SourceRole<Data>) -> anyhow::Result<()> {
         while let Some(wanted) = role.poll_wanted(now) {
             let payload = self.payload(&wanted);
-            let Wanted { level, run, event, events, destination, .. } = wanted;
-            let fragment = Fragment { run, event, events, source: self.plan.source, payload };
+            let Wanted { level, run, first, events, destination, .. } = wanted;
+            let fragment = Fragment { run, event: first, events, source: self.plan.source, payload };
             role.handle_supplied(now, level, destination, fragment);
         }
         Ok(())

@@ -1,0 +1,124 @@
+//! A scenario with a readout: an event-building system of processes, from trigger to disk.
+//!
+//! The [`conductor`](conductor) holds the roles; each is a [`process`] with the machine of its role from
+//! the core, its sockets, and its own work: data of a source, algorithm of a node, disk of a sink.
+
+pub(crate) mod assignment;
+mod assemble;
+mod catalogue;
+mod conductor;
+pub(crate) mod control;
+mod live;
+mod node;
+mod parts;
+mod process;
+pub(crate) mod role;
+mod sink;
+mod source;
+mod state;
+mod tallies;
+mod troupe;
+
+use incast_core::caveat::{Caveat, CaveatKind};
+use incast_core::record::{Cpu, Readout};
+use incast_core::scenario::ReadoutPlan;
+
+use crate::measured::Measured;
+use crate::record_dir::RecordDir;
+use crate::run::Production;
+use catalogue::Entry;
+use conductor::Conductor;
+
+/// Plays a readout from the first process to the last.
+pub(crate) fn play(
+    production: &Production<'_>,
+    plan: &ReadoutPlan,
+    dir: &RecordDir,
+) -> anyhow::Result<Measured> {
+    let mut conductor = Conductor::new(production, plan, dir.path())?;
+    let mut entry = Entry::begin(dir.path(), conductor.plan.run.run, &production.scenario.name, conductor.watch.started_unix_ns())?;
+    if let Err(error) = conductor.conduct() {
+        entry.abort(&format!("{error:#}"));
+        return Err(error);
+    }
+    let readout = assemble::readout(&conductor);
+    let measured = measured(production, &mut conductor, readout);
+    entry.end(&measured);
+    Ok(measured)
+}
+
+/// What the roles cost, and how far to trust what they did.
+fn measured(production: &Production<'_>, conductor: &mut Conductor<'_>, readout: Readout) -> Measured {
+    let mut cpu = Some(Cpu::default());
+    for member in &conductor.troupe.members {
+        match (&mut cpu, &member.cpu) {
+            (Some(sum), Some(more)) => sum.add(more),
+            _ => cpu = None,
+        }
+    }
+    let (host, mut caveats) = conductor.watch.host(cpu.as_ref(), &[]);
+    caveats.extend(doubts(conductor, &readout));
+    let events = &readout.events;
+    let is_open = events.in_flight > 0 || events.residual != 0;
+    let incomplete = conductor.failed.is_some() || is_open || events.lost > 0 && !conductor.interrupted;
+    Measured {
+        world: production.world,
+        started_unix_ns: conductor.watch.started_unix_ns(),
+        scenario: production.summary(),
+        host,
+        cpu,
+        caveats,
+        readout: Some(readout),
+        expectations: production.scenario.expectations.clone(),
+        asks: production.scenario.asks.clone(),
+        interrupted: conductor.interrupted,
+        incomplete,
+        ..Measured::default()
+    }
+}
+
+fn doubts(conductor: &Conductor<'_>, readout: &Readout) -> Vec<Caveat> {
+    let mut caveats = Vec::new();
+    if let Some(why) = &conductor.failed {
+        caveats.push(Caveat::new(CaveatKind::RoleDied, why.clone(), "run it again; what sinks stored is on disk"));
+    }
+    for member in &conductor.troupe.members {
+        for death in member.deaths.iter().take(DEATHS_MAX) {
+            caveats.push(Caveat::new(
+                CaveatKind::RoleDied,
+                format!("{}: {death}", member.name),
+                "the account says what became of its events; look at that process's host",
+            ));
+        }
+    }
+    let events = &readout.events;
+    if events.residual != 0 || readout.credits.as_ref().is_some_and(|credits| credits.residual != 0) {
+        caveats.push(Caveat::new(
+            CaveatKind::AccountOpen,
+            format!("the accounts do not close: events {}, credits {}", events.residual, readout.credits.as_ref().map_or(0, |credits| credits.residual)),
+            "this is a fault of incast: please report it with the record",
+        ));
+    }
+    for trouble in &conductor.troubles {
+        caveats.push(Caveat::new(CaveatKind::StorageStalled, trouble.clone(), "make room on that disk"));
+    }
+    let nonsense: Vec<String> = readout
+        .roles
+        .iter()
+        .flat_map(|role| role.faults.iter().map(move |fault| format!("{}: {} {}", role.name, fault.count, fault.name)))
+        .take(NONSENSE_MAX)
+        .collect();
+    if !nonsense.is_empty() {
+        caveats.push(Caveat::new(
+            CaveatKind::PeerNonsense,
+            format!("roles counted what should not be: {}", nonsense.join("; ")),
+            "after deaths this is expected; else find out who talks to these ports",
+        ));
+    }
+    caveats
+}
+
+/// Deaths of one role that are told one by one.
+const DEATHS_MAX: usize = 8;
+/// Faults that are named in the record's doubts; each role's own has all.
+const NONSENSE_MAX: usize = 16;
