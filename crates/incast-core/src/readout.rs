@@ -21,6 +21,7 @@ mod credit_account;
 mod dead_time;
 mod dispatcher;
 mod event_account;
+mod event_set;
 mod fragment;
 mod gauge;
 mod ids;
@@ -48,6 +49,7 @@ pub use dispatcher::{
     Refused, WhyRefused,
 };
 pub use event_account::{EventAccount, EventTotals, Loss, Place};
+pub use event_set::EventSet;
 pub use fragment::{Fragment, Length, Payload};
 pub use gauge::Gauge;
 pub use ids::{

@@ -1,7 +1,7 @@
 //! Arrows point to core: which of our crates may depend on which.
 //!
 //! ```text
-//!  incast -> { net, host, sim, lab, algorithm, view } -> core        xtask -> none of them
+//!  incast -> { net, host, sim, lab, algorithm, store, view } -> core        xtask -> none of them
 //! ```
 //! Tests and build scripts count as well: a crate that needs another one to be tested needs it.
 
@@ -16,10 +16,16 @@ fn check_package(package: &Value) -> Vec<String> {
     let name = package["name"].as_str().unwrap_or("?");
     let dependencies = package["dependencies"].as_array().into_iter().flatten();
     let names = dependencies.filter_map(|dependency| dependency["name"].as_str());
-    let ours = names.filter(|dependency| is_ours(dependency));
-    ours.filter(|dependency| !may_depend(name, dependency))
-        .map(|dependency| format!("{name} depends on {dependency}: arrows point to incast-core"))
-        .collect()
+    let wrong = names.filter_map(|dependency| match dependency {
+        _ if is_ours(dependency) && !may_depend(name, dependency) => {
+            Some(format!("{name} depends on {dependency}: arrows point to incast-core"))
+        }
+        _ if dependency == ALONE.0 && is_ours(name) && name != ALONE.1 => {
+            Some(format!("{name} depends on {dependency}: only {} does", ALONE.1))
+        }
+        _ => None,
+    });
+    wrong.collect()
 }
 
 fn is_ours(name: &str) -> bool {
@@ -36,8 +42,11 @@ fn may_depend(from: &str, to: &str) -> bool {
 }
 
 const CORE: &str = "incast-core";
-const MIDDLE: [&str; 6] =
-    ["incast-net", "incast-host", "incast-sim", "incast-lab", "incast-algorithm", "incast-view"];
+const MIDDLE: [&str; 7] =
+    ["incast-net", "incast-host", "incast-sim", "incast-lab", "incast-algorithm", "incast-store", "incast-view"];
+
+/// A dependency that only one of our crates may have, and that crate: it is C inside.
+const ALONE: (&str, &str) = ("rusqlite", "incast-store");
 
 #[cfg(test)]
 mod tests {
@@ -62,11 +71,18 @@ mod tests {
     }
 
     #[test]
+    fn the_database_is_in_one_crate() {
+        assert_eq!(arrow("incast", "rusqlite"), ["incast depends on rusqlite: only incast-store does"]);
+    }
+
+    #[test]
     fn other_arrows_are_found() {
         for (from, to) in [
             ("incast-core", "incast-host"),
             ("incast-net", "incast-host"),
             ("incast-view", "incast"),
+            ("incast-store", "incast-net"),
+            ("incast-view", "incast-store"),
             ("incast", "xtask"),
             ("xtask", "incast-core"),
             ("incast-new", "incast-core"),

@@ -26,6 +26,8 @@ pub const ODIN: u8 = 16;
 pub const TEST_DETECTOR: u8 = 51;
 /// Version of a bank of type [`DAQ`] that holds the header of its record.
 pub const RECORD_HEADER: u8 = 16;
+/// Version of a bank of type [`DAQ`] that holds data of its source which are no banks.
+pub const NO_BANKS: u8 = 0x1d;
 
 const LENGTH: usize = 2;
 const KIND: usize = 4;
@@ -48,6 +50,9 @@ impl BankId {
     #[must_use]
     pub const fn kind_name(self) -> Option<&'static str> {
         Some(match self.kind {
+            DAQ if self.version == super::flaw::FLAW => "DAQ (flaw)",
+            DAQ if self.version == NO_BANKS => "DAQ (no banks)",
+            DAQ if self.version == RECORD_HEADER => "DAQ (record header)",
             DAQ => "DAQ",
             ODIN => "ODIN",
             17 => "HltDecReports",
@@ -118,6 +123,26 @@ impl<'a> Bank<'a> {
 /// When the data are longer than [`BANK_DATA_BYTES_MAX`]; nothing is written then.
 pub fn emit(id: BankId, data: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
     let length = u16::try_from(BANK_HEADER_BYTES + data.len()).map_err(|_| Fault::BankLength)?;
+    emit_header(id, length, out);
+    out.extend_from_slice(data);
+    out.resize(out.len() + padding_bytes(data.len()), 0);
+    Ok(())
+}
+
+/// Writes a bank whose `data_bytes` are filled in where they are to be, without a copy.
+///
+/// # Panics
+///
+/// When they are more than [`BANK_DATA_BYTES_MAX`].
+pub(super) fn emit_with(id: BankId, data_bytes: usize, fill: impl FnOnce(&mut [u8]), out: &mut Vec<u8>) {
+    assert!(data_bytes <= BANK_DATA_BYTES_MAX, "{data_bytes} bytes fit into a bank");
+    emit_header(id, u16::try_from(BANK_HEADER_BYTES + data_bytes).unwrap_or(u16::MAX), out);
+    let start = out.len();
+    out.resize(start + data_bytes + padding_bytes(data_bytes), 0);
+    fill(&mut out[start..start + data_bytes]);
+}
+
+fn emit_header(id: BankId, length: u16, out: &mut Vec<u8>) {
     let mut header = [0; BANK_HEADER_BYTES];
     put(&mut header, 0, MAGIC.to_le_bytes());
     put(&mut header, LENGTH, length.to_le_bytes());
@@ -125,9 +150,6 @@ pub fn emit(id: BankId, data: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
     header[VERSION] = id.version;
     put(&mut header, SOURCE, id.source.to_le_bytes());
     out.extend_from_slice(&header);
-    out.extend_from_slice(data);
-    out.resize(out.len() + padding_bytes(data.len()), 0);
-    Ok(())
 }
 
 /// Bytes of a bank of `data_bytes`, with header and padding.

@@ -19,6 +19,12 @@ use crate::wire::little_endian::length;
 /// The bank that holds the header of its record.
 const HEADER_BANK: BankId = BankId { kind: bank::DAQ, version: bank::RECORD_HEADER, source: 0 };
 
+/// Whether `first`, the fragment of the first source, is one that [`deal`] has made.
+#[must_use]
+pub fn is_dealt(first: &[u8]) -> bool {
+    Bank::parse(first).is_ok_and(|(bank, _)| bank.id() == HEADER_BANK && bank.data().len() == HEADER_BYTES)
+}
+
 /// Deals the banks of `record` out to `fragments`, one for each source; what they held is cleared.
 ///
 /// # Errors

@@ -1,25 +1,28 @@
-//! Where each event is in a file, and a file of that: an entry of 32 bytes for each record.
+//! Where each event is in a file, and a file of that: an entry of 36 bytes for each record.
 //!
 //! ```text
 //!  head:   0           8     12      16
 //!          | "INCASTX1" | run | crc  |
-//!  entry:  0        8       16      20           24          28      32
-//!          | offset | event | bytes | record crc | numbered  | crc   |
+//!  entry:  0        8       16      20           24         25      26      27        28        32    36
+//!          | offset | event | bytes | record crc | numbered | marks | cause | failure | streams | crc |
+//!          |  u64   |  u64  |  u32  |    u32     |    u8    |  u8   |  u8   |   u8    |   u32   | u32 |
 //! ```
 //! All little endian; the layout is ours. `record crc` is the CRC-32C of the whole record, so that a
 //! record without a check sum of its own can be verified as well. `numbered` says where the number of
-//! the event is from: 0 the bank of the timing system, 1 the place in the file, counted from 0. Each
-//! `crc` is the CRC-32C of what is in front of it in its head or entry: an index that was cut or damaged
+//! the event is from: 0 the bank of the timing system, 1 the place in the file, counted from 0, 2 the
+//! readout that stored it, where the bank has the number of another run. `marks` (1 damaged, 2 replayed),
+//! `cause` and `failure` are those of [`Marks`]; `streams` has a bit for every output stream that the event
+//! is kept in, of which this file is one. Each `crc` is the CRC-32C of what is in front of it in its head or entry: an index that was cut or damaged
 //! is used up to its last good entry.
 
-use super::{Fault, Record};
+use super::{Fault, Marks, Record, keep};
 use crate::wire::crc32c::crc32c;
-use crate::wire::little_endian::{put, u32_at, u64_at};
+use crate::wire::little_endian::{array_at, put, u32_at, u64_at};
 
 /// Bytes in front of the entries.
 pub const HEAD_BYTES: usize = 16;
 /// Bytes of an entry.
-pub const ENTRY_BYTES: usize = 32;
+pub const ENTRY_BYTES: usize = 36;
 /// What an index begins with.
 pub const MAGIC: [u8; 8] = *b"INCASTX1";
 
@@ -29,7 +32,9 @@ const EVENT: usize = 8;
 const BYTES: usize = 16;
 const RECORD_CRC: usize = 20;
 const NUMBERED: usize = 24;
-const ENTRY_CRC: usize = 28;
+const MARKS: usize = 25;
+const STREAMS: usize = 28;
+const ENTRY_CRC: usize = 32;
 
 /// Where the number of an event is from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +43,13 @@ pub enum Numbered {
     ByTiming,
     /// Its place in the file, from 0: there is no such bank.
     ByPlace,
+    /// The readout that stored it: the bank, if any, has the number of the run that was replayed.
+    ByReadout,
+}
+
+impl Numbered {
+    /// Every origin, by its code.
+    const ALL: [Self; 3] = [Self::ByTiming, Self::ByPlace, Self::ByReadout];
 }
 
 /// Where one event is.
@@ -53,6 +65,10 @@ pub struct IndexEntry {
     pub record_crc: u32,
     /// Where the number is from.
     pub numbered: Numbered,
+    /// What is wrong with the event, and whether it was replayed.
+    pub marks: Marks,
+    /// One bit for each output stream that it is kept in.
+    pub streams: u32,
 }
 
 impl IndexEntry {
@@ -66,6 +82,8 @@ impl IndexEntry {
             bytes: record.header().record_bytes,
             record_crc: crc32c(record.bytes()),
             numbered: if odin.is_some() { Numbered::ByTiming } else { Numbered::ByPlace },
+            marks: keep::flaw(record).map(|flaw| flaw.marks()).unwrap_or_default(),
+            streams: record.header().trigger_mask[0],
         }
     }
 
@@ -77,17 +95,15 @@ impl IndexEntry {
         if u32_at(entry, ENTRY_CRC) != crc32c(&entry[..ENTRY_CRC]) {
             return Err(Fault::Entry);
         }
-        let numbered = match u32_at(entry, NUMBERED) {
-            0 => Numbered::ByTiming,
-            1 => Numbered::ByPlace,
-            _ => return Err(Fault::Entry),
-        };
+        let numbered = Numbered::ALL.get(usize::from(entry[NUMBERED])).ok_or(Fault::Entry)?;
         Ok(Self {
             offset: u64_at(entry, 0),
             event: u64_at(entry, EVENT),
             bytes: u32_at(entry, BYTES),
             record_crc: u32_at(entry, RECORD_CRC),
-            numbered,
+            numbered: *numbered,
+            marks: Marks::parse(array_at(entry, MARKS)).ok_or(Fault::Entry)?,
+            streams: u32_at(entry, STREAMS),
         })
     }
 
@@ -99,8 +115,9 @@ impl IndexEntry {
         put(&mut entry, EVENT, self.event.to_le_bytes());
         put(&mut entry, BYTES, self.bytes.to_le_bytes());
         put(&mut entry, RECORD_CRC, self.record_crc.to_le_bytes());
-        let numbered = u32::from(self.numbered == Numbered::ByPlace);
-        put(&mut entry, NUMBERED, numbered.to_le_bytes());
+        entry[NUMBERED] = self.numbered as u8;
+        put(&mut entry, MARKS, self.marks.emit());
+        put(&mut entry, STREAMS, self.streams.to_le_bytes());
         let crc = crc32c(&entry[..ENTRY_CRC]);
         put(&mut entry, ENTRY_CRC, crc.to_le_bytes());
         entry
@@ -188,6 +205,7 @@ impl Index {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::readout::Cause;
 
     const ENTRY: IndexEntry = IndexEntry {
         offset: 0x0102_0304_0506_0708,
@@ -195,6 +213,8 @@ mod tests {
         bytes: 0x0a0b_0c0d,
         record_crc: 0x1122_3344,
         numbered: Numbered::ByPlace,
+        marks: Marks { cause: Some(Cause::Ended), failure: None, is_damaged: true, is_replayed: true },
+        streams: 0x0506_0708,
     };
 
     #[test]
@@ -203,10 +223,10 @@ mod tests {
         // Written out by hand from the table above, but for the CRC.
         let golden = [
             8, 7, 6, 5, 4, 3, 2, 1, 9, 0, 0, 0, 0, 0, 0, 0, 0x0d, 0x0c, 0x0b, 0x0a, 0x44, 0x33, 0x22, 0x11,
-            1, 0, 0, 0,
+            1, 3, 3, 0, 8, 7, 6, 5,
         ];
-        assert_eq!(bytes[..28], golden);
-        assert_eq!(u32_at(&bytes, 28), crc32c(&golden));
+        assert_eq!(bytes[..32], golden);
+        assert_eq!(u32_at(&bytes, 32), crc32c(&golden));
         assert_eq!(IndexEntry::parse(&bytes), Ok(ENTRY));
         for at in 0..ENTRY_BYTES {
             let mut damaged = bytes;

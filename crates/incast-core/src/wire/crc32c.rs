@@ -21,6 +21,13 @@ pub fn crc32c_of(parts: &[&[u8]]) -> u32 {
     short(digest.finalize())
 }
 
+/// The CRC of two pieces laid end to end, of which the CRCs are known, and of the second its bytes.
+#[must_use]
+pub fn crc32c_joined(first: u32, second: u32, second_bytes: u64) -> u32 {
+    let (first, second) = (u64::from(first), u64::from(second));
+    short(crc_fast::checksum_combine(CrcAlgorithm::Crc32Iscsi, first, second, second_bytes))
+}
+
 /// The crate says every CRC in 64 bits; this one has 32.
 fn short(crc: u64) -> u32 {
     let [a, b, c, d, ..] = crc.to_le_bytes();
@@ -56,6 +63,8 @@ mod tests {
         for length in (0..300).chain([511, 512, 513, 1023, 1500, 2000]) {
             let (bytes, cut) = (&bytes[..length], length * 2 / 3);
             assert_eq!(crc32c(bytes), literal(bytes), "{length}");
+            let joined = crc32c_joined(crc32c(&bytes[..cut]), crc32c(&bytes[cut..]), (length - cut) as u64);
+            assert_eq!(joined, literal(bytes), "{length}");
             assert_eq!(crc32c_of(&[&bytes[..cut], &[], &bytes[cut..]]), literal(bytes), "{length}");
         }
     }

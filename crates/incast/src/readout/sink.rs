@@ -44,8 +44,9 @@ impl Disk {
         };
         let (store, recovered) = SinkStore::open(directory, store_plan)
             .with_context(|| format!("open the files of the sink in {}", directory.display()))?;
-        for (first, events) in store.known().runs() {
-            role.handle_known(first, events);
+        for (first, last) in store.known().ranges() {
+            let events = u32::try_from(last.0 - first.0 + 1).unwrap_or(u32::MAX);
+            role.handle_known(first, events, None);
         }
         let one = |name: &str, count| NamedCount { name: name.into(), count };
         let mut counts = vec![
