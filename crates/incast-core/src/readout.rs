@@ -27,6 +27,7 @@ mod gauge;
 mod ids;
 mod message;
 mod numbers;
+pub mod report;
 pub mod role;
 mod sorter;
 mod sources;

@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Lab(LabArgs),
     /// Take part in other hosts' runs: wait for a coordinator and play the roles it gives
     Agent(AgentArgs),
+    /// Pause, resume or stop a readout that is going on, or ask how it is
+    Control(ControlArgs),
     /// Make a report of records: one HTML file, and tables for analysis
     Report(ReportArgs),
     /// Print a new random key for --key-file
@@ -97,6 +99,22 @@ pub(crate) struct RunArgs {
     /// Key shared with the agents of the scenario (make one with `incast key`)
     #[arg(long, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
+}
+
+/// `incast control`
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  incast control runs/20261121T093000Z-readout status
+  incast control runs/20261121T093000Z-readout pause
+  incast control runs/20261121T093000Z-readout resume
+
+At the terminal of the run itself, type pause, resume, stop or status and press Enter.")]
+pub(crate) struct ControlArgs {
+    /// Directory of the run: where its record goes
+    pub(crate) dir: PathBuf,
+    /// What to tell it
+    #[arg(value_enum)]
+    pub(crate) command: crate::readout::control::Command,
 }
 
 /// `incast agent`

@@ -20,6 +20,11 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::BenchSwitch(args) => bench_switch::bench_switch(&args),
         Command::Lab(args) => lab::lab(&args),
         Command::Agent(args) => run::agent::agent(&args),
+        Command::Control(args) => {
+            let answer = crate::readout::control::say(&args.dir, args.command)?;
+            anstream::println!("{answer}");
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Report(args) => report::report(&args),
         Command::Role => run::role::play(),
         Command::Key { file } => manual::key(file.as_deref()),
