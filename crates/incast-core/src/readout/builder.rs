@@ -218,6 +218,12 @@ impl<P: Payload> EventBuilder<P> {
         [&self.open_events, &self.open_bytes, &self.built_events, &self.built_bytes]
     }
 
+    /// The run.
+    #[must_use]
+    pub const fn run(&self) -> RunNumber {
+        self.plan.run
+    }
+
     /// Events that are open.
     #[must_use]
     pub fn open_events(&self) -> u64 {

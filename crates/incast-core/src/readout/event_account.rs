@@ -242,6 +242,13 @@ impl EventAccount {
         self.base.after(self.is_over.len() as u64)
     }
 
+    /// Events from the oldest in flight to the newest: at [`Self::WINDOW_EVENTS`], the oldest is forgotten.
+    #[must_use]
+    pub fn window_fill(&self) -> u64 {
+        // A length is far below 2^64.
+        self.is_over.len() as u64
+    }
+
     /// The sums so far.
     #[must_use]
     pub const fn totals(&self) -> &EventTotals {
