@@ -5,7 +5,8 @@ use crate::readout::event_account::Loss;
 use crate::readout::ids::Peer;
 use crate::readout::role::RoleCounts;
 use crate::record::{
-    Cpu, CreditBook, DeadTimes, EventBook, NamedCount, Readout, ReadoutInterval, ReadoutRole, TimeDistribution,
+    Cpu, CreditBook, DeadTimes, EventBook, NamedCount, Readout, ReadoutInterval, ReadoutRole,
+    TimeDistribution,
 };
 use crate::stats::{LogHistogram, fairness_jain};
 
@@ -119,6 +120,7 @@ const fn words(loss: Loss) -> &'static str {
         Loss::SinkDied => "its sink died with it",
         Loss::Unheard => "nothing of it came, and its builder did not know of it",
         Loss::NoRoom => "a bound was reached",
+        Loss::DecidedLate => "its decision came too late to be sorted",
         Loss::Forgotten => "it was in flight for too long",
         Loss::Ended => "the run ended before it",
     }

@@ -222,7 +222,10 @@ impl<'h> Flows<'h> {
         if self.plans.is_empty() && !self.incomplete && !is_readout {
             findings.add(&(0..0), "there is no [[flow]]: nothing would be sent");
         } else if is_readout && !self.plans.is_empty() {
-            findings.add(&(0..0), "a scenario has flows or a readout, not both: give the other a file of its own");
+            findings.add(
+                &(0..0),
+                "a scenario has flows or a readout, not both: give the other a file of its own",
+            );
         } else if !self.incomplete {
             self.hosts.note_idle(&self.takes_part, findings);
         }

@@ -1,10 +1,11 @@
 //! One role in the record: its telling counts, by name.
 
 use super::RoleReport;
+use crate::readout::builder::SourceCounts;
 use crate::readout::ids::Peer;
 use crate::readout::role::{
-    BuilderRoleCounts, NodeRoleCounts, NonsenseCounts, RoleCounts, SinkRoleCounts, SourceRoleCounts,
-    TriggerRoleCounts,
+    BuilderRoleCounts, NodeRoleCounts, Nonsense, NonsenseCounts, RoleCounts, SinkRoleCounts,
+    SourceRoleCounts, TriggerRoleCounts,
 };
 use crate::record::{NamedCount, ReadoutRole};
 
@@ -95,16 +96,20 @@ fn builder(counts: &BuilderRoleCounts) -> (Vec<NamedCount>, Vec<NamedCount>) {
             ("undecided", given.undecided),
             ("answers too late", given.answers_late + given.answers_after_decision),
             ("answers for unknown events", given.answers_unknown),
-            ("fragments of unknown sources", level.strangers.fragments),
+            (
+                "fragments of unknown sources",
+                level.strangers.fragments.values().sum::<u64>() + level.strangers.fragments_of_others,
+            ),
             ("fragments before the welcome", level.early_dropped),
         ];
         faults.extend(named(&doubtful, false));
         faults.extend(of_policy(&level.policy));
         for (source, one) in &level.by_source {
-            faults.extend(one.faults().filter(|(_, count)| *count > 0).map(|(name, count)| NamedCount {
-                name: format!("source {source}: {name}"),
-                count,
-            }));
+            faults.extend(
+                of_source(one)
+                    .into_iter()
+                    .map(|fault| NamedCount { name: format!("source {source}: {}", fault.name), ..fault }),
+            );
         }
     }
     let sums = [
@@ -166,6 +171,21 @@ fn sink(counts: &SinkRoleCounts) -> (Vec<NamedCount>, Vec<NamedCount>) {
     (named(&telling, true), faults)
 }
 
+/// What came of a source and was not taken.
+fn of_source(counts: &SourceCounts) -> Vec<NamedCount> {
+    let doubtful = [
+        ("duplicate", counts.duplicate),
+        ("late", counts.late),
+        ("stale", counts.stale),
+        ("of another run", counts.wrong_run),
+        ("too large", counts.oversize),
+        ("of a wrong packing", counts.wrong_packing),
+        ("without room", counts.no_room),
+        ("missing", counts.missing),
+    ];
+    named(&doubtful, false)
+}
+
 fn of_policy(policy: &crate::readout::PolicyCounts) -> Vec<NamedCount> {
     let doubtful = [
         ("tokens that came twice", policy.tokens_duplicate),
@@ -180,7 +200,21 @@ fn of_policy(policy: &crate::readout::PolicyCounts) -> Vec<NamedCount> {
 
 fn of_nonsense(nonsense: &NonsenseCounts) -> Vec<NamedCount> {
     let all = nonsense.0.iter();
-    all.map(|(kind, count)| NamedCount { name: kind.words().to_owned(), count: *count }).collect()
+    all.map(|(kind, count)| NamedCount { name: words(*kind).to_owned(), count: *count }).collect()
+}
+
+/// A kind of nonsense in words.
+const fn words(kind: Nonsense) -> &'static str {
+    match kind {
+        Nonsense::WrongSender => "messages that their sender may not send",
+        Nonsense::NotThere => "messages of peers that were gone",
+        Nonsense::WrongRun => "messages of another run",
+        Nonsense::WrongLevel => "messages of a wrong level or packing",
+        Nonsense::Unknown => "messages about what nobody knows of",
+        Nonsense::WrongVerdicts => "answers with a wrong number of verdicts",
+        Nonsense::TooLarge => "messages beyond a bound",
+        Nonsense::ForgedToken => "tokens in the name of another",
+    }
 }
 
 /// The counts with their names; those that are zero only if `with_zeros`.
