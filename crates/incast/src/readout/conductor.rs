@@ -130,10 +130,12 @@ impl<'a> Conductor<'a> {
         self.say_to_all(RoleOrder::Start);
         self.states.enter(State::Running);
         self.running_since = Some(Instant::now());
+        self.live.start();
         self.run();
         self.running_s = self.ran().map(|ran| ran.as_secs_f64());
         self.states.enter(State::Draining);
         self.drain();
+        self.live.end();
         self.finish();
         self.states.enter(if self.failed.is_some() { State::Error } else { State::Stopped });
         Ok(())

@@ -27,6 +27,10 @@ const BURST: usize = 1_024;
 
 /// What a role does beside talking.
 pub(super) trait Work<R> {
+    /// Whether nothing more is taken from the machine while a peer takes nothing: then its own bound
+    /// holds, and it drops and counts.
+    const WAITS_WHEN_FULL: bool = false;
+
     /// Carries out what the machine wishes, and hands in what is finished.
     fn attend(&mut self, now: Time, role: &mut R) -> anyhow::Result<()>;
 
@@ -160,6 +164,7 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
         self.send_held_back();
         let mut sent = 0;
         while sent < BURST
+            && !(W::WAITS_WHEN_FULL && !self.held_back.is_empty())
             && let Some((to, message)) = self.role.poll_transmit(now)
         {
             sent += 1;
@@ -178,7 +183,7 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
             Err(Unsent::Full(message)) => {
                 self.held_back.entry(to).or_default().push_back(message);
             }
-            Err(Unsent::Down(_)) => self.unsent += 1,
+            Err(Unsent::Down(_) | Unsent::Unsendable(..)) => self.unsent += 1,
         }
     }
 
@@ -191,7 +196,7 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
                         messages.push_front(message);
                         break;
                     }
-                    Err(Unsent::Down(_)) => self.unsent += 1,
+                    Err(Unsent::Down(_) | Unsent::Unsendable(..)) => self.unsent += 1,
                 }
             }
             if !messages.is_empty() {

@@ -62,6 +62,8 @@ impl Supply {
 }
 
 impl Work<SourceRole<Data>> for Supply {
+    const WAITS_WHEN_FULL: bool = true;
+
     fn attend(&mut self, now: Time, role: &mut SourceRole<Data>) -> anyhow::Result<()> {
         while let Some(wanted) = role.poll_wanted(now) {
             let payload = self.payload(&wanted);
