@@ -158,3 +158,53 @@ pub fn parts_of<P: AsRef<[u8]>>(built: &Built<P>) -> Vec<EventPart<'_>> {
     }
     parts
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_is_written_whole_however_it_is_cut() {
+        let good = |data| EventPart { source: 0, state: PartState::Good, data };
+        let parts = [good(&b""[..]), good(b"abc"), good(b""), good(b"d"), good(b"efgh"), good(b"")];
+        let parts: Vec<_> = (0..).zip(parts).map(|(source, part)| EventPart { source, ..part }).collect();
+        for step in 1..20 {
+            for slices_max in 1..4 {
+                let mut outgoing = Outgoing::new(b"head", &parts);
+                let mut written = Vec::new();
+                while !outgoing.is_done() {
+                    let mut slices = [IoSlice::new(&[]); 4];
+                    let next = outgoing.next_slices(&mut slices[..slices_max]);
+                    assert!(!next.is_empty() && next.iter().all(|slice| !slice.is_empty()));
+                    let taken: Vec<u8> =
+                        next.iter().flat_map(|slice| slice.iter().copied()).take(step).collect();
+                    outgoing.advance(taken.len());
+                    written.extend(taken);
+                }
+                assert_eq!(written, b"headabcdefgh", "{step} bytes of {slices_max} slices");
+                assert!(outgoing.next_slices(&mut [IoSlice::new(&[]); 4]).is_empty());
+            }
+        }
+        assert!(Outgoing::nothing().is_done());
+    }
+
+    #[test]
+    fn a_question_is_what_the_core_reads() {
+        let parts = [
+            EventPart { source: 1, state: PartState::Good, data: b"data" },
+            EventPart { source: 2, state: PartState::Missing, data: b"" },
+        ];
+        let (run, event, level) = (RunNumber(5), EventNumber(6), Level::First);
+        let view = EventView { run, event, events: 1, level, delivery: 2, parts: &parts };
+        let mut question = vec![1, 2, 3];
+        let bytes = view.emit_head(9, &mut question).unwrap();
+        view.data().for_each(|data| question.extend_from_slice(data));
+        assert_eq!(bytes, question.len());
+        let (head, body) = question.split_at(8);
+        assert_eq!(head, question_head(u32::try_from(body.len()).unwrap(), Level::First));
+        let read = built_event::BuiltEvent::parse(body).unwrap();
+        assert_eq!(read.parts().collect::<Vec<_>>(), parts);
+        let EventHead { request, event, run, events, delivery } = *read.head();
+        assert_eq!((request, event, run, events, delivery), (9, 6, 5, 1, 2));
+    }
+}

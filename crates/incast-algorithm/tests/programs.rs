@@ -1,5 +1,7 @@
 //! Programs that do wrong: each costs the event at which it did, and nothing else.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 mod support;
 
 use std::fs;

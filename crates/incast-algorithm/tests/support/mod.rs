@@ -1,5 +1,7 @@
 //! What tests of algorithms share: events made of nothing, and a look at processes.
 
+#![allow(dead_code, clippy::unwrap_used, reason = "each test uses some of it")]
+
 use std::time::{Duration, Instant};
 
 use incast_algorithm::{EventView, Runner};
@@ -42,7 +44,12 @@ pub(crate) fn judge(runner: &mut Runner, number: u64, data: &[u8]) -> Verdict {
 }
 
 /// What becomes of the events of a packet.
-pub(crate) fn judge_packet(runner: &mut Runner, number: u64, events: u16, parts: &[EventPart<'_>]) -> Vec<Verdict> {
+pub(crate) fn judge_packet(
+    runner: &mut Runner,
+    number: u64,
+    events: u16,
+    parts: &[EventPart<'_>],
+) -> Vec<Verdict> {
     let view = EventView {
         run: RunNumber(7),
         event: EventNumber(number),
