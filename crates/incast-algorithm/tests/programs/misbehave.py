@@ -90,7 +90,7 @@ if WHAT == "silent":
 if WHAT == "shout":
     print("hello", flush=True)
 if WHAT == "slow start":
-    time.sleep(0.7)
+    time.sleep(1.2)
 
 answer(0, [])
 while head := SOURCE.read(8):
