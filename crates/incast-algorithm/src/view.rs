@@ -2,9 +2,9 @@
 
 use std::io::IoSlice;
 
-use incast_core::readout::{Built, EventNumber, Level, RunNumber, SourceId};
+use incast_core::readout::{Built, Cause, EventNumber, Level, RunNumber, SourceId};
 use incast_core::wire::algorithm::question_head;
-use incast_core::wire::built_event::{self, EventHead, EventPart, PartState};
+use incast_core::wire::built_event::{self, EventHead, EventPart};
 use incast_core::wire::packed::Packed;
 use incast_core::wire::refusal::Refusal;
 
@@ -19,8 +19,10 @@ pub struct EventView<'a> {
     pub events: u16,
     /// Which fragments.
     pub level: Level,
-    /// How many nodes had it before and died.
-    pub delivery: u8,
+    /// The how manieth node has it, from 1 on.
+    pub attempt: u8,
+    /// Why missing parts were not waited for any longer; `None` if and only if none is missing.
+    pub cause: Option<Cause>,
     /// The fragments, by rising source, with those that are missing. Of a packet, the fragments of a
     /// source are [packed](incast_core::wire::packed).
     pub parts: &'a [EventPart<'a>],
@@ -30,7 +32,7 @@ impl EventView<'_> {
     /// Bytes of all payloads.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.parts.iter().map(|part| part.data.len() as u64).sum()
+        self.parts.iter().map(|part| data_of(part).len() as u64).sum()
     }
 
     /// Bytes of the payloads of each event of the packet. A fragment that cannot be taken apart counts for
@@ -43,12 +45,12 @@ impl EventView<'_> {
             return;
         }
         for part in self.parts {
-            match Packed::parse(part.data, self.events) {
+            match Packed::parse(data_of(part), self.events) {
                 Ok(pieces) => {
                     out.iter_mut().zip(pieces).for_each(|(bytes, piece)| *bytes += piece.len() as u64);
                 }
                 Err(_) => {
-                    let each = part.data.len() as u64 / u64::from(self.events.max(1));
+                    let each = data_of(part).len() as u64 / u64::from(self.events.max(1));
                     out.iter_mut().for_each(|bytes| *bytes += each);
                 }
             }
@@ -59,24 +61,35 @@ impl EventView<'_> {
     /// follow. Gives the bytes of the whole question.
     pub(crate) fn emit_head(&self, question: u64, out: &mut Vec<u8>) -> Result<usize, Refusal> {
         out.clear();
-        out.extend_from_slice(&question_head(0, self.level));
+        out.extend_from_slice(&question_head(0, question));
         let head = EventHead {
-            request: question,
             event: self.event.0,
             run: self.run.0,
             events: self.events,
-            delivery: self.delivery,
+            level: self.level,
+            attempt: self.attempt,
+            cause: self.cause,
         };
-        let event_bytes = built_event::emit_table(&head, self.parts, out)?;
-        let question_head = question_head(event_bytes, self.level);
+        let parts = self.parts.iter().map(|part| {
+            // Beyond 4 GiB is beyond every bound, and refused.
+            let bytes = part.data.map(|data| u32::try_from(data.len()).unwrap_or(u32::MAX));
+            (part.source, bytes)
+        });
+        let event_bytes = built_event::emit_table(&head, parts, out)?;
+        let question_head = question_head(event_bytes, question);
         out[..question_head.len()].copy_from_slice(&question_head);
         Ok(question_head.len() + event_bytes as usize)
     }
 
     /// The data, as they follow the head.
     pub(crate) fn data(&self) -> impl Iterator<Item = &[u8]> + '_ {
-        self.parts.iter().map(|part| part.data).filter(|data| !data.is_empty())
+        self.parts.iter().map(data_of).filter(|data| !data.is_empty())
     }
+}
+
+/// The data of a part: none when they are missing.
+fn data_of<'a>(part: &EventPart<'a>) -> &'a [u8] {
+    part.data.unwrap_or_default()
 }
 
 /// The question as it is written: its head, then the data from where they are.
@@ -92,7 +105,7 @@ pub(crate) struct Outgoing<'a> {
 impl<'a> Outgoing<'a> {
     /// A question of which nothing is written yet.
     pub(crate) fn new(head: &'a [u8], parts: &'a [EventPart<'a>]) -> Self {
-        let data: usize = parts.iter().map(|part| part.data.len()).sum();
+        let data: usize = parts.iter().map(|part| data_of(part).len()).sum();
         Self { head, parts, written: 0, left_bytes: head.len() + data }
     }
 
@@ -108,7 +121,7 @@ impl<'a> Outgoing<'a> {
 
     /// What comes next, for one call of the kernel.
     pub(crate) fn next_slices<'b>(&'b self, slices: &'b mut [IoSlice<'a>]) -> &'b [IoSlice<'a>] {
-        let data = self.parts.iter().map(|part| part.data);
+        let data = self.parts.iter().map(data_of);
         let mut all = std::iter::once(self.head).chain(data).filter(|slice| !slice.is_empty());
         let mut count = 0;
         if let Some(first) = all.next().and_then(|first| first.get(self.written..)) {
@@ -127,7 +140,7 @@ impl<'a> Outgoing<'a> {
         // Once the head is written it is gone, and each part after it.
         loop {
             let first =
-                if self.head.is_empty() { self.parts.first().map(|part| part.data) } else { Some(self.head) };
+                if self.head.is_empty() { self.parts.first().map(data_of) } else { Some(self.head) };
             match first {
                 Some(first) if self.written >= first.len() => {
                     self.written -= first.len();
@@ -147,14 +160,62 @@ impl<'a> Outgoing<'a> {
 pub fn parts_of<P: AsRef<[u8]>>(built: &Built<P>) -> Vec<EventPart<'_>> {
     let good = built.event().parts().map(|(SourceId(source), payload)| EventPart {
         source,
-        state: PartState::Good,
-        data: payload.as_ref(),
+        data: Some(payload.as_ref()),
     });
     let mut parts: Vec<_> = good.collect();
     if let Some(missing) = built.missing() {
-        let state = PartState::Missing;
-        parts.extend(missing.iter().map(|SourceId(source)| EventPart { source, state, data: &[] }));
+        parts.extend(missing.iter().map(|SourceId(source)| EventPart { source, data: None }));
         parts.sort_unstable_by_key(|part| part.source);
     }
     parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_is_written_whole_however_it_is_cut() {
+        let good = |data| EventPart { source: 0, data: Some(data) };
+        let parts = [good(&b""[..]), good(b"abc"), good(b""), good(b"d"), good(b"efgh"), good(b"")];
+        let parts: Vec<_> = (0..).zip(parts).map(|(source, part)| EventPart { source, ..part }).collect();
+        for step in 1..20 {
+            for slices_max in 1..4 {
+                let mut outgoing = Outgoing::new(b"head", &parts);
+                let mut written = Vec::new();
+                while !outgoing.is_done() {
+                    let mut slices = [IoSlice::new(&[]); 4];
+                    let next = outgoing.next_slices(&mut slices[..slices_max]);
+                    assert!(!next.is_empty() && next.iter().all(|slice| !slice.is_empty()));
+                    let taken: Vec<u8> =
+                        next.iter().flat_map(|slice| slice.iter().copied()).take(step).collect();
+                    outgoing.advance(taken.len());
+                    written.extend(taken);
+                }
+                assert_eq!(written, b"headabcdefgh", "{step} bytes of {slices_max} slices");
+                assert!(outgoing.next_slices(&mut [IoSlice::new(&[]); 4]).is_empty());
+            }
+        }
+        assert!(Outgoing::nothing().is_done());
+    }
+
+    #[test]
+    fn a_question_is_what_the_core_reads() {
+        let parts = [
+            EventPart { source: 1, data: Some(b"data") },
+            EventPart { source: 2, data: None },
+        ];
+        let (run, event, level) = (RunNumber(5), EventNumber(6), Level::First);
+        let view = EventView { run, event, events: 1, level, attempt: 2, cause: Some(Cause::TimedOut), parts: &parts };
+        let mut question = vec![1, 2, 3];
+        let bytes = view.emit_head(9, &mut question).unwrap();
+        view.data().for_each(|data| question.extend_from_slice(data));
+        assert_eq!(bytes, question.len());
+        let (head, body) = question.split_at(8);
+        assert_eq!(head, question_head(u32::try_from(body.len()).unwrap(), Level::First));
+        let read = built_event::BuiltEvent::parse(body).unwrap();
+        assert_eq!(read.parts().collect::<Vec<_>>(), parts);
+        let EventHead { request, event, run, events, delivery } = *read.head();
+        assert_eq!((request, event, run, events, delivery), (9, 6, 5, 1, 2));
+    }
 }

@@ -17,10 +17,10 @@
 
 use super::little_endian::{put, u32_at};
 use super::refusal::Refusal;
-use crate::readout::{Level, Verdict};
+use crate::readout::Verdict;
 
 /// Bytes in front of the event of a question.
-pub const QUESTION_HEAD_BYTES: usize = 8;
+pub const QUESTION_HEAD_BYTES: usize = 16;
 /// Bytes in front of the verdicts of an answer.
 pub const ANSWER_HEAD_BYTES: usize = 16;
 /// Bytes of the verdict of one event.
@@ -33,16 +33,15 @@ pub const READY: u64 = 0;
 const REJECT: u8 = 0;
 const ACCEPT: u8 = 1;
 
-/// What stands in front of an event of `event_bytes` bytes.
+/// What stands in front of an event of `event_bytes` bytes, which are at most
+/// [`EVENT_BYTES_MAX`](super::built_event::EVENT_BYTES_MAX).
 #[must_use]
-pub fn question_head(event_bytes: u32, level: Level) -> [u8; QUESTION_HEAD_BYTES] {
+pub fn question_head(event_bytes: u32, question: u64) -> [u8; QUESTION_HEAD_BYTES] {
     let mut head = [0; QUESTION_HEAD_BYTES];
-    put(&mut head, 0, event_bytes.to_le_bytes());
+    // What is behind the first 8 bytes.
+    put(&mut head, 0, event_bytes.saturating_add(8).to_le_bytes());
     head[4] = VERSION;
-    head[5] = match level {
-        Level::First => 1,
-        Level::Second => 2,
-    };
+    put(&mut head, 8, question.to_le_bytes());
     head
 }
 
@@ -158,8 +157,8 @@ mod tests {
         emit_answer(QUESTION, &VERDICTS, &mut out).unwrap();
         assert_eq!(out[1..], GOLDEN);
         assert_eq!(parse(&GOLDEN), Ok(Some(VERDICTS.to_vec())));
-        assert_eq!(question_head(0x0a0b_0c0d, Level::Second), [13, 12, 11, 10, 1, 2, 0, 0]);
-        assert_eq!(question_head(1, Level::First), [1, 0, 0, 0, 1, 1, 0, 0]);
+        let head = [0x15, 12, 11, 10, 1, 0, 0, 0, 8, 7, 6, 5, 4, 3, 2, 1];
+        assert_eq!(question_head(0x0a0b_0c0d, QUESTION), head);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use incast_algorithm::{EventView, Runner, parts_of};
 use incast_core::readout::algorithm::{AlgorithmCounts, AlgorithmPlan};
 use incast_core::readout::role::{NodeRole, NodeRolePlan, Work as Task};
-use incast_core::readout::{EventNumber, Level, Verdict};
+use incast_core::readout::{Built, EventNumber, Level, Verdict};
 use incast_core::record::NamedCount;
 use incast_core::time::{Span, Time};
 use incast_net::readout::{Data, Waker};
@@ -79,7 +79,11 @@ fn judge(runner: &mut Runner, task: &Task<Data>) -> Done {
         event: event.number,
         events: event.events,
         level: task.level,
-        delivery: task.attempt.saturating_sub(1),
+        attempt: task.attempt,
+        cause: match &task.built {
+            Built::Complete(_) => None,
+            Built::Incomplete { cause, .. } => Some(*cause),
+        },
         parts: &parts,
     };
     let mut verdicts = Vec::new();
