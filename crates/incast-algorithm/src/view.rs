@@ -139,8 +139,7 @@ impl<'a> Outgoing<'a> {
         self.written += bytes;
         // Once the head is written it is gone, and each part after it.
         loop {
-            let first =
-                if self.head.is_empty() { self.parts.first().map(data_of) } else { Some(self.head) };
+            let first = if self.head.is_empty() { self.parts.first().map(data_of) } else { Some(self.head) };
             match first {
                 Some(first) if self.written >= first.len() => {
                     self.written -= first.len();
@@ -158,10 +157,10 @@ impl<'a> Outgoing<'a> {
 
 /// The parts of a built event, by rising source, with those that are missing.
 pub fn parts_of<P: AsRef<[u8]>>(built: &Built<P>) -> Vec<EventPart<'_>> {
-    let good = built.event().parts().map(|(SourceId(source), payload)| EventPart {
-        source,
-        data: Some(payload.as_ref()),
-    });
+    let good = built
+        .event()
+        .parts()
+        .map(|(SourceId(source), payload)| EventPart { source, data: Some(payload.as_ref()) });
     let mut parts: Vec<_> = good.collect();
     if let Some(missing) = built.missing() {
         parts.extend(missing.iter().map(|SourceId(source)| EventPart { source, data: None }));
@@ -201,21 +200,26 @@ mod tests {
 
     #[test]
     fn a_question_is_what_the_core_reads() {
-        let parts = [
-            EventPart { source: 1, data: Some(b"data") },
-            EventPart { source: 2, data: None },
-        ];
+        let parts = [EventPart { source: 1, data: Some(b"data") }, EventPart { source: 2, data: None }];
         let (run, event, level) = (RunNumber(5), EventNumber(6), Level::First);
-        let view = EventView { run, event, events: 1, level, attempt: 2, cause: Some(Cause::TimedOut), parts: &parts };
+        let view = EventView {
+            run,
+            event,
+            events: 1,
+            level,
+            attempt: 2,
+            cause: Some(Cause::TimedOut),
+            parts: &parts,
+        };
         let mut question = vec![1, 2, 3];
         let bytes = view.emit_head(9, &mut question).unwrap();
         view.data().for_each(|data| question.extend_from_slice(data));
         assert_eq!(bytes, question.len());
-        let (head, body) = question.split_at(8);
-        assert_eq!(head, question_head(u32::try_from(body.len()).unwrap(), Level::First));
+        let (head, body) = question.split_at(16);
+        assert_eq!(head, question_head(u32::try_from(body.len()).unwrap(), 9));
         let read = built_event::BuiltEvent::parse(body).unwrap();
         assert_eq!(read.parts().collect::<Vec<_>>(), parts);
-        let EventHead { request, event, run, events, delivery } = *read.head();
-        assert_eq!((request, event, run, events, delivery), (9, 6, 5, 1, 2));
+        let cause = Some(Cause::TimedOut);
+        assert_eq!(*read.head(), EventHead { event: 6, run: 5, events: 1, level, attempt: 2, cause });
     }
 }

@@ -48,9 +48,9 @@ fn the_example_in_python_decides_as_the_built_in_cut() {
     for (number, events) in (0..300).zip([1, 1, 2, 17].into_iter().cycle()) {
         let [one, other] = data(&mut random, events);
         let parts = [
-            EventPart { source: 1, state: PartState::Good, data: &one },
-            EventPart { source: 4, state: PartState::Missing, data: &[] },
-            EventPart { source: 500, state: PartState::Damaged, data: &other },
+            EventPart { source: 1, data: Some(&one) },
+            EventPart { source: 4, data: None },
+            EventPart { source: 500, data: Some(&other) },
         ];
         let expected = judge_packet(&mut ours, number, events, &parts);
         assert_eq!(judge_packet(&mut theirs, number, events, &parts), expected, "event {number}");
@@ -70,13 +70,13 @@ fn each_event_of_a_packet_is_judged_as_if_it_came_alone() {
     let mut runner = Runner::open(&builtin(plan), 5).unwrap();
     let mut pieces = Vec::new();
     (0..64).for_each(|index| packed::push(&vec![0; index % 3], &mut pieces).unwrap());
-    let parts = [EventPart { source: 1, state: PartState::Good, data: &pieces }];
+    let parts = [EventPart { source: 1, data: Some(&pieces) }];
     let verdicts = judge_packet(&mut runner, 100, 64, &parts);
     for (index, verdict) in (0..).zip(verdicts) {
         assert_eq!(alone.judge(EventNumber(100 + index), index % 3, Level::First).verdict, verdict);
     }
     // What cannot be taken apart counts for each event alike: 2 bytes.
-    let parts = [EventPart { source: 1, state: PartState::Good, data: &[0xff; 128] }];
+    let parts = [EventPart { source: 1, data: Some(&[0xff; 128]) }];
     let verdicts = judge_packet(&mut runner, 100, 64, &parts);
     for (index, verdict) in (0..).zip(verdicts) {
         assert_eq!(alone.judge(EventNumber(100 + index), 2, Level::First).verdict, verdict);
@@ -95,7 +95,7 @@ fn processing_takes_the_time_that_is_drawn_asleep_or_not() {
             events: 3,
             level: Level::Second,
             attempt: 1,
-        cause: None,
+            cause: None,
             parts: &[],
         };
         let busy = runner.judge(&view, &mut Vec::new());
@@ -115,13 +115,6 @@ fn the_parts_of_a_built_event_name_what_is_missing() {
     }
     builder.handle_end(Time::ZERO);
     let built = builder.poll_built().unwrap();
-    let part = |source, state, data| EventPart { source, state, data };
-    assert_eq!(
-        parts_of(&built),
-        [
-            part(2, PartState::Good, &[2][..]),
-            part(5, PartState::Missing, &[]),
-            part(9, PartState::Good, &[9, 9])
-        ]
-    );
+    let part = |source, data| EventPart { source, data };
+    assert_eq!(parts_of(&built), [part(2, Some(&[2][..])), part(5, None), part(9, Some(&[9, 9]))]);
 }

@@ -10,7 +10,7 @@ use incast_algorithm::Runner;
 use incast_core::readout::algorithm::{AlgorithmKind, AlgorithmPlan, ModulePlan};
 use incast_core::readout::{Failure, Verdict};
 use incast_core::time::Span;
-use incast_core::wire::built_event::{EventPart, PartState};
+use incast_core::wire::built_event::EventPart;
 use support::{UNJUDGED_STREAMS, file, judge, judge_packet, with_failures_flagged};
 use tempfile::TempDir;
 
@@ -159,7 +159,7 @@ fn the_example_accepts_even_events_of_any_size_and_in_packets() {
         let expected = if number % 2 == 0 { accept } else { Verdict::Reject };
         assert_eq!(judge(&mut runner, number, &vec![0xff; bytes]), expected, "event {number}");
     }
-    let parts = [EventPart { source: 1, state: PartState::Missing, data: &[] }];
+    let parts = [EventPart { source: 1, data: None }];
     let verdicts = judge_packet(&mut runner, 7, 4, &parts);
     assert_eq!(verdicts, [Verdict::Reject, accept, Verdict::Reject, accept]);
     assert_eq!((runner.counts().failures.total(), runner.counts().events()), (0, 10));

@@ -3,8 +3,8 @@
 //! The [`conductor`](conductor) holds the roles; each is a [`process`] with the machine of its role from
 //! the core, its sockets, and its own work: data of a source, algorithm of a node, disk of a sink.
 
-pub(crate) mod assignment;
 mod assemble;
+pub(crate) mod assignment;
 mod catalogue;
 mod conductor;
 pub(crate) mod control;
@@ -36,7 +36,12 @@ pub(crate) fn play(
     dir: &RecordDir,
 ) -> anyhow::Result<Measured> {
     let mut conductor = Conductor::new(production, plan, dir.path())?;
-    let mut entry = Entry::begin(dir.path(), conductor.plan.run.run, &production.scenario.name, conductor.watch.started_unix_ns())?;
+    let mut entry = Entry::begin(
+        dir.path(),
+        conductor.plan.run.run,
+        &production.scenario.name,
+        conductor.watch.started_unix_ns(),
+    )?;
     if let Err(error) = conductor.conduct() {
         entry.abort(&format!("{error:#}"));
         return Err(error);
@@ -80,7 +85,11 @@ fn measured(production: &Production<'_>, conductor: &mut Conductor<'_>, readout:
 fn doubts(conductor: &Conductor<'_>, readout: &Readout) -> Vec<Caveat> {
     let mut caveats = Vec::new();
     if let Some(why) = &conductor.failed {
-        caveats.push(Caveat::new(CaveatKind::RoleDied, why.clone(), "run it again; what sinks stored is on disk"));
+        caveats.push(Caveat::new(
+            CaveatKind::RoleDied,
+            why.clone(),
+            "run it again; what sinks stored is on disk",
+        ));
     }
     for member in &conductor.troupe.members {
         for death in member.deaths.iter().take(DEATHS_MAX) {
@@ -95,7 +104,11 @@ fn doubts(conductor: &Conductor<'_>, readout: &Readout) -> Vec<Caveat> {
     if events.residual != 0 || readout.credits.as_ref().is_some_and(|credits| credits.residual != 0) {
         caveats.push(Caveat::new(
             CaveatKind::AccountOpen,
-            format!("the accounts do not close: events {}, credits {}", events.residual, readout.credits.as_ref().map_or(0, |credits| credits.residual)),
+            format!(
+                "the accounts do not close: events {}, credits {}",
+                events.residual,
+                readout.credits.as_ref().map_or(0, |credits| credits.residual)
+            ),
             "this is a fault of incast: please report it with the record",
         ));
     }
@@ -105,7 +118,9 @@ fn doubts(conductor: &Conductor<'_>, readout: &Readout) -> Vec<Caveat> {
     let nonsense: Vec<String> = readout
         .roles
         .iter()
-        .flat_map(|role| role.faults.iter().map(move |fault| format!("{}: {} {}", role.name, fault.count, fault.name)))
+        .flat_map(|role| {
+            role.faults.iter().map(move |fault| format!("{}: {} {}", role.name, fault.count, fault.name))
+        })
         .take(NONSENSE_MAX)
         .collect();
     if !nonsense.is_empty() {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use incast_algorithm::{EventView, Runner};
 use incast_core::readout::algorithm::{AlgorithmKind, AlgorithmPlan, Limits, OnFailure, ProgramPlan};
-use incast_core::readout::{EventNumber, Level, RunNumber, Verdict};
+use incast_core::readout::{Cause, EventNumber, Level, RunNumber, Verdict};
 use incast_core::time::Span;
 use incast_core::wire::built_event::EventPart;
 
@@ -56,7 +56,7 @@ pub(crate) fn judge_packet(
         events,
         level: Level::First,
         attempt: 1,
-        cause: None,
+        cause: parts.iter().any(|part| part.data.is_none()).then_some(Cause::TimedOut),
         parts,
     };
     // What is in it before does not matter.

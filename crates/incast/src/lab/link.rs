@@ -33,7 +33,7 @@ pub(crate) fn carry(plan: &LinkAssignment, orders: &Receiver<RoleOrder>) -> anyh
             tell(&RoleLine::Carrying { held_packets: watch.held_packets() });
             match orders.recv_timeout(TELL_EVERY) {
                 Ok(RoleOrder::Stop) | Err(RecvTimeoutError::Disconnected) => break,
-                Ok(RoleOrder::Start) | Err(RecvTimeoutError::Timeout) => {}
+                Ok(_) | Err(RecvTimeoutError::Timeout) => {}
             }
         }
         stop.store(true, Relaxed);

@@ -8,7 +8,12 @@ use crate::measured::Measured;
 pub(super) struct Entry;
 
 impl Entry {
-    pub(super) fn begin(_dir: &Path, _run: incast_core::readout::RunNumber, _name: &str, _at: u64) -> anyhow::Result<Self> {
+    pub(super) fn begin(
+        _dir: &Path,
+        _run: incast_core::readout::RunNumber,
+        _name: &str,
+        _at: u64,
+    ) -> anyhow::Result<Self> {
         Ok(Self)
     }
 

@@ -86,8 +86,10 @@ impl<'a> Conductor<'a> {
         let run = RunNumber(run_number());
         parts::number(&mut plan, run);
         let (heard, words) = unbounded();
-        let roles: Vec<_> =
-            plan.roles().map(|(peer, name, host)| (peer, name.to_owned(), host.map(ToOwned::to_owned))).collect();
+        let roles: Vec<_> = plan
+            .roles()
+            .map(|(peer, name, host)| (peer, name.to_owned(), host.map(ToOwned::to_owned)))
+            .collect();
         let places = production.places.clone();
         let troupe = Troupe::new(production.scenario, roles.into_iter(), (production.key, places, heard))?;
         let faults = schedule(&plan);
@@ -124,7 +126,11 @@ impl<'a> Conductor<'a> {
             self.introduce(index);
         }
         self.until("wait for every role to reach its peers", |conductor| {
-            conductor.troupe.members.iter().all(|member| member.told.as_ref().is_some_and(|told| told.is_armed))
+            conductor
+                .troupe
+                .members
+                .iter()
+                .all(|member| member.told.as_ref().is_some_and(|told| told.is_armed))
         })?;
         self.states.enter(State::Armed);
         self.say_to_all(RoleOrder::Start);
@@ -284,12 +290,15 @@ impl<'a> Conductor<'a> {
         let member = &mut self.troupe.members[index];
         match line {
             RoleLine::ReadoutListening { address, fragments } => {
-                member.there =
-                    Some(Whereabouts { peer: member.peer, life: member.life, address, fragments });
+                member.there = Some(Whereabouts { peer: member.peer, life: member.life, address, fragments });
                 if self.running_since.is_some() {
                     // It has come back: the others are where they were.
                     self.introduce(index);
-                    let order = if self.states.now() == State::Draining { RoleOrder::Drain } else { RoleOrder::Start };
+                    let order = if self.states.now() == State::Draining {
+                        RoleOrder::Drain
+                    } else {
+                        RoleOrder::Start
+                    };
                     self.troupe.members[index].say(RoleOrder::Start);
                     self.troupe.members[index].say(order);
                 }
@@ -402,7 +411,11 @@ impl<'a> Conductor<'a> {
                 Deed::Hang(is_hanging) => {
                     let what = if is_hanging { "hangs" } else { "goes on" };
                     let done = member.hang(is_hanging);
-                    note(&format!("fault: {} {what}{}", member.name, if done { "" } else { " (not possible there)" }));
+                    note(&format!(
+                        "fault: {} {what}{}",
+                        member.name,
+                        if done { "" } else { " (not possible there)" }
+                    ));
                 }
             }
         }
@@ -425,7 +438,10 @@ impl<'a> Conductor<'a> {
         for (index, is_dead) in silent {
             let (peer, name) = (self.troupe.members[index].peer, self.troupe.members[index].name.clone());
             if is_dead {
-                self.handle_gone(index, Some(format!("said nothing for {} s and was ended", SILENCE_MAX.as_secs())));
+                self.handle_gone(
+                    index,
+                    Some(format!("said nothing for {} s and was ended", SILENCE_MAX.as_secs())),
+                );
                 continue;
             }
             note(&format!("{name} has said nothing for {} s: others do without it", SILENCE.as_secs()));
@@ -440,7 +456,11 @@ impl<'a> Conductor<'a> {
     }
 
     fn say_to(&mut self, whom: impl Fn(Peer) -> bool, order: RoleOrder) {
-        self.troupe.members.iter_mut().filter(|member| whom(member.peer)).for_each(|member| member.say(order));
+        self.troupe
+            .members
+            .iter_mut()
+            .filter(|member| whom(member.peer))
+            .for_each(|member| member.say(order));
     }
 
     /// How long the trigger has been running, without pauses.

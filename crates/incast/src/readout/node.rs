@@ -34,7 +34,11 @@ struct Done {
 
 impl Workers {
     /// Starts the threads; each has opened its algorithm when this returns.
-    pub(super) fn start(plan: &NodeRolePlan, algorithm: &AlgorithmPlan, waker: &Waker) -> anyhow::Result<Self> {
+    pub(super) fn start(
+        plan: &NodeRolePlan,
+        algorithm: &AlgorithmPlan,
+        waker: &Waker,
+    ) -> anyhow::Result<Self> {
         let (tasks, queue) = unbounded::<Task<Data>>();
         let (to_owner, done) = unbounded();
         let count = usize::try_from(plan.workers)?.max(1);
@@ -110,11 +114,8 @@ impl Work<NodeRole<Data>> for Workers {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.iter().for_each(|counts| sum.add(counts));
         let one = |name: &str, count| NamedCount { name: name.into(), count };
-        let judged = vec![
-            one("accepted", sum.accepted),
-            one("rejected", sum.rejected),
-            one("unjudged", sum.unjudged),
-        ];
+        let judged =
+            vec![one("accepted", sum.accepted), one("rejected", sum.rejected), one("unjudged", sum.unjudged)];
         let mut faults = vec![
             one("algorithm crashed", sum.failures.crash),
             one("algorithm timed out", sum.failures.timeout),

@@ -25,39 +25,48 @@ pub(super) fn number(plan: &mut ReadoutPlan, run: RunNumber) {
     plan.sinks.iter_mut().for_each(|sink| sink.plan.role.run.run = run);
 }
 
+/// Roles are those of the plan.
+fn unknown(peer: Peer) -> ! {
+    unreachable!("{peer} is of the plan")
+}
+
 impl Parts {
     /// The parts of `plan`; what sinks write is in `dir` unless they say where.
     pub(super) fn new(plan: &ReadoutPlan, dir: &Path) -> anyhow::Result<Self> {
         // Roles may have another working directory, and so may who reads the record later.
         let dir = std::path::absolute(dir).with_context(|| format!("find {}", dir.display()))?;
-        let replay = plan.replay.as_deref().map(std::path::absolute).transpose().context("find the replayed file")?;
+        let replay =
+            plan.replay.as_deref().map(std::path::absolute).transpose().context("find the replayed file")?;
         Ok(Self { plan: plan.clone(), replay, dir })
     }
 
     /// The part of `peer` in its life.
     pub(super) fn of(&self, peer: Peer, life: Incarnation) -> ReadoutPart {
         let plan = &self.plan;
-        let unknown = || unreachable!("{peer} is of the plan");
         match peer {
             Peer::Trigger => ReadoutPart::Trigger(plan.trigger.plan.clone()),
             Peer::Source(id) => {
-                let source = plan.sources.iter().find(|one| one.plan.source == id).unwrap_or_else(unknown);
+                let source =
+                    plan.sources.iter().find(|one| one.plan.source == id).unwrap_or_else(|| unknown(peer));
                 ReadoutPart::Source { plan: source.plan.clone(), replay: self.replay.clone() }
             }
             Peer::Builder(id) => {
-                let builder = plan.builders.iter().find(|one| one.plan.builder == id).unwrap_or_else(unknown);
+                let builder =
+                    plan.builders.iter().find(|one| one.plan.builder == id).unwrap_or_else(|| unknown(peer));
                 let mut plan = builder.plan.clone();
                 plan.incarnation = life;
                 ReadoutPart::Builder(plan)
             }
             Peer::Node(id) => {
-                let node = plan.nodes.iter().find(|one| one.plan.role.node == id).unwrap_or_else(unknown);
+                let node =
+                    plan.nodes.iter().find(|one| one.plan.role.node == id).unwrap_or_else(|| unknown(peer));
                 let mut plan = node.plan.role.clone();
                 plan.incarnation = life;
                 ReadoutPart::Node { plan, algorithm: node.plan.algorithm.clone() }
             }
             Peer::Sink(id) => {
-                let sink = plan.sinks.iter().find(|one| one.plan.role.sink == id).unwrap_or_else(unknown);
+                let sink =
+                    plan.sinks.iter().find(|one| one.plan.role.sink == id).unwrap_or_else(|| unknown(peer));
                 ReadoutPart::Sink {
                     plan: sink.plan.role.clone(),
                     files: sink.plan.files.clone(),
@@ -71,7 +80,11 @@ impl Parts {
     fn directory(&self, name: &str, sink: &SinkShare) -> PathBuf {
         let run = self.plan.run.run.0;
         match &sink.files.directory {
-            Some(directory) => self.dir.join(std::path::absolute(directory).unwrap_or_else(|_| directory.into())).join(format!("run-{run}")).join(name),
+            Some(directory) => self
+                .dir
+                .join(std::path::absolute(directory).unwrap_or_else(|_| directory.into()))
+                .join(format!("run-{run}"))
+                .join(name),
             None => self.dir.join("data").join(name),
         }
     }

@@ -97,8 +97,15 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
     /// Plays the role until it is told to stop.
     pub(super) fn play(mesh: Mesh, role: R, work: W, orders: &Receiver<RoleOrder>) -> anyhow::Result<()> {
         let watch = HostWatch::start();
-        let mut process =
-            Self { mesh, role, work, clock: Clock::start(), held_back: BTreeMap::new(), unsent: 0, peers: Peers::default() };
+        let mut process = Self {
+            mesh,
+            role,
+            work,
+            clock: Clock::start(),
+            held_back: BTreeMap::new(),
+            unsent: 0,
+            peers: Peers::default(),
+        };
         let (address, fragments) = (process.mesh.address(), process.mesh.fragment_address());
         tell(&RoleLine::ReadoutListening { address, fragments });
         let orders = process.awakening(orders)?;

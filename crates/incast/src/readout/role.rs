@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use anyhow::Context as _;
 use crossbeam_channel::Receiver;
-use incast_core::readout::role::{BuilderRole, NodeRole, RunPlan, SinkRole, SourceRole, TriggerRole};
 use incast_core::readout::Peer;
+use incast_core::readout::role::{BuilderRole, NodeRole, RunPlan, SinkRole, SourceRole, TriggerRole};
 use incast_core::scenario::FragmentCarrier;
 use incast_net::key::Key;
 use incast_net::readout::{self, DatagramPlan, FragmentLayout, Mesh, MeshPlan};
@@ -20,7 +20,8 @@ use crate::run::lines::RoleOrder;
 
 /// Plays the role until it is told to stop.
 pub(crate) fn play(assignment: ReadoutAssignment, orders: &Receiver<RoleOrder>) -> anyhow::Result<()> {
-    let mesh = Mesh::open(mesh_plan(&assignment)?).with_context(|| format!("open the sockets of {}", assignment.name))?;
+    let mesh = Mesh::open(mesh_plan(&assignment)?)
+        .with_context(|| format!("open the sockets of {}", assignment.name))?;
     match assignment.part {
         ReadoutPart::Trigger(plan) => Process::play(mesh, TriggerRole::new(plan), OnlyTalks, orders),
         ReadoutPart::Source { plan, replay } => {

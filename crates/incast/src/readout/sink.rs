@@ -92,10 +92,7 @@ impl Disk {
 
     fn handle_report(&mut self, now: Time, report: Report, role: &mut SinkRole<Data>) -> anyhow::Result<()> {
         match report {
-            Report::Stored { jobs, committed } => {
-                jobs.iter().for_each(|job| role.handle_written(now, job.job));
-                self.note_files(committed.files);
-            }
+            Report::Stored { jobs, .. } => jobs.iter().for_each(|job| role.handle_written(now, job.job)),
             Report::Full(error) => {
                 self.trouble = Some(format!("nothing can be stored: {error}; the run waits"));
                 role.handle_disk(now, true);

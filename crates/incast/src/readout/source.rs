@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use incast_core::mdf::{self, deal, generated_banks, generated_banks_bytes};
-use incast_core::readout::role::{SourceRole, SourceRolePlan, Wanted};
+use incast_core::mdf::{self, deal, generated_banks};
 use incast_core::readout::Fragment;
+use incast_core::readout::role::{SourceRole, SourceRolePlan, Wanted};
 use incast_core::record::NamedCount;
 use incast_core::time::Time;
 use incast_core::wire::content::Content;
@@ -47,7 +47,6 @@ impl Supply {
                 }
                 None => {
                     let bytes = *bytes as usize;
-                    out.reserve(generated_banks_bytes(bytes));
                     let content = Content::new(wanted.run.0, self.plan.source.0, event.0);
                     generated_banks(content, self.plan.source, wanted.level, bytes, out);
                 }
@@ -69,7 +68,7 @@ impl Work<SourceRole<Data>> for Supply {
             let payload = self.payload(&wanted);
             let Wanted { level, run, first, events, destination, .. } = wanted;
             let fragment = Fragment { run, event: first, events, source: self.plan.source, payload };
-            role.handle_supplied(now, level, destination, fragment);
+            role.handle_supplied(now, level, fragment, destination);
         }
         Ok(())
     }
@@ -86,7 +85,8 @@ impl Work<SourceRole<Data>> for Supply {
 
 /// What one source has of each event of an MDF file.
 fn deal_out(plan: &SourceRolePlan, file: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
-    let bytes = std::fs::read(file).with_context(|| format!("read the file to replay, {}", file.display()))?;
+    let bytes =
+        std::fs::read(file).with_context(|| format!("read the file to replay, {}", file.display()))?;
     let sources = plan.run.sources.len();
     let place = plan.run.sources.iter().position(|source| *source == plan.source);
     let place = place.context("find this source among those of the run")?;

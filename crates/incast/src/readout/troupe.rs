@@ -221,7 +221,8 @@ impl Troupe {
         if let Some(address) = self.places.data_of(name) {
             return Ok(address);
         }
-        let host = self.hosts.iter().find(|host| host.name == *name).with_context(|| format!("host {name}"))?;
+        let host =
+            self.hosts.iter().find(|host| host.name == *name).with_context(|| format!("host {name}"))?;
         Ok(resolve(host.reached_at(), 0)?.ip())
     }
 }
