@@ -79,7 +79,7 @@ pub fn fill(readout: &mut Readout, roles: &[RoleReport<'_>]) {
     readout.event_rate_per_s = per_s(events.triggered - events.in_flight.min(events.triggered));
     readout.built_bytes_per_s = per_s(built_bytes);
     readout.stored_bytes = Some(stored_bytes);
-    readout.credits = credits.filter(|credits| credits.granted > 0);
+    readout.credits = credits;
     readout.fairness_jain = (decided_by_node.len() > 1).then(|| fairness_jain(&decided_by_node)).flatten();
     readout.times = times.distributions();
 }

@@ -23,7 +23,7 @@ plain_data! {
         pub running_s: Option<f64>,
         /// Where every event ended (law 2).
         pub events: EventBook,
-        /// What became of every credit (law 3); null when no policy gives any.
+        /// What became of every credit (law 3); null when no role told.
         pub credits: Option<CreditBook>,
         /// When the trigger could not trigger, and why.
         pub dead_time: DeadTimes,

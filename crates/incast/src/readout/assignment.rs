@@ -52,6 +52,8 @@ pub(crate) struct Told {
     pub(crate) is_done: bool,
     /// Every peer that it was told of is connected.
     pub(crate) is_armed: bool,
+    /// Nothing follows.
+    pub(crate) is_final: bool,
 }
 
 /// Where a peer of a role is.

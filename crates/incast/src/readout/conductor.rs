@@ -203,9 +203,17 @@ impl<'a> Conductor<'a> {
         for member in &mut self.troupe.members {
             member.returns = None;
             member.hang(false);
-            member.say(RoleOrder::Stop);
+            member.say(RoleOrder::Finish);
         }
         let deadline = Instant::now() + END_MAX;
+        let is_told = |conductor: &Self| {
+            let mut members = conductor.troupe.members.iter();
+            members.all(|member| !member.is_alive() || member.told.as_ref().is_some_and(|told| told.is_final))
+        };
+        while !is_told(self) && Instant::now() < deadline && self.production.stops.count() < 2 {
+            self.listen();
+        }
+        self.say_to_all(RoleOrder::Stop);
         let is_over = |conductor: &Self| conductor.troupe.members.iter().all(|member| !member.is_alive());
         while !is_over(self) && Instant::now() < deadline && self.production.stops.count() < 2 {
             self.listen();

@@ -113,23 +113,36 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
         let mut events = Vec::new();
         loop {
             for order in orders.try_iter() {
-                if order == RoleOrder::Stop {
+                if order == RoleOrder::Finish {
                     process.work.finish();
                     process.turn(&mut events)?;
-                    tell(&process.told());
-                    tell(&ended(&watch, None));
-                    return Ok(());
+                    tell(&process.told(true));
+                }
+                if matches!(order, RoleOrder::Finish | RoleOrder::Stop) {
+                    return process.end(&orders, order, &watch);
                 }
                 process.handle_order(order);
             }
             let is_busy = process.turn(&mut events)?;
             if told.elapsed() >= TELL_EVERY {
                 told = Instant::now();
-                tell(&process.told());
+                tell(&process.told(false));
             }
             let wake = if is_busy { Instant::now() } else { process.next_wake(told + TELL_EVERY) };
             process.mesh.poll(Some(wake), &mut events).context("wait for peers")?;
         }
+    }
+
+    /// Waits, with everything as it is, until all have told their last account: peers that end first would
+    /// otherwise be counted as lost.
+    fn end(mut self, orders: &Receiver<RoleOrder>, last: RoleOrder, watch: &HostWatch) -> anyhow::Result<()> {
+        let mut order = Some(last);
+        while order.is_some_and(|order| order != RoleOrder::Stop) {
+            order = orders.recv_timeout(TELL_EVERY).ok().or(order);
+        }
+        self.work.finish();
+        tell(&ended(watch, None));
+        Ok(())
     }
 
     /// Orders, with a call that ends the waiting for sockets.
@@ -241,7 +254,7 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
             RoleOrder::Resume => self.role.handle_order(now, Order::Resume),
             RoleOrder::Drain => self.role.handle_order(now, Order::Stop),
             RoleOrder::End => self.role.handle_order(now, Order::End),
-            RoleOrder::Stop => {}
+            RoleOrder::Finish | RoleOrder::Stop => {}
         }
     }
 
@@ -270,7 +283,7 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
         latest.min(Instant::now() + wait.to_std())
     }
 
-    fn told(&self) -> RoleLine {
+    fn told(&self, is_final: bool) -> RoleLine {
         let (mut more, mut faults) = self.work.counts();
         let (of_mesh, faults_of_mesh) = super::tallies::of_mesh(&self.mesh.counts());
         more.extend(of_mesh);
@@ -286,6 +299,7 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
             trouble: self.work.trouble(),
             is_done: self.role.is_done(),
             is_armed: self.peers.are_all_told && self.peers.known.values().all(|known| known.is_there),
+            is_final,
         }))
     }
 }

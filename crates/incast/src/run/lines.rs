@@ -118,6 +118,8 @@ pub(crate) enum RoleOrder {
     Drain,
     /// What is still under way is given up, and told.
     End,
+    /// The last account: what happens after it is not counted, since all end at once.
+    Finish,
 }
 
 /// What a role says.
