@@ -198,7 +198,11 @@ impl<P: Payload + Clone> BuilderLevel<P> {
             return None;
         }
         self.open(now);
-        self.builder.as_mut()?.poll_built()
+        let builder = self.builder.as_mut()?;
+        let built = builder.poll_built();
+        // What had no room to be shipped when its time was over may have some now.
+        builder.handle_timeout(now);
+        built.or_else(|| builder.poll_built())
     }
 
     /// To the dispatcher; what does not fit waits here.
