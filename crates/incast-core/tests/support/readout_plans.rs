@@ -92,18 +92,7 @@ impl Plans {
             SizePlan::Uniform { least: 0, most: 900 },
             SizePlan::LogNormal { median: 200, sigma_milli: 700, most: 1_000 },
         ];
-        let run = RunPlan {
-            run: RunNumber(5),
-            seed,
-            first: EventNumber(1_000),
-            packing_events: if below(2) == 0 { 1 } else { 4 },
-            has_two_levels: below(3) == 0,
-            protocol: if below(2) == 0 { Protocol::Push } else { Protocol::Pull },
-            sources: [3, 4, 9].map(SourceId).to_vec(),
-            builders: [BuilderId(0), BuilderId(7)].to_vec(),
-            nodes: (0..5).map(|node| (NodeId(node), BuilderId(if node % 2 == 0 { 0 } else { 7 }))).collect(),
-            sinks: (0..1 + u16::from(below(2) == 0)).map(SinkId).collect(),
-        };
+        let run = Self::run(seed, &mut below);
         let policy = |kind: u64| match kind {
             0 => PolicyPlan::RoundRobin,
             1 => PolicyPlan::Tokens { lease: LEASE },
@@ -166,6 +155,21 @@ impl Plans {
             lifetime: Span::from_ms(200),
         };
         Self { run, trigger, source, builder, node, sink }
+    }
+
+    fn run(seed: u64, mut below: impl FnMut(u64) -> u64) -> RunPlan {
+        RunPlan {
+            run: RunNumber(5),
+            seed,
+            first: EventNumber(1_000),
+            packing_events: if below(2) == 0 { 1 } else { 4 },
+            has_two_levels: below(3) == 0,
+            protocol: if below(2) == 0 { Protocol::Push } else { Protocol::Pull },
+            sources: [3, 4, 9].map(SourceId).to_vec(),
+            builders: [BuilderId(0), BuilderId(7)].to_vec(),
+            nodes: (0..5).map(|node| (NodeId(node), BuilderId(if node % 2 == 0 { 0 } else { 7 }))).collect(),
+            sinks: (0..1 + u16::from(below(2) == 0)).map(SinkId).collect(),
+        }
     }
 
     pub(crate) fn peers(&self) -> Vec<Peer> {

@@ -155,6 +155,10 @@ impl World {
         self.actors[&peer].machine.as_ref().is_some_and(|machine| machine.get().is_done())
     }
 
+    pub(crate) fn counts_of(&self, peer: Peer) -> Option<RoleCounts> {
+        self.actors[&peer].machine.as_ref().map(|machine| machine.get().counts())
+    }
+
     pub(crate) fn peers(&self) -> Vec<Peer> {
         self.actors.keys().copied().collect()
     }
@@ -314,9 +318,12 @@ impl World {
         if let Some(machine) = self.machine(to) {
             machine.get_mut().handle_message(now, from, message);
         }
+        let mut noted = BTreeSet::new();
         for (events, how) in told {
             let ended = events.into_iter().filter(|event| !self.account().is_in_flight(*event));
-            let ended: Vec<EventNumber> = ended.collect();
+            // The first that one message says of an event is what counts.
+            let is_new = |event: &EventNumber| noted.insert(*event);
+            let ended: Vec<EventNumber> = ended.filter(is_new).collect();
             match how {
                 Ended::Rejected => self.rejected.extend(ended),
                 Ended::Incomplete(_) => self.incomplete.extend(ended),

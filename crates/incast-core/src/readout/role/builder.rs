@@ -204,6 +204,7 @@ impl<P: Payload + Clone> BuilderRole<P> {
     /// Moves events on, as far as there is room for them.
     fn advance(&mut self, now: Time) {
         self.now = self.now.max(now);
+        self.poll_stored();
         for level in 0..self.levels.len() {
             loop {
                 let is_built = self.dispatch(level);
@@ -213,7 +214,6 @@ impl<P: Payload + Clone> BuilderRole<P> {
                 }
             }
         }
-        self.poll_stored();
         let is_near = self.held_events.is_near() || self.held_bytes.is_near();
         let is_throttling = is_near || self.levels.iter().any(BuilderLevel::is_throttling);
         if is_throttling != self.has_told_throttling && self.is_trigger_there {
