@@ -72,7 +72,11 @@ fn trouble(world: &mut World) {
 /// Stops all, and lets it drain.
 fn drain(world: &mut World) {
     world.run_until(at(60_000));
-    assert!(world.is_done(Peer::Trigger), "it ends by itself: {}", world.account().totals());
+    if !world.is_done(Peer::Trigger) {
+        let undone: Vec<_> = world.peers().into_iter().filter(|peer| !world.is_done(*peer)).collect();
+        let counts: Vec<_> = undone.iter().filter_map(|peer| world.counts_of(*peer)).collect();
+        panic!("it does not end by itself: {}, {undone:?}: {counts:#?}", world.account().totals());
+    }
     world.is_stopped = true;
     for peer in world.peers() {
         world.order_at(world.now, peer, Order::Stop);

@@ -146,11 +146,7 @@ impl<P: Payload + Clone> BuilderRole<P> {
                 if level == Level::First && self.plan.gives_tokens {
                     self.tokens.handle_event();
                 }
-                if self.levels[level as usize].handle_assigned(now, assigned.event, assigned.events).is_err()
-                {
-                    self.tell(assigned.event, assigned.events, &crate::readout::message::Ended::NoRoom);
-                    self.handle_finished(level);
-                }
+                self.levels[level as usize].handle_assigned(now, assigned.event, assigned.events);
             }
             Message::Last { .. } => self.has_last = true,
             Message::Welcome { .. } | Message::Assigned { .. } => {}
@@ -213,6 +209,7 @@ impl<P: Payload + Clone> BuilderRole<P> {
                     break;
                 }
             }
+            self.tell_unbuilt(level);
         }
         let is_near = self.held_events.is_near() || self.held_bytes.is_near();
         let is_throttling = is_near || self.levels.iter().any(BuilderLevel::is_throttling);
