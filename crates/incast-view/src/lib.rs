@@ -14,6 +14,7 @@ mod said;
 mod table;
 
 pub mod intervals;
+pub mod live;
 pub mod progress;
 pub mod report;
 pub mod terminal;
