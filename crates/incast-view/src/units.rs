@@ -40,6 +40,28 @@ pub fn bytes(bytes: Option<u64>) -> String {
     }
 }
 
+/// An amount of data per second with four digits: `16.38 MB/s`.
+#[must_use]
+pub fn byte_rate(bytes_per_s: Option<f64>) -> String {
+    known(bytes_per_s, |rate| format!("{}/s", scaled(rate, DIGITS, 0, &BYTES)))
+}
+
+/// How many of something per second, without a unit: four digits, whole ones in groups from 1000 on.
+#[must_use]
+pub fn frequency(per_s: Option<f64>) -> String {
+    known(per_s, |rate| match rate.abs() {
+        0.0 => "0".to_owned(),
+        999.95..1e15 => grouped(&format!("{rate:.0}")),
+        _ => significant(rate, DIGITS),
+    })
+}
+
+/// A time that was counted in microseconds, with four digits.
+#[must_use]
+pub fn microseconds(microseconds: Option<f64>) -> String {
+    seconds(microseconds.map(|us| us / 1e6))
+}
+
 /// A fraction of 1 with three digits: `0.0241` is `2.41 %`. Nearly all is not `100 %`: `99.996 %`.
 #[must_use]
 pub fn percent(fraction: Option<f64>) -> String {
@@ -282,6 +304,24 @@ mod tests {
         }
         assert_eq!(nanoseconds(1_234_567), "1.235 ms");
         assert_eq!(nanoseconds(u64::MAX), "18 446 744 074 s");
+    }
+
+    #[test]
+    fn so_many_per_second() {
+        for (value, text) in [
+            (0.0, "0"),
+            (-0.0, "0"),
+            (0.25, "0.2500"),
+            (999.94, "999.9"),
+            (999.96, "1 000"),
+            (1_234_567.8, "1 234 568"),
+            (1e20, "1.000e20"),
+        ] {
+            assert_eq!(frequency(Some(value)), text);
+        }
+        assert_eq!([frequency(Some(f64::NAN)), byte_rate(None)], [UNKNOWN; 2]);
+        assert_eq!([byte_rate(Some(16.384e6)), byte_rate(Some(0.0))], ["16.38 MB/s", "0 B/s"]);
+        assert_eq!(microseconds(Some(1_234.5)), "1.234 ms");
     }
 
     #[test]
