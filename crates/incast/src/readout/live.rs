@@ -25,7 +25,7 @@ pub(super) struct Live {
     before: (Instant, Sums),
     slices: Slices,
     sliced: Instant,
-    shown: ReadoutLive,
+    shown: ReadoutLive<'static>,
     drawn: Instant,
     /// Lines that are on the terminal, to be written over.
     lines: usize,
@@ -77,7 +77,7 @@ impl Live {
         self.drawn = now;
         self.look(now, started, states, troupe);
         if self.is_terminal {
-            self.write_over(&block(&self.shown));
+            self.write_over(&block(&self.shown, columns()));
         } else {
             crate::output::note(&line(&self.shown));
         }
@@ -118,8 +118,8 @@ impl Live {
             stored: sums.stored,
             in_flight: sums.in_flight,
             lost: sums.lost,
-            trigger_rate: per_s(sums.triggered, before.triggered),
-            built_bytes_per_s: per_s(sums.built_bytes, before.built_bytes),
+            trigger_rate: Some(per_s(sums.triggered, before.triggered)),
+            built_bytes_per_s: Some(per_s(sums.built_bytes, before.built_bytes)),
             held_events: sums.held,
             held_bytes: sums.held_bytes,
             open_events: sums.open,
@@ -133,15 +133,23 @@ impl Live {
         };
     }
 
-    fn write_over(&mut self, block: &str) {
+    fn write_over(&mut self, block: &[String]) {
         let mut text = String::new();
         if self.lines > 0 {
             // Up to the first of our lines, and all below it away.
             text += &format!("\u{1b}[{}A\u{1b}[J", self.lines);
         }
-        text += block.trim_end_matches('\n');
-        text.push('\n');
-        self.lines = text.matches('\n').count();
+        for line in block {
+            text += line;
+            text.push('\n');
+        }
+        self.lines = block.len();
         let _ = anstream::stderr().lock().write_all(text.as_bytes());
     }
+}
+
+/// Columns of the terminal.
+fn columns() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stderr()).ok();
+    size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0).unwrap_or(80)
 }

@@ -83,6 +83,8 @@ struct Peers {
     known: BTreeMap<Peer, Known>,
     /// Connected, in that life.
     up: BTreeMap<Peer, Incarnation>,
+    /// What came of peers that are not there for the machine yet.
+    early: BTreeMap<Peer, Vec<Message<Data>>>,
     are_all_told: bool,
 }
 
@@ -91,6 +93,26 @@ struct Known {
     is_silent: bool,
     /// The machine was told that it is there.
     is_there: bool,
+}
+
+/// Messages of one peer that are held until run control has told of it: its tokens, and the first events.
+const EARLY_MAX: usize = 4_096;
+
+impl Peers {
+    /// Holds a message of a peer that is connected and that run control has not told of yet, or that is
+    /// taken for silent; gives back any other.
+    fn hold_early(&mut self, peer: Peer, message: Message<Data>) -> Option<Message<Data>> {
+        if self.known.get(&peer).is_some_and(|known| known.is_there) {
+            return Some(message);
+        }
+        let early = self.early.entry(peer).or_default();
+        if early.len() >= EARLY_MAX {
+            // Counted by the machine as of a peer that is not there.
+            return Some(message);
+        }
+        early.push(message);
+        None
+    }
 }
 
 impl<R: Role<Data>, W: Work<R>> Process<R, W> {
@@ -165,13 +187,18 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
         let now = self.clock.now();
         for event in events.drain(..) {
             match event {
-                MeshEvent::Message(peer, message) => self.role.handle_message(now, peer, message),
+                MeshEvent::Message(peer, message) => {
+                    if let Some(message) = self.peers.hold_early(peer, message) {
+                        self.role.handle_message(now, peer, message);
+                    }
+                }
                 MeshEvent::Up(peer, life) => {
                     self.peers.up.insert(peer, life);
                     self.judge(now, peer);
                 }
                 MeshEvent::Down(peer) => {
                     self.held_back.remove(&peer);
+                    self.peers.early.remove(&peer);
                     self.peers.up.remove(&peer);
                     self.judge(now, peer);
                 }
@@ -184,7 +211,7 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
         self.send_held_back();
         let mut sent = 0;
         while sent < BURST
-            && !(W::WAITS_WHEN_FULL && !self.held_back.is_empty())
+            && (!W::WAITS_WHEN_FULL || self.held_back.is_empty())
             && let Some((to, message)) = self.role.poll_transmit(now)
         {
             sent += 1;
@@ -245,6 +272,7 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
                 self.mesh.forget(peer);
                 self.held_back.remove(&peer);
                 self.peers.up.remove(&peer);
+                self.peers.early.remove(&peer);
                 if self.peers.known.remove(&peer).is_some_and(|known| known.is_there) {
                     self.role.handle_peer(now, peer, None);
                 }
@@ -266,6 +294,11 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
         if is_there != known.is_there {
             known.is_there = is_there;
             self.role.handle_peer(now, peer, is_there.then_some(known.life));
+        }
+        if is_there {
+            for message in self.peers.early.remove(&peer).unwrap_or_default() {
+                self.role.handle_message(now, peer, message);
+            }
         }
     }
 
