@@ -138,6 +138,11 @@ pub(crate) fn count_scale(most: f64) -> Scale {
     scale(most, 0, &COUNTS)
 }
 
+/// The unit of an axis of amounts of data that ends at `most` bytes.
+pub(crate) fn byte_scale(most: f64) -> Scale {
+    scale(most, 0, &BYTES)
+}
+
 /// The largest unit that leaves a digit before the point at `most`; `units[0]` is 1000^`lowest`.
 fn scale(most: f64, lowest: i32, units: &[&'static str]) -> Scale {
     // Nothing is 0 of the plain unit.
@@ -333,6 +338,7 @@ mod tests {
         assert_eq!(time_scale(0.0).unit, "s");
         assert_eq!(count_scale(12_000.0), Scale { factor: 1e3, unit: "thousand " });
         assert_eq!(count_scale(f64::NAN).factor, 1.0);
+        assert_eq!(byte_scale(65_536.0), Scale { factor: 1e3, unit: "kB" });
     }
 
     #[test]

@@ -148,7 +148,8 @@ plain_data! {
         pub lives: u32,
         /// How each but the last ended, and the last if it did not end well.
         pub deaths: Vec<String>,
-        /// What it counted, by name; of its last life.
+        /// What it counted, by name, the most telling first: a terminal has room for three. Of its last
+        /// life. A name that ends in `_bytes` is shown as an amount; `decided` of a node is its share.
         pub counts: Vec<NamedCount>,
         /// Nonsense and doubts that it counted, by name; of its last life.
         pub faults: Vec<NamedCount>,
