@@ -191,11 +191,19 @@ plain_data! {
         pub path: String,
         /// The sink.
         pub sink: String,
+        /// Its id.
+        pub sink_id: u16,
         /// The output stream.
         pub stream: String,
         /// Records in it.
         pub records: u64,
         /// Bytes in it.
         pub bytes: u64,
+        /// Lowest event number in it.
+        pub first_event: Option<u64>,
+        /// Highest event number in it.
+        pub last_event: Option<u64>,
+        /// CRC-32C of the whole file.
+        pub crc32c: u32,
     }
 }

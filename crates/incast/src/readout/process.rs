@@ -21,7 +21,7 @@ use crate::run::lines::{RoleLine, RoleOrder};
 use crate::run::telling::{ended, tell};
 
 /// How often a role tells what it has counted, and so that it is alive.
-const TELL_EVERY: Duration = Duration::from_millis(200);
+const TELL_EVERY: Duration = Duration::from_millis(100);
 /// Messages taken from the machine before sockets are looked at again.
 const BURST: usize = 1_024;
 
