@@ -12,7 +12,7 @@ use incast_view::live::{ReadoutLive, block, line};
 use super::state::States;
 use super::troupe::Troupe;
 
-/// How often the lines are drawn anew on a terminal, and written elsewhere.
+/// How often the figures are looked at and drawn anew on a terminal; and written elsewhere.
 const REDRAW: Duration = Duration::from_millis(250);
 const REWRITE: Duration = Duration::from_secs(2);
 
@@ -26,7 +26,8 @@ pub(super) struct Live {
     slices: Slices,
     sliced: Instant,
     shown: ReadoutLive<'static>,
-    drawn: Instant,
+    /// When a line was last written elsewhere.
+    written: Instant,
     /// Lines that are on the terminal, to be written over.
     lines: usize,
     is_terminal: bool,
@@ -44,7 +45,7 @@ impl Live {
             slices: Slices::default(),
             sliced: now,
             shown: ReadoutLive::default(),
-            drawn: now,
+            written: now,
             lines: 0,
             is_terminal: std::io::stderr().is_terminal(),
         }
@@ -70,15 +71,14 @@ impl Live {
             self.sliced = now;
             self.slices.record(now.duration_since(started).as_secs_f64(), self.sums.clone());
         }
-        let every = if self.is_terminal { REDRAW } else { REWRITE };
-        if now.duration_since(self.drawn) < every {
+        if now.duration_since(self.before.0) < REDRAW {
             return;
         }
-        self.drawn = now;
         self.look(now, started, states, troupe);
         if self.is_terminal {
             self.write_over(&block(&self.shown, columns()));
-        } else {
+        } else if now.duration_since(self.written) >= REWRITE {
+            self.written = now;
             crate::output::note(&line(&self.shown));
         }
     }
