@@ -52,6 +52,7 @@ fn segment(name: u8, total: u8, offset: u8, length: u8) -> Option<(FragmentHead,
         total_bytes: total.into(),
         is_generated: false,
         is_damaged: false,
+        level: Level::First,
     };
     let byte = |at: u8| at ^ (name & 0x40);
     Some((head, (offset..offset + length).map(byte).collect()))

@@ -214,7 +214,7 @@ proptest! {
         let mut fragments = BTreeMap::new();
         for event in 0..6 {
             let head = FragmentHead {
-                run: 1, source: u16::try_from(random.next_u64() % 3).unwrap(), event, events: 1, total_bytes: 0, is_generated: true, is_damaged: false,
+                run: 1, source: u16::try_from(random.next_u64() % 3).unwrap(), event, events: 1, total_bytes: 0, is_generated: true, is_damaged: false, level: Level::First,
             };
             let mut data = vec![0; usize::try_from(random.next_u64() % 3000).unwrap()];
             content(&head).fill(0, &mut data);

@@ -120,7 +120,7 @@ impl Channel {
     /// When the connection ends, the server is silent, or its key is another.
     pub fn connect(mut stream: TcpStream, key: &Key) -> Result<Self, ChannelError> {
         let deadline = Instant::now() + GREETING_MAX;
-        let mut noise = handshake(key, true)?;
+        let mut noise = handshake(key, PROLOGUE, true)?;
         let mut buffer = vec![0; FRAME_BYTES_MAX];
         let length = noise.write_message(&[], &mut buffer).map_err(noise_error)?;
         write_frame(&mut stream, &buffer[..length])?;
@@ -135,7 +135,7 @@ impl Channel {
     /// When the connection ends, the client is silent, or its key is another.
     pub fn accept(mut stream: TcpStream, key: &Key) -> Result<Self, ChannelError> {
         let deadline = Instant::now() + GREETING_MAX;
-        let mut noise = handshake(key, false)?;
+        let mut noise = handshake(key, PROLOGUE, false)?;
         let mut buffer = vec![0; FRAME_BYTES_MAX];
         let greeting = read_handshake(&mut stream, deadline)?;
         noise.read_message(&greeting, &mut buffer).map_err(|_| ChannelError::WrongKey)?;
@@ -217,21 +217,26 @@ impl Drop for Channel {
     }
 }
 
-fn handshake(key: &Key, initiator: bool) -> Result<snow::HandshakeState, ChannelError> {
+/// One side of the handshake. The prologue says what for: a peer that wants something else fails it.
+pub(crate) fn handshake(
+    key: &Key,
+    prologue: &[u8],
+    initiator: bool,
+) -> Result<snow::HandshakeState, ChannelError> {
     let params = PATTERN.parse().map_err(noise_error)?;
     let builder = snow::Builder::new(params)
-        .prologue(PROLOGUE)
+        .prologue(prologue)
         .and_then(|builder| builder.psk(0, key.bytes()))
         .map_err(noise_error)?;
     if initiator { builder.build_initiator() } else { builder.build_responder() }.map_err(noise_error)
 }
 
 /// Our own side of the cipher failed: not the peer's fault.
-fn noise_error(error: snow::Error) -> ChannelError {
+pub(crate) fn noise_error(error: snow::Error) -> ChannelError {
     ChannelError::Io(io::Error::other(error))
 }
 
-fn write_frame(stream: &mut TcpStream, ciphertext: &[u8]) -> Result<(), ChannelError> {
+pub(crate) fn write_frame(stream: &mut TcpStream, ciphertext: &[u8]) -> Result<(), ChannelError> {
     let length = u16::try_from(ciphertext.len()).map_err(|_| ChannelError::BadLength(ciphertext.len()))?;
     let mut frame = Vec::with_capacity(2 + ciphertext.len());
     frame.extend_from_slice(&length.to_be_bytes());
@@ -240,7 +245,7 @@ fn write_frame(stream: &mut TcpStream, ciphertext: &[u8]) -> Result<(), ChannelE
 }
 
 /// An end of the connection is the peer's doing, whatever the kernel calls it.
-fn ended(error: io::Error) -> ChannelError {
+pub(crate) fn ended(error: io::Error) -> ChannelError {
     match error.kind() {
         io::ErrorKind::UnexpectedEof
         | io::ErrorKind::ConnectionReset
@@ -254,13 +259,22 @@ fn ended(error: io::Error) -> ChannelError {
 /// A handshake frame: 48 bytes in both directions (a key of 32 and a tag of 16).
 fn read_handshake(stream: &mut TcpStream, deadline: Instant) -> Result<Vec<u8>, ChannelError> {
     const HANDSHAKE_BYTES: usize = 48;
+    read_frame_of(stream, HANDSHAKE_BYTES, deadline)
+}
+
+/// A frame whose length is known, and refused if it says another one.
+pub(crate) fn read_frame_of(
+    stream: &mut TcpStream,
+    bytes: usize,
+    deadline: Instant,
+) -> Result<Vec<u8>, ChannelError> {
     let mut length = [0; 2];
     read_exact_by(stream, &mut length, deadline)?;
     let length = usize::from(u16::from_be_bytes(length));
-    if length != HANDSHAKE_BYTES {
+    if length != bytes {
         return Err(ChannelError::BadLength(length));
     }
-    let mut frame = vec![0; HANDSHAKE_BYTES];
+    let mut frame = vec![0; bytes];
     read_exact_by(stream, &mut frame, deadline)?;
     Ok(frame)
 }

@@ -2,7 +2,8 @@
 //!
 //! Below: carriers of messages ([`udp`], [`tcp`]), their sockets, the clock and the waiting; unsafe
 //! code is in `sys` alone. Above: the control connection ([`channel`]), one session carried out
-//! ([`conversation`]), and the ends that people start ([`server`], [`client`], [`plain`]). Threads
+//! ([`conversation`]), and the ends that people start ([`server`], [`client`], [`plain`]). Beside them,
+//! what joins the roles of a readout ([`readout`]). Threads
 //! own what they work on and hand it over; nothing on the packet path locks, allocates or awaits.
 
 mod sys;
@@ -18,6 +19,7 @@ pub mod iperf3;
 pub mod key;
 pub mod live;
 pub mod plain;
+pub mod readout;
 pub mod server;
 pub mod socket;
 pub mod tcp;

@@ -5,3 +5,4 @@
 
 pub(crate) mod datagram;
 pub(crate) mod option;
+pub(crate) mod stream;

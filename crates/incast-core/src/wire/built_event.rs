@@ -1,63 +1,62 @@
-//! An event as a builder gives it to a node: the data of every source, and which are missing.
+//! An event as a builder gives it to a node or a sink: the data of every source, and which are missing.
 //!
 //! ```text
-//!  0         8       16    20       22         23  24      26         32
-//!  | request | event | run | events | delivery | 0 | parts |    0     | table | data of all parts
-//!  |   u64   |  u64  | u32 |  u16   |    u8    |   |  u16  |          |       |
+//!  0       8     12       14      15        16      17  18      20    24
+//!  | event | run | events | level | attempt | cause | 0 | parts |  0  | table | data of all parts
+//!  |  u64  | u32 |  u16   |  u8   |   u8    |  u8   |   |  u16  |     |       |
 //!
 //!  of each part in the table:   0        2       4       8
 //!                               | source | state | bytes |
 //!                               |  u16   |  u16  |  u32  |
 //! ```
-//! All little endian; what is 0 has to be. It is the body of a [message](super::readout). `request` is
-//! the one that it answers, `events` of how many consecutive events it is, `delivery` how many nodes had it
-//! before and died. Parts are in ascending order of their sources, which are all that should have data for it.
-//! State: 0 good, 1 missing (without bytes), 2 damaged, as its source or the builder says.
+//! All little endian; what is 0 has to be. It is in the body of a [message](super::readout). `events` is of
+//! how many consecutive events it is. Level: 0 first, 1 second. `attempt` is which node has it, from 1 on; 0
+//! for a sink. Parts are in ascending order of their sources, which are all that should have data for it. State:
+//! 0 there, 1 missing (without bytes). Cause: 0 when none is missing, or why it was not waited for any longer:
+//! 1 time-out, 2 no room, 3 the end of the run. When it was opened and closed is not told: clocks differ.
+
+use std::ops::Range;
 
 use super::little_endian::{bounded, length, put, u16_at, u32_at, u64_at};
 use super::refusal::Refusal;
+use crate::readout::{Cause, Level};
 
 /// Bytes in front of the table.
-pub const HEAD_BYTES: usize = 32;
+pub const HEAD_BYTES: usize = 24;
 /// Bytes of the table for each part.
 pub const ENTRY_BYTES: usize = 8;
 /// Largest event, with head and table.
 pub const EVENT_BYTES_MAX: u32 = 256 << 20;
 
-const EVENT: usize = 8;
-const RUN: usize = 16;
-const EVENTS: usize = 20;
-const DELIVERY: usize = 22;
-const ZERO: usize = 23;
-const PARTS: usize = 24;
-const ZEROS: usize = 26;
+const RUN: usize = 8;
+const EVENTS: usize = 12;
+const LEVEL: usize = 14;
+const ATTEMPT: usize = 15;
+const CAUSE: usize = 16;
+const ZERO: usize = 17;
+const PARTS: usize = 18;
+const ZEROS: usize = 20;
 const STATE: usize = 2;
 const BYTES: usize = 4;
+
+const THERE: u16 = 0;
+const MISSING: u16 = 1;
 
 /// What an event is, besides its parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventHead {
-    /// The request that it answers.
-    pub request: u64,
     /// Its number; of several, the first.
     pub event: u64,
     /// Run number.
     pub run: u32,
     /// Of how many consecutive events it is, at least 1.
     pub events: u16,
-    /// How many nodes had it before and died.
-    pub delivery: u8,
-}
-
-/// What is known of the data of a source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PartState {
-    /// As they were sent.
-    Good,
-    /// They did not come.
-    Missing,
-    /// They came, and are not to be trusted.
-    Damaged,
+    /// Which fragments of it.
+    pub level: Level,
+    /// The how manieth node has it, from 1 on; 0 for a sink.
+    pub attempt: u8,
+    /// Why the missing parts were not waited for any longer; `None` if and only if none is missing.
+    pub cause: Option<Cause>,
 }
 
 /// The data of one source.
@@ -65,10 +64,8 @@ pub enum PartState {
 pub struct EventPart<'a> {
     /// Which source.
     pub source: u16,
-    /// What is known of them.
-    pub state: PartState,
-    /// The data; none if they are missing.
-    pub data: &'a [u8],
+    /// The data; `None` if they are missing.
+    pub data: Option<&'a [u8]>,
 }
 
 /// An event that was checked.
@@ -80,50 +77,55 @@ pub struct BuiltEvent<'a> {
 }
 
 impl<'a> BuiltEvent<'a> {
-    /// Reads the body of a message.
+    /// Reads an event, which fills `bytes`.
     ///
     /// # Errors
     /// When it is not a whole event.
-    pub fn parse(body: &'a [u8]) -> Result<Self, Refusal> {
-        if body.len() < HEAD_BYTES {
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, Refusal> {
+        if bytes.len() < HEAD_BYTES {
             return Err(Refusal::Truncated);
         }
-        bounded(body.len(), EVENT_BYTES_MAX).ok_or(Refusal::Limit)?;
-        if body[ZERO] != 0 || body[ZEROS..HEAD_BYTES].iter().any(|byte| *byte != 0) {
+        bounded(bytes.len(), EVENT_BYTES_MAX).ok_or(Refusal::Limit)?;
+        if bytes[ZERO] != 0 || u32_at(bytes, ZEROS) != 0 {
             return Err(Refusal::Value);
         }
         let head = EventHead {
-            request: u64_at(body, 0),
-            event: u64_at(body, EVENT),
-            run: u32_at(body, RUN),
-            events: u16_at(body, EVENTS),
-            delivery: body[DELIVERY],
+            event: u64_at(bytes, 0),
+            run: u32_at(bytes, RUN),
+            events: u16_at(bytes, EVENTS),
+            level: level_of(bytes[LEVEL])?,
+            attempt: bytes[ATTEMPT],
+            cause: cause_of(bytes[CAUSE])?,
         };
         if head.events == 0 {
             return Err(Refusal::Packing);
         }
-        let event = Self { head, bytes: body, parts: u16_at(body, PARTS) };
+        let event = Self { head, bytes, parts: u16_at(bytes, PARTS) };
         event.check_table()?;
         Ok(event)
     }
 
-    /// That the parts fill the body, and that their sources ascend.
+    /// That the parts fill the bytes, that their sources ascend, and that the cause fits what is missing.
     fn check_table(&self) -> Result<(), Refusal> {
         let table_end = HEAD_BYTES + usize::from(self.parts) * ENTRY_BYTES;
         let table = self.bytes.get(HEAD_BYTES..table_end).ok_or(Refusal::Truncated)?;
-        let (mut before, mut end) = (None, table_end);
+        let (mut before, mut end, mut is_complete) = (None, table_end, true);
         for entry in table.chunks_exact(ENTRY_BYTES) {
             let (source, bytes) = (u16_at(entry, 0), u32_at(entry, BYTES));
             if before.is_some_and(|before| before >= source) {
                 return Err(Refusal::Source);
             }
-            match state_of(entry).ok_or(Refusal::Value)? {
-                PartState::Missing if bytes != 0 => return Err(Refusal::Value),
-                _ => {}
+            match (u16_at(entry, STATE), bytes) {
+                (THERE, _) => {}
+                (MISSING, 0) => is_complete = false,
+                _ => return Err(Refusal::Value),
             }
             // At most 65535 numbers of 32 bits: no overflow in 64, and bounded before it is used.
             end = end.checked_add(length(bytes)).ok_or(Refusal::Length)?;
             before = Some(source);
+        }
+        if is_complete != self.head.cause.is_none() {
+            return Err(Refusal::Value);
         }
         match self.bytes.len().cmp(&end) {
             std::cmp::Ordering::Less => Err(Refusal::Truncated),
@@ -138,102 +140,130 @@ impl<'a> BuiltEvent<'a> {
         &self.head
     }
 
-    /// The whole body.
+    /// All of its bytes.
     #[must_use]
     pub const fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
     /// Its parts, by source.
-    #[must_use]
-    pub fn parts(&self) -> EventParts<'a> {
-        let (table, data) = self.bytes[HEAD_BYTES..].split_at(usize::from(self.parts) * ENTRY_BYTES);
-        EventParts { table, data }
-    }
-
-    /// Whether every source's data are there, and good.
-    #[must_use]
-    pub fn is_complete(&self) -> bool {
-        self.parts().all(|part| part.state == PartState::Good)
-    }
-}
-
-/// The parts of an event.
-#[derive(Clone, Debug)]
-pub struct EventParts<'a> {
-    table: &'a [u8],
-    data: &'a [u8],
-}
-
-impl<'a> Iterator for EventParts<'a> {
-    type Item = EventPart<'a>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let (entry, table) = self.table.split_at_checked(ENTRY_BYTES)?;
+    pub fn parts(&self) -> impl ExactSizeIterator<Item = EventPart<'a>> + Clone + use<'a> {
+        let bytes = self.bytes;
         // The table was checked, so the data are there.
-        let (data, rest) = self.data.split_at_checked(length(u32_at(entry, BYTES)))?;
-        (self.table, self.data) = (table, rest);
-        Some(EventPart { source: u16_at(entry, 0), state: state_of(entry)?, data })
+        self.places().map(move |(source, place)| EventPart { source, data: place.map(|place| &bytes[place]) })
     }
 
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let parts = self.table.len() / ENTRY_BYTES;
-        (parts, Some(parts))
+    /// Each source, and where in [`bytes`](Self::bytes) its data are; `None` if they are missing.
+    pub fn places(&self) -> impl ExactSizeIterator<Item = (u16, Option<Range<usize>>)> + Clone + use<'a> {
+        let table_end = HEAD_BYTES + usize::from(self.parts) * ENTRY_BYTES;
+        let mut end = table_end;
+        self.bytes[HEAD_BYTES..table_end].chunks_exact(ENTRY_BYTES).map(move |entry| {
+            let start = end;
+            end += length(u32_at(entry, BYTES));
+            (u16_at(entry, 0), (u16_at(entry, STATE) == THERE).then_some(start..end))
+        })
+    }
+
+    /// Whether every source's data are there.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        self.head.cause.is_none()
     }
 }
 
-impl ExactSizeIterator for EventParts<'_> {}
+/// A level, where it is one byte.
+pub(super) const fn level_of(byte: u8) -> Result<Level, Refusal> {
+    match byte {
+        0 => Ok(Level::First),
+        1 => Ok(Level::Second),
+        _ => Err(Refusal::Value),
+    }
+}
 
-fn state_of(entry: &[u8]) -> Option<PartState> {
-    Some(match u16_at(entry, STATE) {
-        0 => PartState::Good,
-        1 => PartState::Missing,
-        2 => PartState::Damaged,
-        _ => return None,
+/// The byte of a level.
+pub(super) const fn level_byte(level: Level) -> u8 {
+    match level {
+        Level::First => 0,
+        Level::Second => 1,
+    }
+}
+
+const fn cause_of(byte: u8) -> Result<Option<Cause>, Refusal> {
+    Ok(match byte {
+        0 => None,
+        1 => Some(Cause::TimedOut),
+        2 => Some(Cause::Crowded),
+        3 => Some(Cause::Ended),
+        _ => return Err(Refusal::Value),
     })
 }
 
-/// Writes head and table of an event behind `out`: the data of `parts` have to follow, in their order.
-/// Gives how many bytes the whole body has.
+const fn cause_byte(cause: Option<Cause>) -> u8 {
+    match cause {
+        None => 0,
+        Some(Cause::TimedOut) => 1,
+        Some(Cause::Crowded) => 2,
+        Some(Cause::Ended) => 3,
+    }
+}
+
+/// Writes head and table of an event behind `out`: the data have to follow, in their order. `parts` are its
+/// sources, with how many bytes each has, or `None` for one that is missing. Gives how many bytes the whole
+/// event has.
 ///
 /// # Errors
 /// When the event is larger than [`EVENT_BYTES_MAX`], has more parts than can be said, is of no event,
-/// when its sources do not ascend, or when a missing part has data; nothing is written then.
-pub fn emit_table(head: &EventHead, parts: &[EventPart<'_>], out: &mut Vec<u8>) -> Result<u32, Refusal> {
+/// when its sources do not ascend, or when its cause does not fit what is missing; nothing is written then.
+pub fn emit_table(
+    head: &EventHead,
+    parts: impl Iterator<Item = (u16, Option<u32>)>,
+    out: &mut Vec<u8>,
+) -> Result<u32, Refusal> {
+    let start = out.len();
+    let bytes = emit_all(head, parts, out);
+    if bytes.is_err() {
+        out.truncate(start);
+    }
+    bytes
+}
+
+fn emit_all(
+    head: &EventHead,
+    parts: impl Iterator<Item = (u16, Option<u32>)>,
+    out: &mut Vec<u8>,
+) -> Result<u32, Refusal> {
     if head.events == 0 {
         return Err(Refusal::Packing);
     }
-    let count = u16::try_from(parts.len()).map_err(|_| Refusal::Limit)?;
-    if !parts.is_sorted_by(|earlier, later| earlier.source < later.source) {
-        return Err(Refusal::Source);
-    }
-    if parts.iter().any(|part| part.state == PartState::Missing && !part.data.is_empty()) {
-        return Err(Refusal::Value);
-    }
-    let data: usize = parts.iter().map(|part| part.data.len()).sum();
-    let body = HEAD_BYTES + parts.len() * ENTRY_BYTES + data;
-    let body = bounded(body, EVENT_BYTES_MAX).ok_or(Refusal::Limit)?;
-
+    let start = out.len();
     let mut bytes = [0; HEAD_BYTES];
-    put(&mut bytes, 0, head.request.to_le_bytes());
-    put(&mut bytes, EVENT, head.event.to_le_bytes());
+    put(&mut bytes, 0, head.event.to_le_bytes());
     put(&mut bytes, RUN, head.run.to_le_bytes());
     put(&mut bytes, EVENTS, head.events.to_le_bytes());
-    bytes[DELIVERY] = head.delivery;
-    put(&mut bytes, PARTS, count.to_le_bytes());
+    bytes[LEVEL] = level_byte(head.level);
+    bytes[ATTEMPT] = head.attempt;
+    bytes[CAUSE] = cause_byte(head.cause);
     out.extend_from_slice(&bytes);
-    for part in parts {
-        let state: u16 = match part.state {
-            PartState::Good => 0,
-            PartState::Missing => 1,
-            PartState::Damaged => 2,
-        };
-        out.extend_from_slice(&part.source.to_le_bytes());
-        out.extend_from_slice(&state.to_le_bytes());
-        // All of them together are within the bound.
-        out.extend_from_slice(&bounded(part.data.len(), EVENT_BYTES_MAX).unwrap_or_default().to_le_bytes());
+
+    let (mut before, mut count, mut data, mut is_complete) = (None, 0_u16, 0_u64, true);
+    for (source, part_bytes) in parts {
+        if before.is_some_and(|before| before >= source) {
+            return Err(Refusal::Source);
+        }
+        before = Some(source);
+        count = count.checked_add(1).ok_or(Refusal::Limit)?;
+        data += u64::from(part_bytes.unwrap_or(0));
+        is_complete &= part_bytes.is_some();
+        out.extend_from_slice(&source.to_le_bytes());
+        out.extend_from_slice(&if part_bytes.is_some() { THERE } else { MISSING }.to_le_bytes());
+        out.extend_from_slice(&part_bytes.unwrap_or(0).to_le_bytes());
     }
-    Ok(body)
+    if is_complete != head.cause.is_none() {
+        return Err(Refusal::Value);
+    }
+    put(&mut out[start..], PARTS, count.to_le_bytes());
+    let whole = usize::try_from(data).map_err(|_| Refusal::Limit)?.saturating_add(out.len() - start);
+    bounded(whole, EVENT_BYTES_MAX).ok_or(Refusal::Limit)
 }
 
 /// Writes an event with its data behind `out`.
@@ -241,8 +271,11 @@ pub fn emit_table(head: &EventHead, parts: &[EventPart<'_>], out: &mut Vec<u8>) 
 /// # Errors
 /// As [`emit_table`].
 pub fn emit(head: &EventHead, parts: &[EventPart<'_>], out: &mut Vec<u8>) -> Result<u32, Refusal> {
-    let bytes = emit_table(head, parts, out)?;
-    parts.iter().for_each(|part| out.extend_from_slice(part.data));
+    // Data beyond 32 bits are beyond the bound as well.
+    let data_bytes = |data: &[u8]| u32::try_from(data.len()).unwrap_or(u32::MAX);
+    let table = parts.iter().map(|part| (part.source, part.data.map(data_bytes)));
+    let bytes = emit_table(head, table, out)?;
+    parts.iter().filter_map(|part| part.data).for_each(|data| out.extend_from_slice(data));
     Ok(bytes)
 }
 
@@ -250,34 +283,41 @@ pub fn emit(head: &EventHead, parts: &[EventPart<'_>], out: &mut Vec<u8>) -> Res
 mod tests {
     use super::*;
 
-    const HEAD: EventHead =
-        EventHead { request: 0x0102_0304_0506_0708, event: 9, run: 0x0a0b_0c0d, events: 0x0e0f, delivery: 1 };
+    const HEAD: EventHead = EventHead {
+        event: 0x0102_0304_0506_0708,
+        run: 0x0a0b_0c0d,
+        events: 0x0e0f,
+        level: Level::Second,
+        attempt: 5,
+        cause: Some(Cause::Crowded),
+    };
 
     const PARTS_OF_IT: [EventPart<'_>; 3] = [
-        EventPart { source: 3, state: PartState::Good, data: &[1, 2, 3] },
-        EventPart { source: 0x0104, state: PartState::Missing, data: &[] },
-        EventPart { source: 0x0105, state: PartState::Damaged, data: &[4] },
+        EventPart { source: 3, data: Some(&[1, 2, 3]) },
+        EventPart { source: 0x0104, data: None },
+        EventPart { source: 0x0105, data: Some(&[4]) },
     ];
 
     /// Written out by hand from the table above.
-    const GOLDEN: [u8; 60] = [
-        8, 7, 6, 5, 4, 3, 2, 1, 9, 0, 0, 0, 0, 0, 0, 0, // request, event
-        0x0d, 0x0c, 0x0b, 0x0a, 0x0f, 0x0e, 1, 0, 3, 0, 0, 0, 0, 0, 0,
-        0, // run, events, delivery, parts
-        3, 0, 0, 0, 3, 0, 0, 0, // good, 3 bytes
+    const GOLDEN: [u8; 52] = [
+        8, 7, 6, 5, 4, 3, 2, 1, 0x0d, 0x0c, 0x0b, 0x0a, // event, run
+        0x0f, 0x0e, 1, 5, 2, 0, 3, 0, 0, 0, 0, 0, // events, level, attempt, cause, parts
+        3, 0, 0, 0, 3, 0, 0, 0, // there, 3 bytes
         4, 1, 1, 0, 0, 0, 0, 0, // missing
-        5, 1, 2, 0, 1, 0, 0, 0, // damaged, 1 byte
+        5, 1, 0, 0, 1, 0, 0, 0, // there, 1 byte
         1, 2, 3, 4,
     ];
 
     #[test]
     fn an_event_is_where_the_table_says() {
         let mut out = vec![7];
-        assert_eq!(emit(&HEAD, &PARTS_OF_IT, &mut out), Ok(60));
+        assert_eq!(emit(&HEAD, &PARTS_OF_IT, &mut out), Ok(52));
         assert_eq!(out[1..], GOLDEN);
         let event = BuiltEvent::parse(&GOLDEN).unwrap();
         assert_eq!((event.head(), event.parts().len(), event.is_complete()), (&HEAD, 3, false));
         assert_eq!(event.parts().collect::<Vec<_>>(), PARTS_OF_IT);
+        let places: Vec<_> = event.places().collect();
+        assert_eq!(places, [(3, Some(48..51)), (0x0104, None), (0x0105, Some(51..52))]);
     }
 
     #[test]
@@ -291,31 +331,32 @@ mod tests {
             bytes[at] = value;
             BuiltEvent::parse(&bytes).err()
         };
-        assert_eq!(with(ZERO, 1), Some(Refusal::Value));
-        assert_eq!(with(31, 1), Some(Refusal::Value));
+        assert_eq!((with(ZERO, 1), with(23, 1)), (Some(Refusal::Value), Some(Refusal::Value)));
+        assert_eq!((with(LEVEL, 2), with(CAUSE, 4)), (Some(Refusal::Value), Some(Refusal::Value)));
         assert_eq!(with(PARTS + 1, 1), Some(Refusal::Truncated));
+        // No cause, though a part is missing; a part that is there after all, though there is a cause.
+        assert_eq!((with(CAUSE, 0), with(34, 0)), (Some(Refusal::Value), Some(Refusal::Value)));
         // The state of the first part, and bytes of one that is missing.
-        assert_eq!(with(34, 3), Some(Refusal::Value));
-        assert_eq!(with(44, 1), Some(Refusal::Value));
-        assert_eq!(with(36, 2), Some(Refusal::Excess));
-        assert_eq!(with(39, 0xff), Some(Refusal::Truncated));
-        // The second source is not above the first, or not below the third.
-        assert_eq!(with(41, 0), None);
-        assert_eq!(with(40, 5), Some(Refusal::Source));
+        assert_eq!((with(26, 2), with(36, 1)), (Some(Refusal::Value), Some(Refusal::Value)));
+        assert_eq!(with(28, 2), Some(Refusal::Excess));
+        assert_eq!(with(31, 0xff), Some(Refusal::Truncated));
+        // The second source is still above the first, or not below the third.
+        assert_eq!((with(33, 0), with(32, 5)), (None, Some(Refusal::Source)));
         let mut none = GOLDEN;
-        none[EVENTS..DELIVERY].fill(0);
+        none[EVENTS..LEVEL].fill(0);
         assert_eq!(BuiltEvent::parse(&none), Err(Refusal::Packing));
     }
 
     #[test]
     fn what_cannot_be_said_is_not_written() {
-        let mut out = Vec::new();
-        let twice = [PARTS_OF_IT[0], PARTS_OF_IT[0]];
-        assert_eq!(emit(&HEAD, &twice, &mut out), Err(Refusal::Source));
-        let contradiction = [EventPart { state: PartState::Missing, ..PARTS_OF_IT[0] }];
-        assert_eq!(emit(&HEAD, &contradiction, &mut out), Err(Refusal::Value));
-        let none = EventHead { events: 0, ..HEAD };
-        assert_eq!(emit(&none, &PARTS_OF_IT, &mut out), Err(Refusal::Packing));
-        assert!(out.is_empty());
+        let mut out = vec![7];
+        let complete = EventHead { cause: None, ..HEAD };
+        assert_eq!(emit(&complete, &[PARTS_OF_IT[0], PARTS_OF_IT[0]], &mut out), Err(Refusal::Source));
+        assert_eq!(emit(&complete, &PARTS_OF_IT, &mut out), Err(Refusal::Value));
+        assert_eq!(emit(&HEAD, &PARTS_OF_IT[..1], &mut out), Err(Refusal::Value));
+        assert_eq!(emit(&EventHead { events: 0, ..HEAD }, &PARTS_OF_IT, &mut out), Err(Refusal::Packing));
+        let large = [(1, Some(EVENT_BYTES_MAX))];
+        assert_eq!(emit_table(&complete, large.into_iter(), &mut out), Err(Refusal::Limit));
+        assert_eq!(out, [7]);
     }
 }

@@ -12,11 +12,12 @@
 //! another without anything in between, on a stream as well as in a datagram.
 //!
 //! Flags: 1, the payload is [`Content`](super::content::Content); 2, the source says that its data are
-//! damaged. Others are refused.
+//! damaged; 4, it is of the second level. Others are refused.
 
 use super::crc32c::crc32c_of;
 use super::little_endian::{length, put, u16_at, u32_at, u64_at};
 use super::refusal::Refusal;
+use crate::readout::Level;
 
 /// Bytes in front of the payload.
 pub const HEADER_BYTES: usize = 40;
@@ -45,6 +46,7 @@ const CRC: usize = 36;
 
 const FLAG_GENERATED: u8 = 1;
 const FLAG_DAMAGED: u8 = 2;
+const FLAG_SECOND: u8 = 4;
 
 /// What all segments of a fragment have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +65,16 @@ pub struct FragmentHead {
     pub is_generated: bool,
     /// The source says that its data are damaged.
     pub is_damaged: bool,
+    /// Which fragments of the event.
+    pub level: Level,
+}
+
+impl FragmentHead {
+    fn flags(&self) -> u8 {
+        FLAG_GENERATED * u8::from(self.is_generated)
+            + FLAG_DAMAGED * u8::from(self.is_damaged)
+            + FLAG_SECOND * u8::from(self.level == Level::Second)
+    }
 }
 
 /// A segment that was checked, or one to be written.
@@ -160,8 +172,7 @@ impl<'a> Segment<'a> {
         let mut header = [0; HEADER_BYTES];
         put(&mut header, 0, MAGIC);
         header[AT_VERSION] = VERSION;
-        header[FLAGS] =
-            FLAG_GENERATED * u8::from(self.head.is_generated) + FLAG_DAMAGED * u8::from(self.head.is_damaged);
+        header[FLAGS] = self.head.flags();
         put(&mut header, EVENTS, self.head.events.to_le_bytes());
         put(&mut header, RUN, self.head.run.to_le_bytes());
         put(&mut header, SOURCE, self.head.source.to_le_bytes());
@@ -186,7 +197,7 @@ impl<'a> Segment<'a> {
 
 fn parse_head(header: &[u8]) -> Result<FragmentHead, Refusal> {
     let (flags, events) = (header[FLAGS], u16_at(header, EVENTS));
-    if flags & !(FLAG_GENERATED | FLAG_DAMAGED) != 0 || u16_at(header, RESERVED) != 0 {
+    if flags & !(FLAG_GENERATED | FLAG_DAMAGED | FLAG_SECOND) != 0 || u16_at(header, RESERVED) != 0 {
         return Err(Refusal::Value);
     }
     if events == 0 {
@@ -200,6 +211,7 @@ fn parse_head(header: &[u8]) -> Result<FragmentHead, Refusal> {
         total_bytes: u32_at(header, TOTAL),
         is_generated: flags & FLAG_GENERATED != 0,
         is_damaged: flags & FLAG_DAMAGED != 0,
+        level: if flags & FLAG_SECOND == 0 { Level::First } else { Level::Second },
     })
 }
 
@@ -244,6 +256,7 @@ mod tests {
         total_bytes: 10,
         is_generated: true,
         is_damaged: false,
+        level: Level::First,
     };
 
     fn frame() -> Vec<u8> {
@@ -304,7 +317,7 @@ mod tests {
     fn each_rule_has_its_refusal_even_with_a_crc_that_fits() {
         assert_eq!(forged(0, b'X'), Some(Refusal::Magic));
         assert_eq!(forged(AT_VERSION, 2), Some(Refusal::Version));
-        assert_eq!(forged(FLAGS, 4), Some(Refusal::Value));
+        assert_eq!(forged(FLAGS, 8), Some(Refusal::Value));
         assert_eq!(forged(RESERVED, 1), Some(Refusal::Value));
         assert_eq!(forged(OFFSET, 9), Some(Refusal::Offset));
         assert_eq!(forged(OFFSET + 3, 0xff), Some(Refusal::Offset));
@@ -313,7 +326,7 @@ mod tests {
         assert_eq!(forged(BYTES + 2, 0x11), Some(Refusal::Limit));
         assert_eq!(forged(BYTES, 1), Some(Refusal::Checksum));
         assert_eq!(forged(EVENTS, 0), None);
-        assert_eq!(forged(FLAGS, 2), None);
+        assert_eq!((forged(FLAGS, 2), forged(FLAGS, 4), forged(FLAGS, 7)), (None, None, None));
         // A segment that brings nothing.
         let mut bytes = frame();
         bytes.truncate(HEADER_BYTES);

@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::fragment::{FragmentHead, Segment};
 use super::little_endian::length;
+use crate::readout::Level;
 use crate::time::{Span, Time};
 
 /// What a piece or an open fragment costs besides its bytes, so that many small ones cannot cost more than
@@ -125,11 +126,12 @@ struct Name {
     run: u32,
     event: u64,
     source: u16,
+    level: Level,
 }
 
 impl Name {
     const fn of(head: &FragmentHead) -> Self {
-        Self { run: head.run, event: head.event, source: head.source }
+        Self { run: head.run, event: head.event, source: head.source, level: head.level }
     }
 }
 
@@ -478,6 +480,7 @@ mod tests {
             total_bytes: 0,
             is_generated: false,
             is_damaged: false,
+            level: Level::First,
         }
     }
 

@@ -77,6 +77,11 @@ impl<P: Payload> Event<P> {
 }
 
 impl<P> Event<P> {
+    /// Every source with its fragment, by rising source; `None` for what did not come.
+    pub fn places(&self) -> impl ExactSizeIterator<Item = (SourceId, Option<&P>)> + Clone + '_ {
+        self.sources.iter().zip(&self.parts).map(|(source, part)| (*source, part.as_ref()))
+    }
+
     /// The fragments that came, by rising source.
     pub fn parts(&self) -> impl Iterator<Item = (SourceId, &P)> + '_ {
         let places = self.sources.iter().zip(&self.parts);

@@ -1,0 +1,135 @@
+//! What comes from one peer: bytes land in large chunks, and payloads are parts of these.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+
+use bytes::{Buf, BytesMut};
+use incast_core::readout::{Message, Peer};
+use incast_core::time::Time;
+use incast_core::wire::fragment::{HEADER_BYTES, MAGIC, Segment};
+use incast_core::wire::readout::{HEAD_BYTES, Head, parse_body};
+use incast_core::wire::refusal::{Refusal, Refusals};
+
+use super::chunks::{CHUNK_BYTES, Chunks};
+use super::counts::Segments;
+use super::data::Data;
+use super::fragments::{self, Fragments, Joined};
+use crate::sys;
+
+/// With less room than this a new chunk is begun: small reads cost more than moving the bytes that are left.
+const ROOM_BYTES_LEAST: usize = 64 << 10;
+/// A peer's turn: what is read of it before others have theirs.
+const TURN_BYTES: usize = CHUNK_BYTES;
+
+/// What comes from one peer.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    buffer: BytesMut,
+    /// How many bytes the frame has that `buffer` begins with, as far as is known.
+    frame_bytes: usize,
+    fragments: Fragments,
+}
+
+impl Inbox {
+    pub(super) fn new(peer: Peer, fragment_bytes_max: u32) -> Self {
+        let fragments = Fragments::new(peer, fragment_bytes_max);
+        Self { buffer: BytesMut::new(), frame_bytes: 0, fragments }
+    }
+
+    /// Reads once; returns how many bytes came, 0 at the end of the stream.
+    pub(super) fn receive(&mut self, fd: BorrowedFd<'_>, chunks: &mut Chunks) -> io::Result<usize> {
+        self.make_room(chunks);
+        sys::stream::receive(fd, &mut self.buffer, TURN_BYTES)
+    }
+
+    /// Room for the rest of a frame grows with what of it has come, never with what a peer says.
+    fn make_room(&mut self, chunks: &mut Chunks) {
+        let have = self.buffer.len();
+        let missing = self.frame_bytes.saturating_sub(have);
+        let wanted = missing.min(have.max(CHUNK_BYTES)).max(ROOM_BYTES_LEAST);
+        if self.buffer.capacity() - have >= wanted || self.buffer.try_reclaim(wanted) {
+            return;
+        }
+        if have + wanted > CHUNK_BYTES {
+            self.buffer.reserve(wanted);
+            return;
+        }
+        let mut chunk = chunks.take();
+        chunk.extend_from_slice(&self.buffer);
+        chunks.put(std::mem::replace(&mut self.buffer, chunk));
+    }
+
+    /// The next whole message, if there is one. What is refused of a fragment is counted, and passed over.
+    ///
+    /// # Errors
+    /// When it is nothing that could be told apart from what follows: the connection is to end.
+    pub(super) fn poll_message(
+        &mut self,
+        now: Time,
+        refusals: &mut Refusals,
+    ) -> Result<Option<Message<Data>>, Refusal> {
+        loop {
+            self.frame_bytes = match frame_bytes(&self.buffer) {
+                Ok(bytes) => bytes,
+                Err(Refusal::Truncated) => 0,
+                Err(refusal) => return Err(refusal),
+            };
+            if self.frame_bytes == 0 || self.buffer.len() < self.frame_bytes {
+                return Ok(None);
+            }
+            if !self.buffer.starts_with(&MAGIC) {
+                return self.take_message().map(Some);
+            }
+            match self.take_fragment(now) {
+                Ok(None) => {}
+                Ok(message) => return Ok(message),
+                Err(refusal) => refusals.record(refusal),
+            }
+        }
+    }
+
+    fn take_message(&mut self) -> Result<Message<Data>, Refusal> {
+        let head = Head::parse(&self.buffer)?;
+        self.buffer.advance(HEAD_BYTES);
+        let body = self.buffer.split_to(self.frame_bytes - HEAD_BYTES).freeze();
+        parse_body(head.kind, &body, |place| Data(body.slice(place)))
+    }
+
+    /// Takes the segment that the buffer begins with, and gives its fragment if that is whole.
+    fn take_fragment(&mut self, now: Time) -> Result<Option<Message<Data>>, Refusal> {
+        let frame_bytes = self.frame_bytes;
+        let joined = Segment::parse(&self.buffer[..frame_bytes])
+            .and_then(|segment| Ok((segment.head, self.fragments.join(now, &segment)?)));
+        if let Ok((head, Joined::Itself)) = joined {
+            self.buffer.advance(HEADER_BYTES);
+            let payload = self.buffer.split_to(frame_bytes - HEADER_BYTES).freeze();
+            return Ok(Some(fragments::message(&head, Data(payload))));
+        }
+        self.buffer.advance(frame_bytes);
+        let (head, joined) = joined?;
+        Ok(if let Joined::Whole(payload) = joined {
+            Some(fragments::message(&head, payload.into()))
+        } else {
+            None
+        })
+    }
+
+    /// What became of segments.
+    pub(super) fn segments(&self) -> Segments {
+        self.fragments.counts()
+    }
+
+    /// Where segments are put together, of this peer's datagrams as well.
+    pub(super) const fn fragments(&mut self) -> &mut Fragments {
+        &mut self.fragments
+    }
+}
+
+/// The length of the frame or message at the beginning of `bytes`, from its head alone.
+fn frame_bytes(bytes: &[u8]) -> Result<usize, Refusal> {
+    if bytes.starts_with(&MAGIC) {
+        return Segment::length_of(bytes);
+    }
+    // A frame's mark may be cut after its first bytes. A message's head is longer than that.
+    Head::parse(bytes).map(|head| head.message_bytes())
+}
