@@ -64,7 +64,8 @@ pub struct Mesh {
     known: BTreeSet<Peer>,
     /// What happened outside of a poll.
     waiting: Vec<MeshEvent>,
-    ready: Vec<epoll::Event>,
+    /// What the kernel told last: of which, and what.
+    ready: Vec<(u64, epoll::EventFlags)>,
 }
 
 /// What a mesh tells its owner.

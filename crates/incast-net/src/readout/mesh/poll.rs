@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use incast_core::readout::Peer;
 use incast_core::time::Time;
-use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -45,13 +44,13 @@ impl Mesh {
         let elapsed = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let now = Time::from_ns(elapsed);
         for index in 0..self.ready.len() {
-            let event = self.ready[index];
-            match event.data.u64() {
+            let (token, flags) = self.ready[index];
+            match token {
                 WAKER => self.greeted(into),
                 LISTENER => self.accept(),
                 serial => {
                     if let Some(peer) = self.serials.get(&serial) {
-                        self.serve(*peer, event.flags, now, into);
+                        self.serve(*peer, flags, now, into);
                     }
                 }
             }
@@ -61,25 +60,29 @@ impl Mesh {
 
     /// Fills `ready`: at once if something is, or else as soon as something is, or `until` has come.
     fn wait(&mut self, until: Option<Instant>) -> io::Result<()> {
-        const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
         self.ready.clear();
-        if epoll::wait(&self.epoll, spare_capacity(&mut self.ready), Some(&AT_ONCE))? > 0 {
-            return Ok(());
-        }
-        // `epoll_wait` knows milliseconds only; this one knows nanoseconds.
+        self.take_ready()?;
+        // `epoll_wait` knows milliseconds only; `poll` knows nanoseconds.
         let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-        if left == Some(Duration::ZERO) {
+        if !self.ready.is_empty() || left == Some(Duration::ZERO) {
             return Ok(());
         }
         // What is beyond a `timespec` is for ever.
         let left = left.and_then(|left| Timespec::try_from(left).ok());
         match poll(&mut [PollFd::new(&self.epoll, PollFlags::IN)], left.as_ref()) {
             // A signal: the owner looks at its flags.
-            Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(()),
-            Ok(_) => {}
-            Err(error) => return Err(error.into()),
+            Ok(0) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Ok(_) => self.take_ready(),
+            Err(error) => Err(error.into()),
         }
-        epoll::wait(&self.epoll, spare_capacity(&mut self.ready), Some(&AT_ONCE))?;
+    }
+
+    /// Takes what is ready, without waiting.
+    fn take_ready(&mut self) -> io::Result<()> {
+        const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let mut events = [epoll::Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }; READY_MAX];
+        let count = epoll::wait(&self.epoll, &mut events[..], Some(&AT_ONCE))?;
+        self.ready.extend(events[..count].iter().map(|event| (event.data.u64(), event.flags)));
         Ok(())
     }
 
