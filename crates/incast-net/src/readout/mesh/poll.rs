@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use incast_core::readout::Peer;
+use incast_core::readout::{EventNumber, Peer};
 use incast_core::time::Time;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -20,6 +20,7 @@ use crate::readout::plan::PeerKind;
 /// What the kernel's events are of: these, or a connection.
 pub(super) const WAKER: u64 = 0;
 pub(super) const LISTENER: u64 = 1;
+pub(super) const DATAGRAMS: u64 = 2;
 /// The first connection.
 pub(super) const SERIALS: u64 = 16;
 /// Events that are taken at once. The kernel gives those that were left out first the next time.
@@ -48,6 +49,7 @@ impl Mesh {
             match token {
                 WAKER => self.greeted(into),
                 LISTENER => self.accept(),
+                DATAGRAMS => self.serve_datagrams(flags, now, into),
                 serial => {
                     if let Some(peer) = self.serials.get(&serial) {
                         self.serve(*peer, flags, now, into);
@@ -175,6 +177,7 @@ impl Mesh {
         if let Some(connection) = self.connections.remove(&peer) {
             self.serials.remove(&connection.serial);
             self.counters.plain.segments.add(connection.inbox.segments());
+            self.know_sender(peer, connection.fragments, false);
             self.greetings.handle_down(peer);
         }
     }
@@ -246,6 +249,7 @@ impl Mesh {
             inbox: Inbox::new(peer, self.fragment_bytes_max),
             outbox: Outbox::default(),
             fragments: target.or(hello.fragments),
+            last_event: EventNumber::default(),
             interest: EventFlags::empty(),
             is_blocked: false,
             is_listed: false,
@@ -253,6 +257,7 @@ impl Mesh {
         };
         self.connections.insert(peer, connection);
         self.serials.insert(serial, peer);
+        self.know_sender(peer, target.or(hello.fragments), true);
         self.greetings.handle_up(peer, life);
         self.counters.plain.connections += 1;
         self.counters.plain.reconnections += u64::from(!self.known.insert(peer));
