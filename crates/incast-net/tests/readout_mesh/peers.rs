@@ -68,8 +68,7 @@ fn the_newer_of_two_connections_stays() {
     until([&mut builder, &mut old], |[builder, _]| builder.mesh.is_up(NODE));
     new.dial(BUILDER, &builder);
     until([&mut builder, &mut new], |[builder, _]| builder.has_told(&MeshEvent::Up(NODE, Incarnation(9))));
-    let expected =
-        [MeshEvent::Up(NODE, LIFE), MeshEvent::Down(NODE), MeshEvent::Up(NODE, Incarnation(9))];
+    let expected = [MeshEvent::Up(NODE, LIFE), MeshEvent::Down(NODE), MeshEvent::Up(NODE, Incarnation(9))];
     assert_eq!(builder.told, expected);
     // The old one is told as well, before it dials again.
     until([&mut old], |[old]| old.has_told(&MeshEvent::Down(BUILDER)));
@@ -106,7 +105,8 @@ fn a_hundred_and_twenty_six_sources_are_heard() {
         for ((id, from), is_sent) in (0..).zip(&mut sources).zip(&mut is_sent) {
             from.mesh.poll(Some(Instant::now()), &mut from.told).unwrap();
             if !*is_sent && from.mesh.is_up(BUILDER) {
-                *is_sent = (0..10).all(|event| from.mesh.send(BUILDER, fragment(id, event, &[1; 900])).is_ok());
+                *is_sent =
+                    (0..10).all(|event| from.mesh.send(BUILDER, fragment(id, event, &[1; 900])).is_ok());
             }
         }
         is_sent.iter().all(|is_sent| *is_sent)

@@ -68,10 +68,17 @@ impl Role {
 }
 
 /// Polls all of them in turn until `done`.
-pub(crate) fn until<const N: usize>(mut roles: [&mut Role; N], mut done: impl FnMut(&[&mut Role; N]) -> bool) {
+pub(crate) fn until<const N: usize>(
+    mut roles: [&mut Role; N],
+    mut done: impl FnMut(&[&mut Role; N]) -> bool,
+) {
     let give_up = Instant::now() + PATIENCE;
     while !done(&roles) {
-        assert!(Instant::now() < give_up, "it never came to that: {:?}", roles.map(|role| role.mesh.counts()));
+        assert!(
+            Instant::now() < give_up,
+            "it never came to that: {:?}",
+            roles.map(|role| role.mesh.counts())
+        );
         for role in &mut roles {
             role.mesh.poll(Some(Instant::now() + Duration::from_micros(200)), &mut role.told).unwrap();
         }

@@ -38,11 +38,7 @@ fn meanwhile(
 }
 
 /// A node that dials the builder, and is otherwise as `change` says.
-fn bad_node(
-    key: &Key,
-    address: SocketAddr,
-    change: impl FnOnce(MeshPlan) -> MeshPlan,
-) -> Option<Role> {
+fn bad_node(key: &Key, address: SocketAddr, change: impl FnOnce(MeshPlan) -> MeshPlan) -> Option<Role> {
     let mut bad = Role::open(change(MeshPlan { listen: None, ..plan(NODE, key) }));
     bad.mesh.connect(BUILDER, crate::roles::LIFE, address, None);
     Some(bad)

@@ -115,14 +115,8 @@ fn emit_built<P: Payload>(
         Built::Incomplete { cause, .. } => Some(*cause),
     };
     let event = built.event();
-    let head = EventHead {
-        event: event.number.0,
-        run: event.run.0,
-        events: event.events,
-        level,
-        attempt,
-        cause,
-    };
+    let head =
+        EventHead { event: event.number.0, run: event.run.0, events: event.events, level, attempt, cause };
     let start = out.len();
     let parts = event.places().map(|(source, part)| (source.0, part.map(Payload::len_bytes)));
     let whole = built_event::emit_table(&head, parts, out)?;

@@ -101,10 +101,7 @@ fn parse_assigned<P>(body: &[u8]) -> Result<Message<P>, Refusal> {
     Ok(Message::Assigned { level: level_of(body[24])?, assigned })
 }
 
-fn parse_event<P: Payload>(
-    body: &[u8],
-    take: impl FnMut(Range<usize>) -> P,
-) -> Result<Message<P>, Refusal> {
+fn parse_event<P: Payload>(body: &[u8], take: impl FnMut(Range<usize>) -> P) -> Result<Message<P>, Refusal> {
     let event = BuiltEvent::parse(body)?;
     let head = event.head();
     Ok(Message::Event { level: head.level, attempt: head.attempt, built: built(&event, take)? })

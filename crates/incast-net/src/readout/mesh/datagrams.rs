@@ -112,7 +112,9 @@ impl Mesh {
 
     /// A source's datagrams are taken from now on, or no more.
     pub(super) fn know_sender(&mut self, peer: Peer, told: Option<SocketAddr>, is_up: bool) {
-        let (Some(datagrams), Some(told), Peer::Source(source)) = (&self.datagrams, told, peer) else { return };
+        let (Some(datagrams), Some(told), Peer::Source(source)) = (&self.datagrams, told, peer) else {
+            return;
+        };
         let senders = self.senders.entry(datagrams.known_by(told)).or_default();
         senders.retain(|known| *known != source);
         if is_up {

@@ -82,7 +82,8 @@ impl Mesh {
     /// Takes what is ready, without waiting.
     fn take_ready(&mut self) -> io::Result<()> {
         const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
-        let mut events = [epoll::Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }; READY_MAX];
+        let mut events =
+            [epoll::Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }; READY_MAX];
         let count = epoll::wait(&self.epoll, &mut events[..], Some(&AT_ONCE))?;
         self.ready.extend(events[..count].iter().map(|event| (event.data.u64(), event.flags)));
         Ok(())
@@ -136,8 +137,7 @@ impl Mesh {
             self.ask(peer);
         }
         // An end is told even when nothing is read; then the rest is read, and it is found.
-        if flags.intersects(EventFlags::IN | EventFlags::HUP | EventFlags::ERR)
-            && !self.read(peer, now, into)
+        if flags.intersects(EventFlags::IN | EventFlags::HUP | EventFlags::ERR) && !self.read(peer, now, into)
         {
             self.counters.plain.ended += 1;
             self.end(peer);
