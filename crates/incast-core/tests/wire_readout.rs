@@ -1,5 +1,6 @@
 //! The layouts of the readout from outside: what is written is read, whatever is read was well formed, and
 //! fragments come out of their segments whole, whatever the network does to them.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::collections::BTreeMap;
 
