@@ -201,9 +201,14 @@ fn may_open_raw_sockets() -> bool {
     false
 }
 
-/// Each test has an address of its own: all sockets of one get what is sent to it.
+/// Each test has addresses of its own, in each process: all sockets of one get what is sent to it.
+fn address(host: u8) -> [u8; 4] {
+    let [low, high, ..] = std::process::id().to_le_bytes();
+    [127, 128 | high, low, host]
+}
+
 fn raw(host: u8, layout: FragmentLayout) -> FragmentCarrier {
-    FragmentCarrier::Ip(at([127, 0, 77, host], layout, 8192))
+    FragmentCarrier::Ip(at(address(host), layout, 8192))
 }
 
 #[test]
@@ -246,11 +251,11 @@ fn sources_that_share_an_address_are_told_by_their_partition() {
     let by_hand = Socket::new(Domain::IPV4, Type::RAW, Some(protocol)).unwrap();
     let send = |from: [u8; 4], packet: &[u8]| {
         by_hand.bind(&SockAddr::from(SocketAddr::from((from, 0)))).unwrap();
-        by_hand.send_to(packet, &SockAddr::from(SocketAddr::from(([127, 0, 77, 6], 0)))).unwrap();
+        by_hand.send_to(packet, &SockAddr::from(SocketAddr::from((address(6), 0)))).unwrap();
     };
-    send([127, 0, 77, 5], &packet);
-    send([127, 0, 77, 5], &packet[..15]);
-    send([127, 0, 77, 9], &packet);
+    send(address(5), &packet);
+    send(address(5), &packet[..15]);
+    send(address(9), &packet);
     until([&mut builder], |[builder]| builder.mesh.counts().stranger_datagrams == 1);
     let counts = builder.mesh.counts();
     assert_eq!((counts.refused["source"], counts.refused["truncated"]), (1, 1));
