@@ -5,7 +5,6 @@ mod books;
 pub(crate) mod link;
 mod links;
 mod others;
-mod variants;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -19,17 +18,15 @@ use incast_core::time::Span;
 use incast_lab::Lab;
 
 use crate::cli::{LabAction, LabArgs};
-use crate::command::report;
 use crate::endpoint::key;
-use crate::output::{deliver, exit_code, note, worst};
-use crate::record_dir::RUNS;
+use crate::output::{deliver, note};
 use crate::run::places::Places;
 use crate::run::{Production, describe};
 use crate::signals::Stops;
 use crate::switch_test;
+use crate::variants::{self, Variant};
 use books::Books;
 use links::Links;
-use variants::Variant;
 
 /// Carries out `incast lab` and its kin.
 pub(crate) fn lab(args: &LabArgs) -> anyhow::Result<ExitCode> {
@@ -48,30 +45,9 @@ pub(crate) fn lab(args: &LabArgs) -> anyhow::Result<ExitCode> {
 /// Runs every variant of the scenario, one after the other.
 fn run(args: &LabArgs, file: &Path) -> anyhow::Result<ExitCode> {
     let stops = Stops::listen()?;
-    let variants = variants::of(file, args)?;
-    let out = args.output.out.as_deref().unwrap_or_else(|| Path::new(RUNS));
-    let mut records = Vec::new();
-    let mut first: Option<PathBuf> = None;
-    for (index, variant) in variants.iter().enumerate() {
-        if variants.len() > 1 {
-            note(&format!("\n--- variant {} of {}: {} ---", index + 1, variants.len(), variant.label()));
-        }
-        let (record, path) = run_one(variant, args, out, &stops)?;
-        records.push((path.display().to_string(), record));
-        first.get_or_insert(path);
-        if stops.count() > 0 {
-            break;
-        }
-    }
-    if records.len() > 1 {
-        let all: Vec<&Record> = records.iter().map(|(_, record)| record).collect();
-        note(&format!("\n{}", incast_view::terminal::compare(&all)));
-    }
-    if let Some(first) = &first {
-        report::write_page(&records, &first.join("report.html"))?;
-    }
-    let verdicts: Vec<_> = records.iter().map(|(_, record)| record.verdict).collect();
-    Ok(exit_code(worst(&verdicts)))
+    variants::play_all(file, &args.variants, &args.output, &stops, |variant, out| {
+        run_one(variant, args, out, &stops)
+    })
 }
 
 fn run_one(
