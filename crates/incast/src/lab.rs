@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use incast_core::caveat::{Caveat, CaveatKind};
 use incast_core::record::{Calibration, Network, Record};
-use incast_core::scenario::{NetworkPlan, Scenario};
+use incast_core::scenario::{NetworkPlan, ReadoutPlan, Scenario};
 use incast_core::time::Span;
 use incast_lab::Lab;
 
@@ -121,6 +121,12 @@ fn network_of(scenario: &Scenario) -> anyhow::Result<&NetworkPlan> {
         anyhow::bail!(
             "host {} is played by an agent, and a lab has all its hosts on this machine",
             host.name
+        );
+    }
+    let mut roles = scenario.readout.iter().flat_map(ReadoutPlan::roles);
+    if let Some((_, role, _)) = roles.find(|(_, _, host)| host.is_none()) {
+        anyhow::bail!(
+            "role {role} is on no host, and in a lab every role is on one: say host = \"NAME\" in its table"
         );
     }
     scenario.network.as_ref().with_context(|| {

@@ -74,8 +74,14 @@ pub(super) struct Process<R, W> {
     held_back: BTreeMap<Peer, VecDeque<Message<Data>>>,
     /// Messages to peers that were not connected.
     unsent: u64,
+    /// Messages of peers that are connected before run control has told of them, and how many did not fit.
+    early: Vec<(Peer, Message<Data>)>,
+    early_dropped: u64,
     peers: Peers,
 }
+
+/// Most messages that are held for run control's word: a token or a welcome for each of many peers.
+const EARLY_MAX: usize = 16_384;
 
 /// Who is there: told by run control, and connected.
 #[derive(Default)]
@@ -84,6 +90,14 @@ struct Peers {
     /// Connected, in that life.
     up: BTreeMap<Peer, Incarnation>,
     are_all_told: bool,
+}
+
+impl Peers {
+    /// Whether a peer is connected of which run control has not told yet: connections overtake its words.
+    fn is_unannounced(&self, peer: Peer) -> bool {
+        let life = self.up.get(&peer);
+        life.is_some() && self.known.get(&peer).map(|known| &known.life) != life
+    }
 }
 
 struct Known {
@@ -104,6 +118,8 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
             clock: Clock::start(),
             held_back: BTreeMap::new(),
             unsent: 0,
+            early: Vec::new(),
+            early_dropped: 0,
             peers: Peers::default(),
         };
         let (address, fragments) = (process.mesh.address(), process.mesh.fragment_address());
@@ -165,12 +181,19 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
         let now = self.clock.now();
         for event in events.drain(..) {
             match event {
+                MeshEvent::Message(peer, message) if self.peers.is_unannounced(peer) => {
+                    match self.early.len() < EARLY_MAX {
+                        true => self.early.push((peer, message)),
+                        false => self.early_dropped += 1,
+                    }
+                }
                 MeshEvent::Message(peer, message) => self.role.handle_message(now, peer, message),
                 MeshEvent::Up(peer, life) => {
                     self.peers.up.insert(peer, life);
                     self.judge(now, peer);
                 }
                 MeshEvent::Down(peer) => {
+                    self.early.retain(|(of, _)| *of != peer);
                     self.held_back.remove(&peer);
                     self.peers.up.remove(&peer);
                     self.judge(now, peer);
@@ -232,11 +255,15 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
                 if let Some(address) = there.address {
                     self.mesh.connect(there.peer, there.life, address, there.fragments);
                 }
-                let known = Known { life: there.life, is_silent: false, is_there: false };
-                if self.peers.known.insert(there.peer, known).is_some_and(|before| before.is_there) {
-                    self.role.handle_peer(now, there.peer, None);
+                // Told again of one that is there, nothing changes: its credits stay good.
+                let is_news = self.peers.known.get(&there.peer).is_none_or(|known| known.life != there.life);
+                if is_news {
+                    let known = Known { life: there.life, is_silent: false, is_there: false };
+                    if self.peers.known.insert(there.peer, known).is_some_and(|before| before.is_there) {
+                        self.role.handle_peer(now, there.peer, None);
+                    }
+                    self.judge(now, there.peer);
                 }
-                self.judge(now, there.peer);
             }
             RoleOrder::AllTold => self.peers.are_all_told = true,
             RoleOrder::Back(peer, life) => self.note_silence(now, peer, Some(life)),
@@ -267,6 +294,12 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
             known.is_there = is_there;
             self.role.handle_peer(now, peer, is_there.then_some(known.life));
         }
+        if !is_there {
+            return;
+        }
+        for (of, message) in self.early.extract_if(.., |(of, _)| *of == peer) {
+            self.role.handle_message(now, of, message);
+        }
     }
 
     fn note_silence(&mut self, now: Time, peer: Peer, life: Option<Incarnation>) {
@@ -288,6 +321,10 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
         let (of_mesh, faults_of_mesh) = super::tallies::of_mesh(&self.mesh.counts());
         more.extend(of_mesh);
         faults.extend(faults_of_mesh);
+        if self.early_dropped > 0 {
+            let name = "messages of peers that nobody had told of";
+            faults.push(NamedCount { name: name.into(), count: self.early_dropped });
+        }
         if self.unsent > 0 {
             faults.push(NamedCount { name: "messages to peers that were gone".into(), count: self.unsent });
         }
