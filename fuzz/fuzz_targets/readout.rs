@@ -2,8 +2,9 @@
 
 #![no_main]
 
-use incast_core::wire::built_event::{self, BuiltEvent, PartState};
-use incast_core::wire::readout::{Head, Kind, Message, emit_event_head};
+use incast_core::readout::{Built, Message};
+use incast_core::wire::built_event::{self, BuiltEvent};
+use incast_core::wire::readout::{HEAD_BYTES, Head, Kind, emit_head, parse_body, parse_prefix};
 use libfuzzer_sys::fuzz_target;
 
 /// A first input, of which the others are made: one message of every kind.
@@ -22,31 +23,45 @@ fuzz_target!(
 /// Every message is written as it was; gives their kinds.
 fn read(mut rest: &[u8]) -> Vec<Kind> {
     let mut kinds = Vec::new();
-    while let Ok((message, behind)) = Message::parse_prefix(rest) {
+    while let Ok((message, behind)) = parse_prefix(rest) {
         let bytes = &rest[..rest.len() - behind.len()];
         let head = Head::parse(bytes).expect("it was read");
-        assert_eq!((head.kind, head.message_bytes()), (message.kind(), bytes.len()));
+        assert_eq!((Some(head.kind), head.message_bytes()), (Kind::of(&message), bytes.len()));
         let mut written = Vec::new();
-        message.emit(&mut written).expect("it was read");
-        assert_eq!(written, bytes);
-        if let Message::Event(event) = message {
-            same_again(&event);
+        let built = emit_head(&message, &mut written).expect("it was read");
+        if let Some(built) = built {
+            built.event().parts().for_each(|(_, part)| written.extend_from_slice(part));
+            whole_or_not(built);
         }
+        assert_eq!(written, bytes);
+        by_reference(head.kind, &bytes[HEAD_BYTES..], &message);
         kinds.push(head.kind);
         rest = behind;
     }
     kinds
 }
 
-/// From its parts, the event is the same, whether its data are copied or sent from where they are.
+/// Payloads that are taken by their places are the same, in order, and do not overlap.
+fn by_reference(kind: Kind, body: &[u8], message: &Message<Vec<u8>>) {
+    let mut end = 0;
+    let again = parse_body(kind, body, |place| {
+        assert!(end <= place.start && place.end <= body.len());
+        end = place.end;
+        body[place].to_vec()
+    });
+    assert_eq!(again.as_ref(), Ok(message));
+}
+
+fn whole_or_not(built: &Built<Vec<u8>>) {
+    let absent = built.event().places().filter(|(_, part)| part.is_none()).map(|(source, _)| source);
+    assert!(absent.eq(built.missing().iter().flat_map(|missing| missing.iter())));
+}
+
+/// From its parts, the event is the same.
 fn same_again(event: &BuiltEvent<'_>) {
     let parts: Vec<_> = event.parts().collect();
-    assert_eq!(event.is_complete(), parts.iter().all(|part| part.state == PartState::Good));
+    assert_eq!(event.is_complete(), parts.iter().all(|part| part.data.is_some()));
     let mut written = Vec::new();
     let bytes = built_event::emit(event.head(), &parts, &mut written).expect("it was read");
     assert_eq!((written.len(), &written[..]), (bytes as usize, event.bytes()));
-    let mut apart = Vec::new();
-    emit_event_head(event.head(), &parts, &mut apart).expect("it was read");
-    parts.iter().for_each(|part| apart.extend_from_slice(part.data));
-    assert_eq!(apart[8..], written);
 }

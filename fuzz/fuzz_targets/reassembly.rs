@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use incast_core::readout::Level;
 use incast_core::time::{Span, Time};
 use incast_core::wire::fragment::{FragmentHead, Segment};
 use incast_core::wire::reassembly::{NotTaken, Reassembler, ReassemblyPlan, Taken};

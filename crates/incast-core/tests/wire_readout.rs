@@ -1,26 +1,30 @@
 //! The layouts of the readout from outside: what is written is read, whatever is read was well formed, and
 //! fragments come out of their segments whole, whatever the network does to them.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::collections::BTreeMap;
 
 use incast_core::random::Random;
-use incast_core::readout::{Failure, Verdict};
+use incast_core::readout::{
+    Built, Cause, End, Ended, Event, EventNumber, Failure, Level, Message, RunNumber, SourceId, SourceSet,
+    Verdict,
+};
 use incast_core::time::{Span, Time};
-use incast_core::wire::built_event::{self, BuiltEvent, EventHead, EventPart, PartState};
+use incast_core::wire::built_event::{self, BuiltEvent, EventHead, EventPart};
 use incast_core::wire::content::Content;
 use incast_core::wire::fragment::{FragmentHead, HEADER_BYTES, Segment, segments};
 use incast_core::wire::mep_request::{MepRequest, REQUEST_BYTES};
 use incast_core::wire::mfp::{self, Mfp, MfpHead};
 use incast_core::wire::mfp_event::{self, MfpEvent};
 use incast_core::wire::packed::{self, Packed};
-use incast_core::wire::readout::{Head, Kind, Message};
+use incast_core::wire::readout::{self, Head, Kind};
 use incast_core::wire::reassembly::{Reassembler, ReassemblyPlan, Taken};
-use proptest::collection::vec;
+use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
 
 fn arbitrary_head() -> impl Strategy<Value = FragmentHead> {
-    let fields = (any::<u32>(), any::<u16>(), any::<u64>(), 1..u16::MAX, any::<bool>(), any::<bool>());
-    fields.prop_map(|(run, source, event, events, is_generated, is_damaged)| FragmentHead {
+    let fields = (any::<u32>(), any::<u16>(), any::<u64>(), 1..u16::MAX, any::<[bool; 3]>());
+    fields.prop_map(|(run, source, event, events, [is_generated, is_damaged, is_second])| FragmentHead {
         run,
         source,
         event,
@@ -28,57 +32,80 @@ fn arbitrary_head() -> impl Strategy<Value = FragmentHead> {
         total_bytes: 0,
         is_generated,
         is_damaged,
+        level: if is_second { Level::Second } else { Level::First },
     })
 }
 
-fn arbitrary_message() -> impl Strategy<Value = Message<'static>> {
+fn level() -> impl Strategy<Value = Level> {
+    prop_oneof![Just(Level::First), Just(Level::Second)]
+}
+
+fn verdicts() -> impl Strategy<Value = Vec<Verdict>> {
     let verdict = prop_oneof![
         Just(Verdict::Reject),
         (1..u32::MAX).prop_map(|streams| Verdict::Accept { streams }),
         (any::<u32>(), 0..4_usize)
             .prop_map(|(streams, index)| Verdict::Unjudged { streams, failure: Failure::ALL[index] }),
     ];
+    vec(verdict, 0..20)
+}
+
+fn built() -> impl Strategy<Value = Built<Vec<u8>>> {
+    let parts = btree_map(any::<u16>(), proptest::option::of(vec(any::<u8>(), 0..20)), 0..10);
+    let cause = prop_oneof![Just(Cause::TimedOut), Just(Cause::Crowded), Just(Cause::Ended)];
+    (any::<(u32, u64)>(), 1..u16::MAX, parts, cause).prop_map(|((run, number), events, parts, cause)| {
+        let missing = parts.iter().filter(|(_, part)| part.is_none());
+        let missing: SourceSet = missing.map(|(source, _)| SourceId(*source)).collect();
+        let parts = parts.into_iter().map(|(source, part)| (SourceId(source), part)).collect();
+        let (run, number) = (RunNumber(run), EventNumber(number));
+        let event = Event::received(run, number, events, Time::ZERO, Time::ZERO, parts).unwrap();
+        if missing.is_empty() { Built::Complete(event) } else { Built::Incomplete { event, missing, cause } }
+    })
+}
+
+fn ends() -> impl Strategy<Value = Vec<End>> {
+    let sources = btree_set(any::<u16>(), 1..5);
+    let how = prop_oneof![
+        Just(Ended::Stored),
+        sources.prop_map(|sources| Ended::Incomplete(sources.into_iter().map(SourceId).collect())),
+        Just(Ended::Rejected),
+        Just(Ended::Accepted),
+        Just(Ended::NoRoom),
+    ];
+    let end = (any::<u64>(), 1..u32::MAX, how);
+    vec(end.prop_map(|(first, events, how)| End { first: EventNumber(first), events, how }), 0..20)
+}
+
+/// Those in which there is something to count.
+fn long_message() -> impl Strategy<Value = Message<Vec<u8>>> {
     prop_oneof![
-        (any::<u64>(), 1..u16::MAX).prop_map(|(request, events)| Message::Request { request, events }),
-        (any::<u64>(), any::<u64>(), verdict).prop_map(|(event, busy_ns, verdict)| Message::Decision {
-            event,
-            busy_ns,
-            verdict
+        (level(), any::<u8>(), built()).prop_map(|(level, attempt, built)| Message::Event {
+            level,
+            attempt,
+            built
         }),
-        any::<(u64, u64, u32)>().prop_map(|(ask, event, bytes)| Message::Ask { ask, event, bytes }),
-        any::<(u64, u64, u32)>().prop_map(|(ask, lease, lifetime_us)| Message::Granted {
-            ask,
-            lease,
-            lifetime_us
-        }),
-        (any::<(u64, u64, u64, u32, u32)>(), 0..100_usize).prop_map(
-            |((ask, lease, event, run, streams), bytes)| {
-                Message::Result { ask, lease, event, run, streams, record: &[0xa5; 100][..bytes] }
+        (level(), any::<(u64, u8, u64)>(), verdicts()).prop_map(
+            |(level, (event, attempt, busy), verdicts)| Message::Answer {
+                level,
+                event: EventNumber(event),
+                attempt,
+                busy: Span(busy),
+                verdicts
             }
         ),
-        (any::<(u64, u64, u16, u32)>(), 1..u16::MAX).prop_map(
-            |((lease, incarnation, node, lifetime_us), credits)| Message::Token {
-                lease,
-                incarnation,
-                node,
-                credits,
-                lifetime_us
-            }
-        ),
-        any::<(u64, u64, u16, u16)>().prop_map(|(lease, incarnation, node, unspent)| Message::TokenBack {
-            lease,
-            incarnation,
-            node,
-            unspent
-        }),
-        any::<(u64, u64, u64, u32, u32)>().prop_map(|(ask, event, offset, file, bytes)| Message::Stored {
-            ask,
-            event,
-            offset,
-            file,
-            bytes
-        }),
+        (any::<(u64, u64)>(), verdicts(), built())
+            .prop_map(|((ask, lease), verdicts, built)| { Message::Result { ask, lease, verdicts, built } }),
+        ends().prop_map(Message::Ends),
     ]
+}
+
+/// A message with its payloads.
+fn emit(message: &Message<Vec<u8>>) -> Vec<u8> {
+    let mut out = Vec::new();
+    let built = readout::emit_head(message, &mut out).unwrap();
+    let parts = built.into_iter().flat_map(|built| built.event().parts());
+    parts.for_each(|(_, part)| out.extend_from_slice(part));
+    out
 }
 
 proptest! {
@@ -121,43 +148,43 @@ proptest! {
     }
 
     #[test]
-    fn messages_come_back(message in arbitrary_message(), behind in vec(any::<u8>(), 0..4)) {
-        let mut out = Vec::new();
-        message.emit(&mut out).unwrap();
+    fn messages_come_back(message in long_message(), behind in vec(any::<u8>(), 0..4)) {
+        let mut out = emit(&message);
         prop_assert_eq!(Head::parse(&out).map(|head| head.message_bytes()), Ok(out.len()));
         out.extend_from_slice(&behind);
-        prop_assert_eq!(Message::parse_prefix(&out), Ok((message, &behind[..])));
+        prop_assert_eq!(readout::parse_prefix(&out), Ok((message, &behind[..])));
     }
 
     #[test]
-    fn any_body_that_is_read_is_written_as_it_was(kind in 0..9_usize, mut body in vec(any::<u8>(), 12..60), zeros in any::<bool>()) {
+    fn any_body_that_is_read_is_written_as_it_was(
+        kind in 0..14_usize, mut body in vec(any::<u8>(), 0..60), zeros in any::<[bool; 3]>(),
+    ) {
         let kind = Kind::ALL[kind];
         let (least, most) = kind.body_bytes();
         if least == most {
             body.resize(least as usize, 0);
         }
-        if zeros && body.len() >= 24 {
-            body[20..24].fill(0);
+        for (from, zeros) in [9, 17, 25].into_iter().zip(zeros) {
+            if let Some(bytes) = body.get_mut(from..).filter(|_| zeros) {
+                let end = bytes.len().min(7);
+                bytes[..end].fill(0);
+            }
         }
-        if let Ok(message) = Message::parse_body(kind, &body) {
-            let mut out = Vec::new();
-            message.emit(&mut out).unwrap();
-            prop_assert_eq!(&out[8..], &body[..]);
+        if let Ok(message) = readout::parse_body(kind, &body, |place| body[place].to_vec()) {
+            prop_assert_eq!(&emit(&message)[8..], &body[..]);
         }
     }
 
     #[test]
     fn events_come_back(
-        (request, event, run, delivery) in any::<(u64, u64, u32, u8)>(),
-        events in 1..u16::MAX,
-        parts in proptest::collection::btree_map(any::<u16>(), (0..3_u8, vec(any::<u8>(), 0..20)), 0..10),
+        (event, run, attempt) in any::<(u64, u32, u8)>(),
+        (level, events) in (level(), 1..u16::MAX),
+        parts in btree_map(any::<u16>(), proptest::option::of(vec(any::<u8>(), 0..20)), 0..10),
     ) {
-        let head = EventHead { request, event, run, events, delivery };
-        let parts: Vec<_> = parts.iter().map(|(source, (state, data))| match state {
-            0 => EventPart { source: *source, state: PartState::Good, data },
-            1 => EventPart { source: *source, state: PartState::Missing, data: &[] },
-            _ => EventPart { source: *source, state: PartState::Damaged, data },
-        }).collect();
+        let cause = parts.values().any(Option::is_none).then_some(Cause::Crowded);
+        let head = EventHead { event, run, events, level, attempt, cause };
+        let parts: Vec<_> =
+            parts.iter().map(|(source, data)| EventPart { source: *source, data: data.as_deref() }).collect();
         let mut body = Vec::new();
         let bytes = built_event::emit(&head, &parts, &mut body);
         prop_assert_eq!(bytes, Ok(u32::try_from(body.len()).unwrap()));
@@ -169,7 +196,7 @@ proptest! {
     #[test]
     fn packets_of_run_3_come_back(
         event in any::<u64>(), align in 0_u8..7, version in any::<u8>(),
-        sources in proptest::collection::btree_set(any::<u16>(), 1..6),
+        sources in btree_set(any::<u16>(), 1..6),
         fragments in vec((any::<u8>(), vec(any::<u8>(), 0..70)), 1..9),
     ) {
         let fragments: Vec<_> = fragments.iter().map(|(kind, data)| (*kind, &data[..])).collect();

@@ -5,17 +5,23 @@
 //! holds is the core's (`incast_core::mdf`); what is here opens, writes, syncs, cuts and reads files. It knows
 //! nothing of sockets and roles, and judges no run.
 
+mod catalogue;
+mod entries;
 mod file;
 mod lock;
 mod name;
 mod plan;
+mod reader;
 mod recover;
 mod store;
 mod summary;
 mod writer;
 
+pub use catalogue::{BUSY_MAX, CATALOGUE, Catalogue, CatalogueError, FileEntry, RunEntry, RunId, RunVerdict};
+pub use entries::IndexEntries;
 pub use name::{FileName, index_path};
 pub use plan::{StoreError, StorePlan, Trouble};
+pub use reader::{EventFile, Stretch};
 pub use recover::Recovered;
 pub use store::{Committed, SinkStore, StoreCounts};
 pub use summary::{FileSummary, Holds};

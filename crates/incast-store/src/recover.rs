@@ -19,16 +19,14 @@ use std::path::{Path, PathBuf};
 use incast_core::mdf::IndexEntry;
 use incast_core::readout::{EventNumber, EventSet};
 
+use crate::entries::IndexEntries;
 use crate::name::FileName;
 use crate::plan::{StoreError, StorePlan};
 use crate::store::{names_mask, sync_dir};
 use crate::summary::FileSummary;
 
-mod entries;
 mod pair;
 mod torn;
-
-use entries::Entries;
 
 /// What was found, and done about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -121,7 +119,7 @@ fn complete(
     // With one stream every event is in all of them.
     let several = names.iter().filter(|name| present.len() > 1 && name.data(dir).exists());
     for name in several {
-        let Some(mut entries) = Entries::open(&name.index(dir))? else { continue };
+        let Some(mut entries) = IndexEntries::open(&name.index(dir))? else { continue };
         while let Some(IndexEntry { event, streams, .. }) = entries.next_entry()? {
             let (event, wanted) = (EventNumber(event), streams & named);
             let present = if wanted.count_ones() > 1 { is_in(event) } else { continue };

@@ -55,6 +55,21 @@ pub(crate) fn legend(html: &mut Html, entries: &[(Pen, String)]) {
     });
 }
 
+/// What each area means: a sample of it and its name.
+pub(crate) fn legend_of_areas(html: &mut Html, entries: &[(Pen, String)]) {
+    html.tag("ul").class("legend").holds(|html| {
+        for (pen, name) in entries {
+            html.tag("li").holds(|html| {
+                html.tag("svg").class("key").set("width", "22").set("height", "10").holds(|html| {
+                    let area = html.tag("rect").set("class", &pen.fill());
+                    area.at("width", 22.0).at("height", 10.0).empty();
+                });
+                html.text(name);
+            });
+        }
+    });
+}
+
 /// A sample of an area, with its letter: colour alone tells nothing to some readers and to most printers.
 pub(crate) fn swatch(html: &mut Html, class: &str, letter: &str) {
     html.tag("svg").class("key").set("width", "22").set("height", "16").holds(|html| {

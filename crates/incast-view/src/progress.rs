@@ -1,4 +1,4 @@
-//! One line about a run that is going on, for people who wait.
+//! One line about a run of flows that is going on, for people who wait.
 //!
 //! The caller decides how often it is written and how the last one is wiped away. No escape codes.
 
@@ -30,7 +30,7 @@ pub fn line(
 }
 
 /// A time with one decimal, so that the line does not tremble.
-fn tenths(time_s: f64) -> String {
+pub(crate) fn tenths(time_s: f64) -> String {
     if time_s.abs() < 1e9 { format!("{time_s:.1} s") } else { seconds(Some(time_s)) }
 }
 

@@ -17,8 +17,11 @@ mod judgement;
 mod ledger;
 mod loss_runs;
 mod over_time;
+mod parts;
+mod readout;
 mod sharing;
 mod sheet;
+mod stacked;
 mod switch_test;
 #[cfg(test)]
 mod tests;
@@ -82,16 +85,26 @@ fn record(html: &mut Html, at: &RecordAt<'_>, number: usize, level: usize) {
     let record = at.record;
     title(html, at, number, level);
     judgement::show(html, record);
-    totals::tiles(html, &record.totals);
+    // A readout without flows measured no messages: there is nothing to show of them.
+    let has_flows = record.readout.is_none() || !record.flows.is_empty();
+    readout::tiles(html, record.readout.as_ref());
+    if has_flows {
+        totals::tiles(html, &record.totals);
+    }
     let part = level + 1;
     answers::show(html, record, part);
+    readout::show(html, record.readout.as_ref(), part);
     switch_test::show(html, record.switch_test.as_ref(), part);
     topology::show(html, record, part);
     asked::show(html, &record.scenario, part);
-    flows::show(html, record, part);
-    totals::show(html, &record.totals, part);
+    if has_flows {
+        flows::show(html, record, part);
+        totals::show(html, &record.totals, part);
+    }
     over_time::show(html, record, part);
-    ledger::show(html, record, part);
+    if has_flows || record.ledger.is_some() {
+        ledger::show(html, record, part);
+    }
     loss_runs::show(html, record, part);
     sharing::show(html, record, part);
     cables::show(html, record, part);

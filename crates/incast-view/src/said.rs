@@ -1,5 +1,7 @@
 //! What is said of a record in the same words everywhere: on a terminal and on a page.
 
+pub(crate) mod readout;
+
 use incast_core::record::{Build, Expectation, Host, Record, Verdict};
 use incast_core::scenario::Metric;
 

@@ -60,6 +60,32 @@ impl Table {
         self.columns.iter().enumerate().map(needs).collect()
     }
 
+    /// Which columns to show so that a line is at most `room` wide: those of the lowest rank go first,
+    /// those of [`KEPT`] stay.
+    pub(crate) fn fit(&self, ranks: &[u8], room: usize) -> Vec<bool> {
+        let widths = self.widths();
+        let mut shown = vec![true; widths.len()];
+        let needs = |shown: &[bool]| {
+            let columns = widths.iter().zip(shown).filter(|(_, shown)| **shown);
+            columns.fold(0, |sum, (cells, _)| sum + cells + GAP.len()).saturating_sub(GAP.len())
+        };
+        let mut order: Vec<usize> = (0..widths.len().min(ranks.len())).collect();
+        order.retain(|index| ranks[*index] < KEPT);
+        order.sort_by_key(|index| ranks[*index]);
+        for index in order {
+            if needs(&shown) > room {
+                shown[index] = false;
+            }
+        }
+        shown
+    }
+
+    /// Names of the columns that are not shown.
+    pub(crate) fn hidden(&self, shown: &[bool]) -> Vec<&'static str> {
+        let columns = self.columns.iter().zip(shown).filter(|(_, shown)| !**shown);
+        columns.map(|((header, _), _)| header.trim()).collect()
+    }
+
     /// The header and the rows, a line each, with the columns that `shown` says.
     pub(crate) fn lines(&self, shown: &[bool], header: Style) -> Vec<String> {
         let widths = self.widths();
@@ -91,6 +117,8 @@ pub(crate) fn painted(text: &str, style: Style) -> String {
     format!("{}{text}{}", style.render(), style.render_reset())
 }
 
+/// The rank of a column that is never left out.
+pub(crate) const KEPT: u8 = u8::MAX;
 /// Between two columns.
 pub(crate) const GAP: &str = "  ";
 
@@ -117,6 +145,15 @@ mod tests {
     fn a_column_can_be_left_out() {
         let lines = table().lines(&[false, true, false], Style::new());
         assert_eq!(lines, [" lost", "1 234", "    -"]);
+    }
+
+    #[test]
+    fn what_matters_least_goes_first_when_there_is_no_room() {
+        let (table, ranks) = (table(), [KEPT, 2, 1]);
+        assert_eq!(table.fit(&ranks, 24), [true, true, true]);
+        assert_eq!(table.fit(&ranks, 23), [true, true, false]);
+        assert_eq!(table.fit(&ranks, 5), [true, false, false]);
+        assert_eq!(table.hidden(&[true, false, false]), ["lost", "to"]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The report at the end of a run, for a terminal.
 //!
-//! The verdict comes first, then what happened to the messages, then what it cost, then how far to
+//! The verdict comes first, then what happened to the events and to the messages, then what it cost, then how far to
 //! trust it. Every number is one of the record: nothing is summed, divided or judged here. What a
 //! page has no room for is named, so that nobody takes an extract for the whole.
 
@@ -10,6 +10,7 @@ mod details;
 mod flows;
 mod judgement;
 mod network;
+mod readout;
 mod switch_test;
 
 use incast_core::record::{Record, Verdict};
@@ -26,9 +27,13 @@ use crate::units::UNKNOWN;
 pub fn show(record: &Record, width: usize) -> String {
     let mut page = Page::new(width);
     verdict(&mut page, record);
-    flows::show(&mut page, &record.flows);
-    account::show(&mut page, &record.totals);
-    details::show(&mut page, &record.flows);
+    readout::show(&mut page, record.readout.as_ref());
+    // A readout without flows measured no messages: there is nothing to sum and nothing to share.
+    if record.readout.is_none() || !record.flows.is_empty() {
+        flows::show(&mut page, &record.flows);
+        account::show(&mut page, &record.totals);
+        details::show(&mut page, &record.flows);
+    }
     network::network(&mut page, record.network.as_ref());
     network::ledger(&mut page, record.ledger.as_ref());
     switch_test::show(&mut page, record.switch_test.as_ref());
@@ -41,11 +46,16 @@ pub fn show(record: &Record, width: usize) -> String {
     page.into_text()
 }
 
-/// Several runs of one scenario side by side, a line each.
+/// Several runs of one scenario side by side, a line each: what was sent, and what was built.
 #[must_use]
 pub fn compare(records: &[&Record]) -> String {
     let mut page = Page::new(COMPARE_CELLS);
-    network::compare(&mut page, records);
+    let (built, sent): (Vec<&Record>, Vec<&Record>) =
+        records.iter().partition(|record| record.readout.is_some() && record.flows.is_empty());
+    if built.is_empty() || !sent.is_empty() {
+        network::compare(&mut page, &sent);
+    }
+    readout::compare(&mut page, records);
     page.into_text()
 }
 

@@ -40,6 +40,28 @@ pub fn bytes(bytes: Option<u64>) -> String {
     }
 }
 
+/// An amount of data per second with four digits: `16.38 MB/s`.
+#[must_use]
+pub fn byte_rate(bytes_per_s: Option<f64>) -> String {
+    known(bytes_per_s, |rate| format!("{}/s", scaled(rate, DIGITS, 0, &BYTES)))
+}
+
+/// How many of something per second, without a unit: four digits, whole ones in groups from 1000 on.
+#[must_use]
+pub fn frequency(per_s: Option<f64>) -> String {
+    known(per_s, |rate| match rate.abs() {
+        0.0 => "0".to_owned(),
+        999.95..1e15 => grouped(&format!("{rate:.0}")),
+        _ => significant(rate, DIGITS),
+    })
+}
+
+/// A time that was counted in microseconds, with four digits.
+#[must_use]
+pub fn microseconds(microseconds: Option<f64>) -> String {
+    seconds(microseconds.map(|us| us / 1e6))
+}
+
 /// A fraction of 1 with three digits: `0.0241` is `2.41 %`. Nearly all is not `100 %`: `99.996 %`.
 #[must_use]
 pub fn percent(fraction: Option<f64>) -> String {
@@ -114,6 +136,11 @@ pub(crate) fn time_scale(most: f64) -> Scale {
 /// The unit of an axis of counts that ends at `most`.
 pub(crate) fn count_scale(most: f64) -> Scale {
     scale(most, 0, &COUNTS)
+}
+
+/// The unit of an axis of amounts of data that ends at `most` bytes.
+pub(crate) fn byte_scale(most: f64) -> Scale {
+    scale(most, 0, &BYTES)
 }
 
 /// The largest unit that leaves a digit before the point at `most`; `units[0]` is 1000^`lowest`.
@@ -285,6 +312,24 @@ mod tests {
     }
 
     #[test]
+    fn so_many_per_second() {
+        for (value, text) in [
+            (0.0, "0"),
+            (-0.0, "0"),
+            (0.25, "0.2500"),
+            (999.94, "999.9"),
+            (999.96, "1 000"),
+            (1_234_567.8, "1 234 568"),
+            (1e20, "1.000e20"),
+        ] {
+            assert_eq!(frequency(Some(value)), text);
+        }
+        assert_eq!([frequency(Some(f64::NAN)), byte_rate(None)], [UNKNOWN; 2]);
+        assert_eq!([byte_rate(Some(16.384e6)), byte_rate(Some(0.0))], ["16.38 MB/s", "0 B/s"]);
+        assert_eq!(microseconds(Some(1_234.5)), "1.234 ms");
+    }
+
+    #[test]
     fn an_axis_has_one_unit() {
         assert_eq!(rate_scale(940e6), Scale { factor: 1e6, unit: "Mbit/s" });
         assert_eq!(rate_scale(0.0), Scale { factor: 1.0, unit: "bit/s" });
@@ -293,6 +338,7 @@ mod tests {
         assert_eq!(time_scale(0.0).unit, "s");
         assert_eq!(count_scale(12_000.0), Scale { factor: 1e3, unit: "thousand " });
         assert_eq!(count_scale(f64::NAN).factor, 1.0);
+        assert_eq!(byte_scale(65_536.0), Scale { factor: 1e3, unit: "kB" });
     }
 
     #[test]

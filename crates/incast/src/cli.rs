@@ -1,5 +1,6 @@
 //! The command line: what can be said, with help that teaches by example.
 
+mod events;
 mod flood;
 mod lab;
 mod report;
@@ -9,6 +10,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use events::{
+    ConvertArgs, DumpArgs, EventFilesArgs, EventsAction, EventsArgs, FilterArgs, Format, RunsArgs,
+};
 pub(crate) use flood::{FloodArgs, message_bytes};
 pub(crate) use lab::{LabAction, LabArgs};
 pub(crate) use report::ReportArgs;
@@ -27,6 +31,7 @@ pub(crate) use serve::ServeArgs;
   incast flood X --load 1Gbit/s                on hosts Y, Z, ...: send, and be told what arrived
   incast serve --plain --transport udp         count what a program written from the lab sheet sends
   incast report runs/*                         what the records show, side by side, in one HTML file
+  incast events check sink-0/*.mdf             verify what a sink has stored
 
 Exit codes: 0 done and as expected; 1 measured, but something expected was missed; 2 could not run."
 )]
@@ -54,6 +59,10 @@ pub(crate) enum Command {
     Control(ControlArgs),
     /// Make a report of records: one HTML file, and tables for analysis
     Report(ReportArgs),
+    /// List, check, dump, filter and convert event files: those of sinks, and LHCb's
+    Events(EventsArgs),
+    /// List the runs of a catalogue, with their verdicts and files
+    Runs(RunsArgs),
     /// Print a new random key for --key-file
     #[command(after_help = "Example:\n  incast key run.key     and copy it to every host of the run")]
     Key {

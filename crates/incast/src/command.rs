@@ -1,9 +1,11 @@
 //! The commands, one file each.
 
 mod bench_switch;
+mod events;
 mod flood;
 mod manual;
 pub(crate) mod report;
+mod runs;
 mod serve;
 
 use std::process::ExitCode;
@@ -26,6 +28,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Report(args) => report::report(&args),
+        Command::Events(args) => events::events(&args),
+        Command::Runs(args) => runs::runs(&args),
         Command::Role => run::role::play(),
         Command::Key { file } => manual::key(file.as_deref()),
         Command::Schema => manual::schema(),

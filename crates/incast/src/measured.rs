@@ -20,6 +20,8 @@ use incast_host::usage::{self, Whose};
 use incast_net::clock;
 use incast_net::conversation::FlowOutcome;
 
+use crate::readout::catalogue::Entry;
+
 /// CPU of the calling thread, for the data threads.
 pub(crate) fn thread_cpu() -> Option<Cpu> {
     usage::cpu(Whose::Thread).ok()
@@ -124,6 +126,8 @@ pub(crate) struct Measured {
     pub(crate) faults: Faults,
     pub(crate) network: Option<Network>,
     pub(crate) readout: Option<Readout>,
+    /// Where the run of a readout is entered.
+    pub(crate) entry: Option<Entry>,
     /// What the counters of the network said.
     pub(crate) evidence: Option<Evidence>,
     /// Of tagged messages, by flow.
@@ -210,6 +214,9 @@ impl Measured {
             _ => Verdict::Good,
         };
         judge_again(&mut record, &self.expectations, interrupted);
+        if let Some(entry) = self.entry {
+            entry.end(&record);
+        }
         record
     }
 }

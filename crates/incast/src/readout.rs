@@ -5,7 +5,7 @@
 
 mod assemble;
 pub(crate) mod assignment;
-mod catalogue;
+pub(crate) mod catalogue;
 mod conductor;
 pub(crate) mod control;
 mod live;
@@ -36,20 +36,15 @@ pub(crate) fn play(
     dir: &RecordDir,
 ) -> anyhow::Result<Measured> {
     let mut conductor = Conductor::new(production, plan, dir.path())?;
-    let mut entry = Entry::begin(
-        dir.path(),
-        conductor.plan.run.run,
-        &production.scenario.name,
-        conductor.watch.started_unix_ns(),
-    )?;
+    let started = conductor.watch.started_unix_ns();
+    let mut entry = Entry::begin(dir.path(), conductor.plan.run.run, &production.scenario.name, started);
     if let Err(error) = conductor.conduct() {
         entry.abort(&format!("{error:#}"));
         return Err(error);
     }
     let readout = assemble::readout(&conductor);
-    let measured = measured(production, &mut conductor, readout);
-    entry.end(&measured);
-    Ok(measured)
+    entry.is_aborted = conductor.failed.is_some();
+    Ok(Measured { entry: Some(entry), ..measured(production, &mut conductor, readout) })
 }
 
 /// What the roles cost, and how far to trust what they did.

@@ -149,7 +149,8 @@ pub(super) fn settle(record: &mut [u8], record_bytes: u32, checksum: u32) {
 
 /// Whether the three sizes at the beginning of `bytes` agree, which is what a reader looks for.
 #[inline]
-pub(super) fn has_sync_mark(bytes: &[u8]) -> bool {
+#[must_use]
+pub fn has_sync_mark(bytes: &[u8]) -> bool {
     let Some(mark) = bytes.first_chunk::<12>() else { return false };
     let [first, second, third]: [[u8; 4]; 3] = SIZES.map(|at| array_at(mark, at));
     first == second && second == third

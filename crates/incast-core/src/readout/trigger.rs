@@ -181,6 +181,12 @@ impl Trigger {
         self.throttle.handle_stopped(self.now, is_backlogged || !self.throttling.is_empty());
     }
 
+    /// Whether a builder asks to stop.
+    #[must_use]
+    pub fn is_throttled(&self) -> bool {
+        !self.throttling.is_empty()
+    }
+
     /// The run is paused, or goes on.
     pub fn handle_pause(&mut self, now: Time, is_paused: bool) {
         self.now = self.now.max(now);

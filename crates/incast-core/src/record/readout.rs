@@ -148,7 +148,8 @@ plain_data! {
         pub lives: u32,
         /// How each but the last ended, and the last if it did not end well.
         pub deaths: Vec<String>,
-        /// What it counted, by name; of its last life.
+        /// What it counted, by name, the most telling first: a terminal has room for three. Of its last
+        /// life. A name that ends in `_bytes` is shown as an amount; `decided` of a node is its share.
         pub counts: Vec<NamedCount>,
         /// Nonsense and doubts that it counted, by name; of its last life.
         pub faults: Vec<NamedCount>,
@@ -190,11 +191,19 @@ plain_data! {
         pub path: String,
         /// The sink.
         pub sink: String,
+        /// Its id.
+        pub sink_id: u16,
         /// The output stream.
         pub stream: String,
         /// Records in it.
         pub records: u64,
         /// Bytes in it.
         pub bytes: u64,
+        /// Lowest event number in it.
+        pub first_event: Option<u64>,
+        /// Highest event number in it.
+        pub last_event: Option<u64>,
+        /// CRC-32C of the whole file.
+        pub crc32c: u32,
     }
 }

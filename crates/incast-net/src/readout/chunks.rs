@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 /// Room of a chunk: large enough that a read brings hundreds of small fragments, and small enough to stay in
 /// the cache between the kernel's write and our check.
@@ -21,6 +21,8 @@ const ASKED: usize = 4;
 #[derive(Debug, Default)]
 pub(super) struct Chunks {
     waiting: VecDeque<BytesMut>,
+    /// Where datagrams are copied to.
+    copies: Option<BytesMut>,
 }
 
 impl Chunks {
@@ -36,7 +38,23 @@ impl Chunks {
         BytesMut::with_capacity(CHUNK_BYTES)
     }
 
-    /// Takes a chunk back. What was handed out of it stays as it is.
+    /// A copy of `payload`, which is no larger than a chunk, without memory of its own.
+    pub(super) fn copy(&mut self, payload: &[u8]) -> Bytes {
+        let copies = self.copies.take();
+        let mut copies = match copies {
+            Some(copies) if copies.capacity() - copies.len() >= payload.len() => copies,
+            full => {
+                full.into_iter().for_each(|full| self.put(full));
+                self.take()
+            }
+        };
+        copies.extend_from_slice(payload);
+        let copy = copies.split().freeze();
+        self.copies = Some(copies);
+        copy
+    }
+
+    /// Takes a chunk of this size back. What was handed out of it stays as it is.
     pub(super) fn put(&mut self, mut chunk: BytesMut) {
         if self.waiting.len() < WAITING_MAX {
             chunk.clear();

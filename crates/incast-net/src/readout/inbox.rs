@@ -25,6 +25,8 @@ const TURN_BYTES: usize = CHUNK_BYTES;
 #[derive(Debug)]
 pub(super) struct Inbox {
     buffer: BytesMut,
+    /// Whether `buffer` is one of the chunks: not at first, and not when a frame is larger than these.
+    is_chunk: bool,
     /// How many bytes the frame has that `buffer` begins with, as far as is known.
     frame_bytes: usize,
     fragments: Fragments,
@@ -33,7 +35,7 @@ pub(super) struct Inbox {
 impl Inbox {
     pub(super) fn new(peer: Peer, fragment_bytes_max: u32) -> Self {
         let fragments = Fragments::new(peer, fragment_bytes_max);
-        Self { buffer: BytesMut::new(), frame_bytes: 0, fragments }
+        Self { buffer: BytesMut::new(), is_chunk: false, frame_bytes: 0, fragments }
     }
 
     /// Reads once; returns how many bytes came, 0 at the end of the stream.
@@ -52,11 +54,16 @@ impl Inbox {
         }
         if have + wanted > CHUNK_BYTES {
             self.buffer.reserve(wanted);
+            self.is_chunk = false;
             return;
         }
         let mut chunk = chunks.take();
         chunk.extend_from_slice(&self.buffer);
-        chunks.put(std::mem::replace(&mut self.buffer, chunk));
+        let full = std::mem::replace(&mut self.buffer, chunk);
+        if self.is_chunk {
+            chunks.put(full);
+        }
+        self.is_chunk = true;
     }
 
     /// The next whole message, if there is one. What is refused of a fragment is counted, and passed over.

@@ -15,7 +15,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::time::Instant;
 
-use incast_core::readout::{Incarnation, Message, Peer};
+use incast_core::caveat::Caveat;
+use incast_core::readout::{Incarnation, Message, Peer, RunNumber, SourceId};
 use incast_core::wire::refusal::Refusal;
 use rustix::event::epoll;
 
@@ -23,12 +24,14 @@ use super::chunks::Chunks;
 use super::connection::Connection;
 use super::counts::{Counters, MeshCounts};
 use super::data::Data;
+use super::datagrams::Datagrams;
 use super::dial::Greetings;
 use super::greeting::{Greeter, Hello};
-use super::plan::{FragmentCarrier, MeshPlan, PeerKind};
+use super::plan::{MeshPlan, PeerKind};
 use super::waker::Waker;
 use crate::socket;
 
+mod datagrams;
 mod poll;
 
 /// Connections that the kernel makes before they are greeted: a farm that starts at once.
@@ -40,7 +43,7 @@ const WRITE_BYTES: u64 = 256 << 10;
 pub struct Mesh {
     queue_bytes_max: u64,
     fragment_bytes_max: u32,
-    carrier: FragmentCarrier,
+    run: RunNumber,
     started: Instant,
     epoll: OwnedFd,
     listener: Option<TcpListener>,
@@ -58,13 +61,17 @@ pub struct Mesh {
     /// Those to be written to at the next poll.
     listed: Vec<Peer>,
     paused: BTreeSet<PeerKind>,
+    datagrams: Option<Datagrams>,
+    /// Which sources send datagrams from an address.
+    senders: BTreeMap<SocketAddr, Vec<SourceId>>,
     chunks: Chunks,
     counters: Counters,
     /// Who has been connected before.
     known: BTreeSet<Peer>,
     /// What happened outside of a poll.
     waiting: Vec<MeshEvent>,
-    ready: Vec<epoll::Event>,
+    /// What the kernel told last: of which, and what.
+    ready: Vec<(u64, epoll::EventFlags)>,
 }
 
 /// What a mesh tells its owner.
@@ -106,11 +113,17 @@ impl Mesh {
             epoll::add(&epoll, listener, token, epoll::EventFlags::IN)?;
         }
         let address = listener.as_ref().map(TcpListener::local_addr).transpose()?;
-        let me = Hello { run, peer: me, life, fragments: None };
-        Ok(Self {
+        let datagrams = datagrams::open(me, fragments)?;
+        if let Some(datagrams) = &datagrams {
+            let token = epoll::EventData::new_u64(poll::DATAGRAMS);
+            epoll::add(&epoll, datagrams, token, epoll::EventFlags::empty())?;
+        }
+        let fragments = datagrams.as_ref().map(Datagrams::address);
+        let me = Hello { run, peer: me, life, fragments };
+        let mut mesh = Self {
             queue_bytes_max,
             fragment_bytes_max,
-            carrier: fragments,
+            run,
             started: Instant::now(),
             epoll,
             is_accepting: listener.is_some(),
@@ -124,12 +137,16 @@ impl Mesh {
             next_serial: poll::SERIALS,
             listed: Vec::new(),
             paused: BTreeSet::new(),
+            datagrams,
+            senders: BTreeMap::new(),
             chunks: Chunks::default(),
             counters: Counters::default(),
             known: BTreeSet::new(),
             waiting: Vec::new(),
             ready: Vec::with_capacity(poll::READY_MAX),
-        })
+        };
+        mesh.ask_datagrams();
+        Ok(mesh)
     }
 
     /// Where peers connect to.
@@ -140,8 +157,14 @@ impl Mesh {
 
     /// Where fragments in datagrams come from or go to.
     #[must_use]
-    pub const fn fragment_address(&self) -> Option<SocketAddr> {
-        None
+    pub fn fragment_address(&self) -> Option<SocketAddr> {
+        self.datagrams.as_ref().map(Datagrams::address)
+    }
+
+    /// What the kernel refused to the socket of fragments.
+    #[must_use]
+    pub fn caveats(&self) -> &[Caveat] {
+        self.datagrams.as_ref().map_or(&[], Datagrams::caveats)
     }
 
     /// Wakes the thread that polls this mesh.
@@ -188,10 +211,12 @@ impl Mesh {
         self.is_up(to) && self.queued_bytes(to) < self.queue_bytes_max
     }
 
-    /// Bytes that wait for `peer`, beyond those that the kernel has.
+    /// Bytes that wait for `peer`, beyond those that the kernel has. Of the datagrams of fragments, those for
+    /// all peers, which wait for the same socket.
     #[must_use]
     pub fn queued_bytes(&self, to: Peer) -> u64 {
-        self.connections.get(&to).map_or(0, |connection| connection.outbox.queued_bytes())
+        let datagrams = self.datagrams.as_ref().map_or(0, Datagrams::waiting_bytes);
+        self.connections.get(&to).map_or(0, |connection| connection.outbox.queued_bytes().max(datagrams))
     }
 
     /// Queues a message for a peer. What is taken is sent in order, and arrives unless the connection ends.
@@ -205,6 +230,10 @@ impl Mesh {
             self.counters.plain.peer_down += 1;
             return Err(Unsent::Down(message));
         };
+        if self.datagrams.is_some() && matches!(message, Message::Fragment { .. }) {
+            let address = connection.fragments;
+            return self.send_datagrams(address, message);
+        }
         let sent = &mut self.counters.plain.stream_bytes.sent;
         if connection.outbox.queued_bytes() >= self.queue_bytes_max {
             if !connection.is_blocked {
@@ -237,6 +266,7 @@ impl Mesh {
         if is_news {
             let of_kind = self.connections.keys().filter(|peer| PeerKind::of(**peer) == kind);
             of_kind.copied().collect::<Vec<_>>().into_iter().for_each(|peer| self.ask(peer));
+            self.ask_datagrams();
         }
     }
 
@@ -245,6 +275,13 @@ impl Mesh {
     pub fn counts(&self) -> MeshCounts {
         let mut counts = self.counters.read();
         self.connections.values().for_each(|connection| counts.segments.add(connection.inbox.segments()));
+        if let Some(datagrams) = &self.datagrams {
+            let sent = datagrams.sent();
+            counts.datagrams.sent = sent.datagrams;
+            counts.datagram_bytes.sent = sent.bytes;
+            counts.datagrams_unsent = sent.unsent;
+            counts.socket_drops = datagrams.drops();
+        }
         counts
     }
 
@@ -262,9 +299,7 @@ impl Mesh {
         self.paused.clear();
         let peers: Vec<Peer> = self.connections.keys().copied().collect();
         peers.into_iter().for_each(|peer| self.ask(peer));
-        while self.connections.values().any(|connection| !connection.outbox.is_empty())
-            && Instant::now() < until
-        {
+        while self.connections.keys().any(|peer| self.queued_bytes(*peer) > 0) && Instant::now() < until {
             self.poll(Some(until), &mut unheard)?;
             unheard.clear();
         }

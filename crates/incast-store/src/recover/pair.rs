@@ -9,8 +9,8 @@ use incast_core::mdf::header::HEADER_BYTES;
 use incast_core::mdf::{Header, Index, IndexEntry, Record, keep};
 use incast_core::readout::{EventNumber, EventSet, RunNumber};
 
-use super::entries::Entries;
 use super::{Recovered, torn};
+use crate::entries::IndexEntries;
 use crate::name::FileName;
 use crate::plan::StoreError;
 use crate::summary::{FileSummary, Holds};
@@ -27,7 +27,7 @@ pub(super) fn recover(
     let (data_path, index_path) = (name.data(dir), name.index(dir));
     let data = Data::open(&data_path)?;
     let mut found = Found::default();
-    if let Some(mut entries) = Entries::open(&index_path)? {
+    if let Some(mut entries) = IndexEntries::open(&index_path)? {
         if entries.run() != run.0 {
             return Err(StoreError::OtherRun { dir: dir.to_owned(), found: entries.run() });
         }
@@ -74,7 +74,7 @@ impl Found {
     /// follows.
     fn read_index(
         &mut self,
-        entries: &mut Entries,
+        entries: &mut IndexEntries,
         mut data: Data,
         is_checked: bool,
     ) -> Result<(), StoreError> {

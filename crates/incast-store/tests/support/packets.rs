@@ -87,9 +87,10 @@ pub(crate) fn replayed(event: u64, record: &[u8], sources: usize) -> Built<Vec<u
 
 /// The names and bytes of the files in `dir`, without the lock.
 pub(crate) fn files(dir: &Path) -> Vec<(String, Vec<u8>)> {
-    let entries = std::fs::read_dir(dir).expect("a directory").map(Result::unwrap);
+    let name = |entry: &std::fs::DirEntry| entry.file_name().into_string().expect("plain names");
+    let entries = std::fs::read_dir(dir).expect("a directory").map(|entry| entry.expect("an entry"));
     let mut files: Vec<_> = entries
-        .map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap()))
+        .map(|entry| (name(&entry), std::fs::read(entry.path()).expect("it can be read")))
         .filter(|(name, _)| !name.starts_with('.'))
         .collect();
     files.sort();

@@ -6,34 +6,25 @@
 use std::sync::Arc;
 
 use parquet::basic::{LogicalType, Repetition, Type as Physical};
-use parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
+use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
 use parquet::errors::Result;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::types::Type;
 
-use super::{COLUMNS, Column, Row, Value, rows};
-use crate::RecordAt;
+use super::{Column, Value};
 
-/// The intervals of all flows of `records` as a Parquet file.
-///
-/// # Errors
-/// Fails when the writer does; it writes into memory.
-pub fn parquet(records: &[RecordAt<'_>]) -> std::result::Result<Vec<u8>, std::io::Error> {
-    write(records).map_err(std::io::Error::other)
-}
-
-fn write(records: &[RecordAt<'_>]) -> Result<Vec<u8>> {
-    let fields = COLUMNS.iter().map(field).collect::<Result<Vec<_>>>()?;
+/// The rows as a Parquet file.
+pub(super) fn write<R>(columns: &[Column<R>], rows: &[R]) -> Result<Vec<u8>> {
+    let fields = columns.iter().map(field).collect::<Result<Vec<_>>>()?;
     let schema = Type::group_type_builder("intervals").with_fields(fields).build()?;
     let version = concat!("incast ", env!("CARGO_PKG_VERSION")).to_owned();
     let properties = WriterProperties::builder().set_created_by(version).build();
     let mut writer = SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::new(properties))?;
-    let rows: Vec<Row<'_>> = rows(records).collect();
     let mut group = writer.next_row_group()?;
-    for column in &COLUMNS {
+    for column in columns {
         let Some(mut out) = group.next_column()? else { break };
-        write_column(&mut out, &column.value, &rows)?;
+        write_column(&mut out, &column.value, rows)?;
         out.close()?;
     }
     group.close()?;
@@ -41,36 +32,40 @@ fn write(records: &[RecordAt<'_>]) -> Result<Vec<u8>> {
 }
 
 /// Every column may be null: what is not known is not there.
-fn field(column: &Column) -> Result<Arc<Type>> {
+fn field<R>(column: &Column<R>) -> Result<Arc<Type>> {
     let (physical, logical) = match column.value {
         Value::Text(_) => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
         Value::Count(_) => (Physical::INT64, Some(LogicalType::integer(64, false))),
         Value::Difference(_) => (Physical::INT64, Some(LogicalType::integer(64, true))),
         Value::Number(_) => (Physical::DOUBLE, None),
+        Value::Flag(_) => (Physical::BOOLEAN, None),
     };
     let builder = Type::primitive_type_builder(column.name, physical).with_repetition(Repetition::OPTIONAL);
     Ok(Arc::new(builder.with_logical_type(logical).build()?))
 }
 
-fn write_column(out: &mut SerializedColumnWriter<'_>, value: &Value, rows: &[Row<'_>]) -> Result<()> {
+fn write_column<R>(out: &mut SerializedColumnWriter<'_>, value: &Value<R>, rows: &[R]) -> Result<()> {
     match value {
-        Value::Text(text) => write_values::<ByteArrayType>(out, rows, |row| {
+        Value::Text(text) => write_values::<ByteArrayType, R>(out, rows, |row| {
             text(row).map(|text| ByteArray::from(text.into_bytes()))
         }),
         // Parquet has no unsigned type of its own: the bits are those of u64, and the logical type says so.
-        Value::Count(count) => write_values::<Int64Type>(out, rows, |row| count(row).map(u64::cast_signed)),
-        Value::Difference(difference) => write_values::<Int64Type>(out, rows, difference),
+        Value::Count(count) => {
+            write_values::<Int64Type, R>(out, rows, |row| count(row).map(u64::cast_signed))
+        }
+        Value::Difference(difference) => write_values::<Int64Type, R>(out, rows, difference),
+        Value::Flag(flag) => write_values::<BoolType, R>(out, rows, |row| Some(flag(row))),
         Value::Number(number) => {
-            write_values::<DoubleType>(out, rows, |row| number(row).filter(|number| number.is_finite()))
+            write_values::<DoubleType, R>(out, rows, |row| number(row).filter(|number| number.is_finite()))
         }
     }
 }
 
 /// The known values, and for each row whether it has one (definition level 1).
-fn write_values<T: DataType>(
+fn write_values<T: DataType, R>(
     out: &mut SerializedColumnWriter<'_>,
-    rows: &[Row<'_>],
-    value: impl Fn(&Row<'_>) -> Option<T::T>,
+    rows: &[R],
+    value: impl Fn(&R) -> Option<T::T>,
 ) -> Result<()> {
     let cells: Vec<Option<T::T>> = rows.iter().map(value).collect();
     let levels: Vec<i16> = cells.iter().map(|cell| i16::from(cell.is_some())).collect();
@@ -83,10 +78,12 @@ fn write_values<T: DataType>(
 mod tests {
     use std::io::Write as _;
 
-    use super::*;
-    use incast_core::record::{Flow, Interval, Record};
+    use incast_core::record::{Flow, Interval, Readout, ReadoutInterval, Record};
     use parquet::file::reader::{FileReader as _, SerializedFileReader};
     use parquet::record::Field;
+
+    use crate::RecordAt;
+    use crate::intervals::{parquet, readout};
 
     fn read(bytes: &[u8]) -> Vec<Vec<(String, Field)>> {
         let mut file = tempfile::tempfile().unwrap();
@@ -113,7 +110,19 @@ mod tests {
     }
 
     #[test]
+    fn a_slice_of_a_readout_says_whether_the_trigger_was_stopped() {
+        let slice = ReadoutInterval { built: u64::MAX, dead: true, ..ReadoutInterval::default() };
+        let readout = Readout { run: 9, intervals: vec![slice], ..Readout::default() };
+        let record = Record { readout: Some(readout), ..Record::default() };
+        let rows = read(&readout::parquet(&[RecordAt { place: "r", record: &record }]).unwrap());
+        let value = |name: &str| &rows[0].iter().find(|(column, _)| column == name).unwrap().1;
+        assert_eq!((value("run"), value("built")), (&Field::ULong(9), &Field::ULong(u64::MAX)));
+        assert_eq!((value("dead"), value("variant")), (&Field::Bool(true), &Field::Null));
+    }
+
+    #[test]
     fn no_interval_is_a_file_without_rows() {
         assert_eq!(read(&parquet(&[]).unwrap()).len(), 0);
+        assert_eq!(read(&readout::parquet(&[]).unwrap()).len(), 0);
     }
 }

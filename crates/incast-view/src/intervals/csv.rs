@@ -2,23 +2,21 @@
 //!
 //! Numbers are written so that reading them gives the same number again.
 
-use super::{COLUMNS, Row, Value, rows};
-use crate::RecordAt;
+use super::{Column, Value};
 
-/// The intervals of all flows of `records` as CSV.
-#[must_use]
-pub fn csv(records: &[RecordAt<'_>]) -> String {
-    let header: Vec<&str> = COLUMNS.iter().map(|column| column.name).collect();
+/// The rows below a header.
+pub(super) fn write<R>(columns: &[Column<R>], rows: &[R]) -> String {
+    let header: Vec<&str> = columns.iter().map(|column| column.name).collect();
     let mut csv = header.join(",") + "\n";
-    for row in rows(records) {
-        let fields: Vec<String> = COLUMNS.iter().map(|column| field(&column.value, &row)).collect();
+    for row in rows {
+        let fields: Vec<String> = columns.iter().map(|column| field(&column.value, row)).collect();
         csv += &fields.join(",");
         csv.push('\n');
     }
     csv
 }
 
-fn field(value: &Value, row: &Row<'_>) -> String {
+fn field<R>(value: &Value<R>, row: &R) -> String {
     let field = match value {
         Value::Text(text) => text(row).map(|text| quoted(&text)),
         Value::Count(count) => count(row).map(|count| count.to_string()),
@@ -26,6 +24,7 @@ fn field(value: &Value, row: &Row<'_>) -> String {
         Value::Number(number) => {
             number(row).filter(|number| number.is_finite()).map(|number| number.to_string())
         }
+        Value::Flag(flag) => Some(flag(row).to_string()),
     };
     field.unwrap_or_default()
 }
@@ -41,8 +40,9 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use incast_core::record::{Flow, Interval, Record};
+    use crate::RecordAt;
+    use crate::intervals::{csv, readout};
+    use incast_core::record::{Flow, Interval, Readout, ReadoutInterval, Record};
 
     #[test]
     fn a_row_for_each_interval_with_times_of_run_and_flow() {
@@ -76,7 +76,38 @@ mod tests {
     }
 
     #[test]
+    fn a_row_for_each_slice_of_a_readout() {
+        let slice = |start_s: f64| ReadoutInterval {
+            start_s,
+            end_s: start_s + 0.25,
+            triggered: 500,
+            built_bytes_per_s: f64::NAN,
+            dead: start_s > 0.0,
+            ..ReadoutInterval::default()
+        };
+        let readout = Readout {
+            run: 17,
+            node_policy: "tokens".into(),
+            intervals: vec![slice(0.0), slice(0.25)],
+            ..Readout::default()
+        };
+        // A record without a readout has no row.
+        let records = [Record { readout: Some(readout), ..Record::default() }, Record::default()];
+        let csv = readout::csv(&records.each_ref().map(|record| RecordAt { place: "r", record }));
+        let lines: Vec<&str> = csv.lines().collect();
+        assert_eq!(lines.len(), 3);
+        assert_eq!(
+            lines[0],
+            "record,scenario,variant,verdict,run,protocol,carrier,packing_events,builder_policy,node_policy,\
+             start_s,end_s,triggered,built,decided,stored,built_bytes_per_s,in_flight,held,held_bytes,credits,\
+             dead,incast_version"
+        );
+        assert_eq!(lines[2], "r,,,interrupted,17,,,0,,tokens,0.25,0.5,500,0,0,0,,0,0,0,0,true,");
+    }
+
+    #[test]
     fn no_interval_is_only_a_header() {
         assert_eq!(csv(&[]).lines().count(), 1);
+        assert_eq!(readout::csv(&[]).lines().count(), 1);
     }
 }

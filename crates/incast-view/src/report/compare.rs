@@ -3,10 +3,10 @@
 use incast_core::record::{Flow, Record};
 
 use super::sheet::{Cell, Sheet};
-use super::{anchor, judgement, name, sharing};
+use super::stacked::{self, Piece, Row};
+use super::{anchor, judgement, name, readout, sharing};
 use crate::RecordAt;
 use crate::html::Html;
-use crate::plot::{COLOURS, Pen, letter, swatch};
 use crate::said;
 use crate::table::Side;
 use crate::text::counted;
@@ -15,9 +15,18 @@ use crate::units::{about, count, percent, rate, seconds};
 /// The overview: a row for each record, the shares of its flows, the flows in common.
 pub(super) fn show(html: &mut Html, records: &[RecordAt<'_>]) {
     html.heading(1, &format!("{} side by side", counted(records.len(), "record", "records")));
-    table(records).show(html, "records side by side");
-    shares(html, records);
-    common(html, records);
+    readout::compare(html, records);
+    let is_flood = |at: &RecordAt<'_>| at.record.readout.is_none() || !at.record.flows.is_empty();
+    if records.iter().any(is_flood) {
+        table(records).show(html, "records side by side");
+        shares(html, records);
+        common(html, records);
+    }
+}
+
+/// The link to the section of a record, with its name.
+pub(super) fn link(html: &mut Html, index: usize, record: &Record) {
+    html.tag("a").set("href", &format!("#{}", anchor(index + 1))).text(&label(record));
 }
 
 fn table(records: &[RecordAt<'_>]) -> Sheet {
@@ -40,9 +49,7 @@ fn table(records: &[RecordAt<'_>]) -> Sheet {
         let totals = &record.totals;
         let mut row = vec![
             Cell::plain((index + 1).to_string()),
-            Cell::drawn("wide", |html| {
-                html.tag("a").set("href", &format!("#{}", anchor(index + 1))).text(&label(record));
-            }),
+            Cell::drawn("wide", |html| link(html, index, record)),
             Cell::marked(said::verdict(record).0, judgement::class(record.verdict)),
             Cell::marked(
                 record.caveats.len().to_string(),
@@ -79,7 +86,7 @@ fn label(record: &Record) -> String {
 }
 
 /// What tells a record from others of its kind: its variant, else its scenario.
-fn short(record: &Record) -> &str {
+pub(super) fn short(record: &Record) -> &str {
     record.scenario.variant.as_deref().unwrap_or(&record.scenario.name)
 }
 
@@ -97,70 +104,28 @@ fn flow_names<'r>(records: &[RecordAt<'r>]) -> Vec<&'r str> {
 
 /// A bar for each record, cut into the goodputs of its flows.
 fn shares(html: &mut Html, records: &[RecordAt<'_>]) {
-    let names = flow_names(records);
-    let sum = |record: &Record| record.flows.iter().filter_map(goodput).sum::<f64>();
-    let most = records.iter().fold(0.0_f64, |most, at| most.max(sum(at.record)));
-    if most <= 0.0 {
+    let rows: Vec<Row<'_>> = records.iter().enumerate().map(|(index, at)| share(index, at.record)).collect();
+    if rows.iter().all(|row| row.length() <= 0.0) {
         return;
     }
     html.heading(2, "Goodput of each record, flow by flow");
-    let each = names.len() <= Pen::MAX;
-    html.tag("figure").holds(|html| {
-        if each {
-            key(html, &names);
-        }
-        let mut sheet =
-            Sheet::new(&[("record", Side::Left), ("sum of goodputs", Side::Right), ("", Side::Left)]);
-        for (index, at) in records.iter().enumerate() {
-            sheet.push(vec![
-                Cell::marked(format!("{}. {}", index + 1, short(at.record)), "wide"),
-                Cell::plain(rate(Some(sum(at.record)))),
-                Cell::drawn("bar-cell", |html| stacked(html, at.record, &names, most)),
-            ]);
-        }
-        sheet.show(html, "goodput of each record, flow by flow");
-    });
-    if !each {
+    if !stacked::show(html, "goodput of each record, flow by flow", &rows) {
         html.note("Each piece of a bar is a flow; flows are in the order of their record.");
     }
 }
 
-/// What the colours and letters of the bars mean.
-fn key(html: &mut Html, names: &[&str]) {
-    html.tag("ul").class("legend").holds(|html| {
-        for (index, name) in names.iter().enumerate() {
-            html.tag("li").holds(|html| {
-                swatch(html, &class(Pen(index)), &letter(index));
-                html.text(name);
-            });
-        }
-    });
-}
-
-/// Class of the piece of a flow: beyond the colours they come again, paler.
-fn class(pen: Pen) -> String {
-    format!("{}{}", pen.fill(), if pen.0 >= COLOURS { " second" } else { "" })
-}
-
-fn stacked(html: &mut Html, record: &Record, names: &[&str], most: f64) {
-    let svg = html.tag("svg").class("bar").set("width", "100%").at("height", 20.0).set("role", "img");
-    svg.set("aria-label", "goodput of each flow").holds(|html| {
-        let mut from = 0.0;
-        for (index, flow) in record.flows.iter().enumerate() {
-            let part = goodput(flow).unwrap_or(0.0) / most;
-            let place = names.iter().position(|name| *name == flow.name).unwrap_or(index);
-            // Beyond the pens only the neighbours are told apart.
-            let pen = if names.len() > Pen::MAX { Pen(index % 2) } else { Pen(place) };
-            let shape = html.tag("rect").set("class", &class(pen)).part("x", from);
-            let title = format!("{}: {}", flow.name, rate(flow.goodput_bits_per_s));
-            shape.part("width", part).at("height", 20.0).holds(|html| html.tag("title").text(&title));
-            if names.len() <= Pen::MAX && part > LETTER_PART {
-                let label = html.tag("text").class("middle on-fill").part("x", from + part / 2.0);
-                label.at("y", 14.0).text(&letter(place));
-            }
-            from += part;
-        }
-    });
+/// The goodputs of the flows of a record.
+fn share(index: usize, record: &Record) -> Row<'_> {
+    let flows = record.flows.iter();
+    let pieces: Vec<Piece<'_>> = flows
+        .map(|flow| Piece {
+            name: &flow.name,
+            amount: goodput(flow).unwrap_or(0.0),
+            said: rate(flow.goodput_bits_per_s),
+        })
+        .collect();
+    let said = format!("{} in sum", rate(Some(pieces.iter().map(|piece| piece.amount).sum())));
+    Row { label: format!("{}. {}", index + 1, short(record)), said, pieces }
 }
 
 fn goodput(flow: &Flow) -> Option<f64> {
@@ -204,6 +169,3 @@ fn common(html: &mut Html, records: &[RecordAt<'_>]) {
     html.note("The number behind each column is that of the record. Bars compare the records within a row.");
     sheet.show(html, "flows in common");
 }
-
-/// A letter fits on a piece of a bar from here on.
-const LETTER_PART: f64 = 0.05;

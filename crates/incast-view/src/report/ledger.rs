@@ -6,22 +6,12 @@
 
 use incast_core::record::{Ledger, Messages, Record};
 
+use super::parts::{Part, bar, fraction};
 use super::sheet::{Cell, Sheet};
 use crate::html::Html;
 use crate::plot::{COLOURS, letter, swatch};
 use crate::table::Side;
-use crate::units::{UNKNOWN, count, difference, f64_of, percent};
-
-/// A part of what was sent.
-struct Part {
-    letter: String,
-    name: String,
-    place: String,
-    packets: Option<u64>,
-    /// Messages; `None` is unknown.
-    messages: Option<i64>,
-    class: String,
-}
+use crate::units::{UNKNOWN, count, difference, percent};
 
 /// The bars and the table; from the account of all flows where the kernel's counters were not read.
 ///
@@ -70,11 +60,11 @@ fn bars(html: &mut Html, which: &str, sent: Option<u64>, parts: &[Part]) {
     let all: Vec<&Part> = parts.iter().collect();
     let lost = all.get(1..).unwrap_or_default();
     html.tag("figure").holds(|html| {
-        bar(html, &format!("all {} messages {which}", count(sent)), &all, sent.map_or(0.0, f64_of));
-        let losses = lost.iter().filter_map(|part| part.messages).fold(0_i64, i64::saturating_add);
-        if lost.iter().any(|part| part.messages.is_some_and(|messages| messages > 0)) {
+        bar(html, &format!("all {} messages {which}", count(sent)), &all, sent);
+        let losses = lost.iter().filter_map(|part| part.count).fold(0_i64, i64::saturating_add);
+        if lost.iter().any(|part| part.count.is_some_and(|messages| messages > 0)) {
             let what = format!("the losses alone, {} messages", difference(Some(losses)));
-            bar(html, &what, lost, 0.0);
+            bar(html, &what, lost, None);
         }
     });
 }
@@ -88,7 +78,7 @@ fn of_ledger(ledger: &Ledger) -> Vec<Part> {
             name: stage.stage.replace('_', " "),
             place: stage.place.clone(),
             packets: Some(stage.packets),
-            messages: i64::try_from(stage.messages).ok(),
+            count: i64::try_from(stage.messages).ok(),
             class: format!("fill c{}", index % COLOURS),
         });
     }
@@ -103,7 +93,7 @@ fn of_account(messages: &Messages) -> Vec<Part> {
         name: "lost".to_owned(),
         place: "somewhere on the path".to_owned(),
         packets: None,
-        messages: messages.lost.and_then(|lost| i64::try_from(lost).ok()),
+        count: messages.lost.and_then(|lost| i64::try_from(lost).ok()),
         class: "fill c1".to_owned(),
     };
     vec![delivered(messages.unique), lost, unexplained(2, messages.unexplained)]
@@ -115,7 +105,7 @@ fn delivered(messages: Option<u64>) -> Part {
         name: "delivered".to_owned(),
         place: "received for the first time".to_owned(),
         packets: None,
-        messages: messages.and_then(|messages| i64::try_from(messages).ok()),
+        count: messages.and_then(|messages| i64::try_from(messages).ok()),
         class: "fill delivered".to_owned(),
     }
 }
@@ -126,38 +116,9 @@ fn unexplained(index: usize, messages: Option<i64>) -> Part {
         name: "unexplained".to_owned(),
         place: "what is left of the account".to_owned(),
         packets: None,
-        messages,
+        count: messages,
         class: "fill unexplained".to_owned(),
     }
-}
-
-/// A bar of all parts that are more than nothing. It is as long as their sum, or as `whole` if that is more.
-fn bar(html: &mut Html, what: &str, parts: &[&Part], whole: f64) {
-    let widths = widths(parts, whole);
-    html.tag("p").class("plot-title").text(what);
-    let svg = html.tag("svg").class("bar").set("width", "100%").at("height", 30.0);
-    svg.set("role", "img").set("aria-label", what).holds(|html| {
-        let mut from = 0.0;
-        for (part, width) in parts.iter().zip(widths).filter(|(_, width)| *width > 0.0) {
-            let title = format!("{} {}: {}", part.name, part.place, difference(part.messages));
-            let shape = html.tag("rect").set("class", &part.class).part("x", from).part("width", width);
-            shape.at("y", 0.0).at("height", 30.0).holds(|html| html.tag("title").text(&title));
-            if width > LETTER_PART {
-                let label = html.tag("text").class("middle on-fill").part("x", from + width / 2.0);
-                label.at("y", 20.0).text(&part.letter);
-            }
-            from += width;
-        }
-    });
-}
-
-/// The fractions of the bar that the parts take; what is unknown or negative has no length.
-fn widths(parts: &[&Part], whole: f64) -> Vec<f64> {
-    let length =
-        |part: &&Part| part.messages.and_then(|messages| u64::try_from(messages).ok()).map_or(0.0, f64_of);
-    let lengths: Vec<f64> = parts.iter().map(length).collect();
-    let whole = lengths.iter().sum::<f64>().max(whole);
-    lengths.iter().map(|length| if whole > 0.0 { length / whole } else { 0.0 }).collect()
 }
 
 fn table(sent: Option<u64>, parts: &[Part]) -> Sheet {
@@ -170,14 +131,13 @@ fn table(sent: Option<u64>, parts: &[Part]) -> Sheet {
         ("packets", Side::Right),
     ]);
     for part in parts {
-        let alarming =
-            part.class.contains("unexplained") && part.messages.is_some_and(|messages| messages != 0);
+        let alarming = part.class.contains("unexplained") && part.count.is_some_and(|messages| messages != 0);
         sheet.push(vec![
             Cell::drawn("", |html| swatch(html, &part.class, &part.letter)),
             Cell::plain(&part.name),
             Cell::marked(&part.place, "faint"),
-            Cell::flagged(difference(part.messages), alarming),
-            Cell::plain(percent(fraction(part.messages, sent))),
+            Cell::flagged(difference(part.count), alarming),
+            Cell::plain(percent(fraction(part.count, sent))),
             Cell::plain(part.packets.map_or_else(String::new, |packets| count(Some(packets)))),
         ]);
     }
@@ -190,12 +150,6 @@ fn table(sent: Option<u64>, parts: &[Part]) -> Sheet {
         Cell::marked("", "sum"),
     ]);
     sheet
-}
-
-#[expect(clippy::cast_precision_loss, reason = "for printing")]
-fn fraction(messages: Option<i64>, sent: Option<u64>) -> Option<f64> {
-    let sent = sent.filter(|sent| *sent > 0)?;
-    Some(messages? as f64 / f64_of(sent))
 }
 
 /// The same account in packets.
@@ -223,12 +177,12 @@ const NO_UDP: &str = "This is the account of the flows themselves. Nothing was s
                       dies for good: what was dropped on the path, and sent again, is counted in packets.";
 const NO_COUNTERS: &str = "This is the account of the flows themselves. In this world the kernel's counters along the \
                            path were not read, so it is not known at which stage messages died.";
-/// A letter fits on a part of a bar from here on, on a screen of 400 units too.
-const LETTER_PART: f64 = 0.05;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::parts::widths;
+    use crate::units::f64_of;
     use incast_core::record::LossStage;
 
     fn ledger(delivered: u64, stages: &[u64], unexplained: i64) -> Ledger {

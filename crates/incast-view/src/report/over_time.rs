@@ -1,4 +1,5 @@
-//! What happened when: goodput and losses of the flows and the load of the cores, on one time axis.
+//! What happened when: goodput and losses of the flows, the events of a readout and the load of the
+//! cores, on one time axis.
 //!
 //! Time is that of the run: an interval of a flow begins at the flow's start plus its own. Losses
 //! are drawn per second, so that the area under a line is the number of messages lost.
@@ -6,21 +7,25 @@
 use incast_core::record::{Flow, Host, Record};
 
 use super::ensemble::Ensemble;
+use super::readout;
 use crate::html::Html;
 use crate::plot::axis::Axis;
-use crate::plot::frame::Frame;
+use crate::plot::frame::{Area, Frame};
 use crate::plot::trace::{Slice, Trace};
 use crate::text::counted;
-use crate::units::{Scale, count_scale, rate_scale, time_scale};
+use crate::units::{Scale, count_scale, rate_scale, seconds, time_scale};
 
 /// One plot of the figure.
-struct Panel {
-    title: String,
-    ensemble: Ensemble,
-    scale: Scale,
+pub(super) struct Panel {
+    pub(super) title: String,
+    pub(super) ensemble: Ensemble,
+    pub(super) scale: Scale,
     /// The end of its y axis, if it does not follow from what is drawn.
-    most: Option<f64>,
-    has_legend: bool,
+    pub(super) most: Option<f64>,
+    pub(super) has_legend: bool,
+    /// Times that are shaded, from and to, in seconds, and what that means.
+    pub(super) shaded: Vec<(f64, f64)>,
+    pub(super) shade: &'static str,
 }
 
 /// The figure, with a plot for each thing that is known over time.
@@ -53,15 +58,32 @@ fn panels(record: &Record) -> Vec<Panel> {
     if rates.traces.iter().any(Trace::is_known) {
         let scale = rate_scale(rates.range().1);
         let title = format!("goodput of each flow, {}", scale.unit);
-        panels.push(Panel { title, ensemble: rates, scale, most: None, has_legend: true });
+        panels.push(Panel {
+            title,
+            ensemble: rates,
+            scale,
+            most: None,
+            has_legend: true,
+            shaded: Vec::new(),
+            shade: "",
+        });
     }
     let range = losses.range();
     if range.0 < 0.0 || range.1 > 0.0 {
         let scale = count_scale(range.1);
         let title = format!("messages lost by each flow, {}per second", scale.unit);
         let has_legend = panels.is_empty();
-        panels.push(Panel { title, ensemble: losses, scale, most: None, has_legend });
+        panels.push(Panel {
+            title,
+            ensemble: losses,
+            scale,
+            most: None,
+            has_legend,
+            shaded: Vec::new(),
+            shade: "",
+        });
     }
+    panels.extend(readout::panels(record.readout.as_ref()));
     panels.extend(std::iter::once(&record.host).chain(&record.agents).filter_map(cores));
     panels
 }
@@ -72,7 +94,16 @@ impl Panel {
         let y = Axis::rounded(least, self.most.unwrap_or(most), self.scale);
         let legend = if self.has_legend { self.ensemble.legend() } else { Vec::new() };
         let frame = Frame { title: &self.title, x, y: &y, height: HEIGHT, x_title, legend: &legend };
-        frame.draw(html, |html, area| self.ensemble.draw(html, x, &y, area));
+        frame.draw(html, |html, area| {
+            for (from_s, to_s) in &self.shaded {
+                let [from, to] = [*from_s, *to_s].map(|time| Area::x(x.place(time)));
+                let shape = html.tag("rect").class("shaded").at("x", from).at("width", to - from);
+                let title = format!("{}: {} to {}", self.shade, seconds(Some(*from_s)), seconds(Some(*to_s)));
+                let shape = shape.at("y", area.y(1.0)).at("height", area.y(0.0) - area.y(1.0));
+                shape.holds(|html| html.tag("title").text(&title));
+            }
+            self.ensemble.draw(html, x, &y, area);
+        });
     }
 }
 
@@ -116,7 +147,15 @@ fn cores(host: &Host) -> Option<Panel> {
     };
     let ensemble = Ensemble::new(("core", "cores"), (0..most).map(trace).collect());
     let title = format!("how busy each core of {} was, %", host.name);
-    Some(Panel { title, ensemble, scale: PER_CENT, most: Some(1.0), has_legend: true })
+    Some(Panel {
+        title,
+        ensemble,
+        scale: PER_CENT,
+        most: Some(1.0),
+        has_legend: true,
+        shaded: Vec::new(),
+        shade: "",
+    })
 }
 
 /// What cannot be seen in the plots.
@@ -133,6 +172,12 @@ fn notes(html: &mut Html, record: &Record) {
         let what =
             counted(unplaced, "flow whose start is not known is", "flows whose start is not known are");
         html.note(&format!("{what} drawn from 0."));
+    }
+    if record.readout.as_ref().is_some_and(|readout| !readout.intervals.is_empty()) {
+        html.note(
+            "Events in flight and held, bytes and credits are those at the end of an interval; the trigger is \
+             taken for stopped throughout an interval at whose end it was stopped.",
+        );
     }
     html.note("Each step is the mean over an interval; where there is a gap, nothing is known.");
 }

@@ -5,7 +5,7 @@ use incast_core::record::{Messages, Totals};
 use crate::html::Html;
 use crate::units::{about, bytes, count, difference, percent, rate, seconds};
 
-/// The numbers that are looked at first, large.
+/// The numbers of flows that are looked at first.
 pub(super) fn tiles(html: &mut Html, totals: &Totals) {
     let throughput = totals.throughput_bits_per_s.map(|found| ("throughput", rate(Some(found))));
     let tiles = [
@@ -16,8 +16,13 @@ pub(super) fn tiles(html: &mut Html, totals: &Totals) {
         ("delivered", bytes(totals.delivered_bytes)),
         ("duration", seconds(totals.duration_s)),
     ];
+    large(html, throughput.into_iter().chain(tiles));
+}
+
+/// Numbers that are looked at first, large.
+pub(super) fn large(html: &mut Html, numbers: impl Iterator<Item = (&'static str, String)>) {
     html.tag("dl").class("tiles").holds(|html| {
-        for (name, value) in throughput.into_iter().chain(tiles) {
+        for (name, value) in numbers {
             html.tag("div").holds(|html| {
                 html.tag("dt").text(name);
                 html.tag("dd").text(&value);
@@ -42,7 +47,7 @@ pub(super) fn fact(html: &mut Html, name: &str, values: &[String]) {
 }
 
 /// A sum or a list; its pieces stay whole where that is possible.
-fn pieces(html: &mut Html, name: &str, pieces: &[String], between: &str) {
+pub(super) fn pieces(html: &mut Html, name: &str, pieces: &[String], between: &str) {
     html.tag("dt").text(name);
     html.tag("dd").holds(|html| {
         for (index, piece) in pieces.iter().enumerate() {

@@ -2,16 +2,22 @@
 //!
 //! The expected reports stand in files beside this one, as they look in a terminal.
 
+mod readout;
+#[path = "../support/readout_record.rs"]
+mod readout_record;
 mod records;
 
 use incast_core::record::{Flow, Messages, Record, Verdict};
 use incast_view::terminal::show;
 use incast_view::text::width;
-use records::{everything, flow, hostile, small};
+use records::{everything, flow, hostile, hostile_values, small};
 
 /// The report without its colours, as it goes to a file. It has no other escapes.
 fn plain(record: &Record, width: usize) -> String {
-    let coloured = show(record, width);
+    uncoloured(&show(record, width))
+}
+
+fn uncoloured(coloured: &str) -> String {
     let mut parts = coloured.split('\u{1b}');
     let mut text = parts.next().unwrap_or_default().to_owned();
     for part in parts {

@@ -188,6 +188,12 @@ pub(crate) fn everything() -> Record {
 
 /// Every text is an attack, every number is at its end.
 pub(crate) fn hostile() -> Vec<Record> {
+    let values = hostile_values().into_iter();
+    values.map(|(text, float, count)| hostile_record(text, float, count)).collect()
+}
+
+/// Texts that attack, and numbers at their ends, in many combinations.
+pub(crate) fn hostile_values() -> Vec<(String, f64, u64)> {
     let texts = [
         "\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}31mx\r\n\n\ty".to_owned(),
         "\u{202e}\u{200b}\u{feff}\u{2028}".to_owned(),
@@ -202,7 +208,7 @@ pub(crate) fn hostile() -> Vec<Record> {
     let pick = |index: usize| {
         (texts[index % texts.len()].clone(), floats[index % floats.len()], counts[index % counts.len()])
     };
-    (0..56).map(|index| hostile_record(pick(index).0, pick(index).1, pick(index / 8).2)).collect()
+    (0..56).map(|index| (pick(index).0, pick(index).1, pick(index / 8).2)).collect()
 }
 
 fn hostile_record(text: String, float: f64, count: u64) -> Record {

@@ -22,10 +22,10 @@ pub(crate) struct ReportArgs {
     /// Where the report goes [default: report.html beside the first record]
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
-    /// Also write the intervals of all flows as CSV
+    /// Also write the intervals of all flows, or of all readouts, as CSV
     #[arg(long, value_name = "FILE")]
     pub(crate) csv: Option<PathBuf>,
-    /// Also write the intervals of all flows as Parquet
+    /// Also write the intervals of all flows, or of all readouts, as Parquet
     #[arg(long, value_name = "FILE")]
     pub(crate) parquet: Option<PathBuf>,
 }

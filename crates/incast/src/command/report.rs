@@ -33,16 +33,20 @@ pub(crate) fn report(args: &ReportArgs) -> anyhow::Result<ExitCode> {
     }
     let records: Vec<RecordAt<'_>> =
         records.iter().map(|(place, record)| RecordAt { place, record }).collect();
+    let are_readouts = (args.csv.is_some() || args.parquet.is_some()) && are_readouts(&records)?;
     let mut files = Vec::new();
     patience.say(format!("making the report {}", out.display()));
     files.push((out.as_path(), "report", report::html(&records).into_bytes()));
     if let Some(path) = &args.csv {
         patience.say(format!("making the table {}", path.display()));
-        files.push((path, "intervals", intervals::csv(&records).into_bytes()));
+        let table = if are_readouts { intervals::readout::csv(&records) } else { intervals::csv(&records) };
+        files.push((path, "intervals", table.into_bytes()));
     }
     if let Some(path) = &args.parquet {
         patience.say(format!("making the table {}", path.display()));
-        files.push((path, "intervals", intervals::parquet(&records).context("make a Parquet file")?));
+        let table =
+            if are_readouts { intervals::readout::parquet(&records) } else { intervals::parquet(&records) };
+        files.push((path, "intervals", table.context("make a Parquet file")?));
     }
     patience.say("writing".to_owned());
     write_all(&files)?;
@@ -60,6 +64,19 @@ pub(crate) fn write_page(records: &[(String, Record)], out: &Path) -> anyhow::Re
     write_all(&[(out, "report", report::html(&records).into_bytes())])?;
     note(&format!("report: {}", out.display()));
     Ok(())
+}
+
+/// Whether the intervals are those of readouts; they have other columns than those of flows.
+fn are_readouts(records: &[RecordAt<'_>]) -> anyhow::Result<bool> {
+    let first = |is_wanted: bool| records.iter().find(|at| at.record.readout.is_some() == is_wanted);
+    match (first(true), first(false)) {
+        (Some(readout), Some(flows)) => bail!(
+            "{} is of a readout and {} is of flows, whose intervals have other columns: give --csv and --parquet for one kind at a time",
+            readout.place,
+            flows.place
+        ),
+        (readout, _) => Ok(readout.is_some()),
+    }
 }
 
 /// A directory means the record in it.

@@ -12,7 +12,7 @@ use incast_view::live::{ReadoutLive, block, line};
 use super::state::States;
 use super::troupe::Troupe;
 
-/// How often the lines are drawn anew on a terminal, and written elsewhere.
+/// How often the figures are looked at and drawn anew on a terminal; and written elsewhere.
 const REDRAW: Duration = Duration::from_millis(250);
 const REWRITE: Duration = Duration::from_secs(2);
 
@@ -25,8 +25,9 @@ pub(super) struct Live {
     before: (Instant, Sums),
     slices: Slices,
     sliced: Instant,
-    shown: ReadoutLive,
-    drawn: Instant,
+    shown: ReadoutLive<'static>,
+    /// When a line was last written elsewhere.
+    written: Instant,
     /// Lines that are on the terminal, to be written over.
     lines: usize,
     is_terminal: bool,
@@ -44,7 +45,7 @@ impl Live {
             slices: Slices::default(),
             sliced: now,
             shown: ReadoutLive::default(),
-            drawn: now,
+            written: now,
             lines: 0,
             is_terminal: std::io::stderr().is_terminal(),
         }
@@ -70,15 +71,14 @@ impl Live {
             self.sliced = now;
             self.slices.record(now.duration_since(started).as_secs_f64(), self.sums.clone());
         }
-        let every = if self.is_terminal { REDRAW } else { REWRITE };
-        if now.duration_since(self.drawn) < every {
+        if now.duration_since(self.before.0) < REDRAW {
             return;
         }
-        self.drawn = now;
         self.look(now, started, states, troupe);
         if self.is_terminal {
-            self.write_over(&block(&self.shown));
-        } else {
+            self.write_over(&block(&self.shown, columns()));
+        } else if now.duration_since(self.written) >= REWRITE {
+            self.written = now;
             crate::output::note(&line(&self.shown));
         }
     }
@@ -118,8 +118,8 @@ impl Live {
             stored: sums.stored,
             in_flight: sums.in_flight,
             lost: sums.lost,
-            trigger_rate: per_s(sums.triggered, before.triggered),
-            built_bytes_per_s: per_s(sums.built_bytes, before.built_bytes),
+            trigger_rate: Some(per_s(sums.triggered, before.triggered)),
+            built_bytes_per_s: Some(per_s(sums.built_bytes, before.built_bytes)),
             held_events: sums.held,
             held_bytes: sums.held_bytes,
             open_events: sums.open,
@@ -133,15 +133,23 @@ impl Live {
         };
     }
 
-    fn write_over(&mut self, block: &str) {
+    fn write_over(&mut self, block: &[String]) {
         let mut text = String::new();
         if self.lines > 0 {
             // Up to the first of our lines, and all below it away.
             text += &format!("\u{1b}[{}A\u{1b}[J", self.lines);
         }
-        text += block.trim_end_matches('\n');
-        text.push('\n');
-        self.lines = text.matches('\n').count();
+        for line in block {
+            text += line;
+            text.push('\n');
+        }
+        self.lines = block.len();
         let _ = anstream::stderr().lock().write_all(text.as_bytes());
     }
+}
+
+/// Columns of the terminal.
+fn columns() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stderr()).ok();
+    size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0).unwrap_or(80)
 }

@@ -21,7 +21,7 @@ use crate::run::lines::{RoleLine, RoleOrder};
 use crate::run::telling::{ended, tell};
 
 /// How often a role tells what it has counted, and so that it is alive.
-const TELL_EVERY: Duration = Duration::from_millis(200);
+const TELL_EVERY: Duration = Duration::from_millis(100);
 /// Messages taken from the machine before sockets are looked at again.
 const BURST: usize = 1_024;
 
@@ -74,14 +74,8 @@ pub(super) struct Process<R, W> {
     held_back: BTreeMap<Peer, VecDeque<Message<Data>>>,
     /// Messages to peers that were not connected.
     unsent: u64,
-    /// Messages of peers that are connected before run control has told of them, and how many did not fit.
-    early: Vec<(Peer, Message<Data>)>,
-    early_dropped: u64,
     peers: Peers,
 }
-
-/// Most messages that are held for run control's word: a token or a welcome for each of many peers.
-const EARLY_MAX: usize = 16_384;
 
 /// Who is there: told by run control, and connected.
 #[derive(Default)]
@@ -89,15 +83,9 @@ struct Peers {
     known: BTreeMap<Peer, Known>,
     /// Connected, in that life.
     up: BTreeMap<Peer, Incarnation>,
+    /// What came of peers that are not there for the machine yet.
+    early: BTreeMap<Peer, Vec<Message<Data>>>,
     are_all_told: bool,
-}
-
-impl Peers {
-    /// Whether a peer is connected of which run control has not told yet: connections overtake its words.
-    fn is_unannounced(&self, peer: Peer) -> bool {
-        let life = self.up.get(&peer);
-        life.is_some() && self.known.get(&peer).map(|known| &known.life) != life
-    }
 }
 
 struct Known {
@@ -105,6 +93,26 @@ struct Known {
     is_silent: bool,
     /// The machine was told that it is there.
     is_there: bool,
+}
+
+/// Messages of one peer that are held until run control has told of it: its tokens, and the first events.
+const EARLY_MAX: usize = 4_096;
+
+impl Peers {
+    /// Holds a message of a peer that is connected and that run control has not told of yet, or that is
+    /// taken for silent; gives back any other.
+    fn hold_early(&mut self, peer: Peer, message: Message<Data>) -> Option<Message<Data>> {
+        if self.known.get(&peer).is_some_and(|known| known.is_there) {
+            return Some(message);
+        }
+        let early = self.early.entry(peer).or_default();
+        if early.len() >= EARLY_MAX {
+            // Counted by the machine as of a peer that is not there.
+            return Some(message);
+        }
+        early.push(message);
+        None
+    }
 }
 
 impl<R: Role<Data>, W: Work<R>> Process<R, W> {
@@ -118,8 +126,6 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
             clock: Clock::start(),
             held_back: BTreeMap::new(),
             unsent: 0,
-            early: Vec::new(),
-            early_dropped: 0,
             peers: Peers::default(),
         };
         let (address, fragments) = (process.mesh.address(), process.mesh.fragment_address());
@@ -181,20 +187,18 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
         let now = self.clock.now();
         for event in events.drain(..) {
             match event {
-                MeshEvent::Message(peer, message) if self.peers.is_unannounced(peer) => {
-                    match self.early.len() < EARLY_MAX {
-                        true => self.early.push((peer, message)),
-                        false => self.early_dropped += 1,
+                MeshEvent::Message(peer, message) => {
+                    if let Some(message) = self.peers.hold_early(peer, message) {
+                        self.role.handle_message(now, peer, message);
                     }
                 }
-                MeshEvent::Message(peer, message) => self.role.handle_message(now, peer, message),
                 MeshEvent::Up(peer, life) => {
                     self.peers.up.insert(peer, life);
                     self.judge(now, peer);
                 }
                 MeshEvent::Down(peer) => {
-                    self.early.retain(|(of, _)| *of != peer);
                     self.held_back.remove(&peer);
+                    self.peers.early.remove(&peer);
                     self.peers.up.remove(&peer);
                     self.judge(now, peer);
                 }
@@ -207,7 +211,7 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
         self.send_held_back();
         let mut sent = 0;
         while sent < BURST
-            && !(W::WAITS_WHEN_FULL && !self.held_back.is_empty())
+            && (!W::WAITS_WHEN_FULL || self.held_back.is_empty())
             && let Some((to, message)) = self.role.poll_transmit(now)
         {
             sent += 1;
@@ -272,6 +276,7 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
                 self.mesh.forget(peer);
                 self.held_back.remove(&peer);
                 self.peers.up.remove(&peer);
+                self.peers.early.remove(&peer);
                 if self.peers.known.remove(&peer).is_some_and(|known| known.is_there) {
                     self.role.handle_peer(now, peer, None);
                 }
@@ -294,11 +299,10 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
             known.is_there = is_there;
             self.role.handle_peer(now, peer, is_there.then_some(known.life));
         }
-        if !is_there {
-            return;
-        }
-        for (of, message) in self.early.extract_if(.., |(of, _)| *of == peer) {
-            self.role.handle_message(now, of, message);
+        if is_there {
+            for message in self.peers.early.remove(&peer).unwrap_or_default() {
+                self.role.handle_message(now, peer, message);
+            }
         }
     }
 
@@ -321,10 +325,6 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
         let (of_mesh, faults_of_mesh) = super::tallies::of_mesh(&self.mesh.counts());
         more.extend(of_mesh);
         faults.extend(faults_of_mesh);
-        if self.early_dropped > 0 {
-            let name = "messages of peers that nobody had told of";
-            faults.push(NamedCount { name: name.into(), count: self.early_dropped });
-        }
         if self.unsent > 0 {
             faults.push(NamedCount { name: "messages to peers that were gone".into(), count: self.unsent });
         }

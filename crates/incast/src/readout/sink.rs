@@ -21,6 +21,7 @@ pub(super) struct Disk {
     /// A job that the writer's queue had no room for.
     waiting: Option<incast_store::Write<Data>>,
     sink: String,
+    sink_id: u16,
     files: Vec<StoredFile>,
     counts: Vec<NamedCount>,
     trouble: Option<String>,
@@ -66,6 +67,7 @@ impl Disk {
             reports,
             waiting: None,
             sink: directory.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+            sink_id: plan.sink.0,
             files: Vec::new(),
             counts,
             trouble: None,
@@ -78,9 +80,13 @@ impl Disk {
         let stored = |file: incast_store::FileSummary| StoredFile {
             path: file.path.display().to_string(),
             sink: self.sink.clone(),
+            sink_id: self.sink_id,
             stream: file.stream,
             records: file.holds.records,
             bytes: file.holds.bytes,
+            first_event: file.holds.first.map(|event| event.0),
+            last_event: file.holds.last.map(|event| event.0),
+            crc32c: file.holds.crc,
         };
         for file in files.into_iter().map(stored) {
             match self.files.iter_mut().find(|known| known.path == file.path) {

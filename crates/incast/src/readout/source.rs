@@ -77,7 +77,7 @@ impl Work<SourceRole<Data>> for Supply {
         let one = |name: &str, count| NamedCount { name: name.into(), count };
         let faults = [one("fragments too large for a packet", self.too_large)];
         (
-            vec![one("payload bytes", self.made_bytes)],
+            vec![one("payload_bytes", self.made_bytes)],
             faults.into_iter().filter(|fault| fault.count > 0).collect(),
         )
     }

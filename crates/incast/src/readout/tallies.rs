@@ -11,8 +11,8 @@ pub(super) fn of_mesh(counts: &MeshCounts) -> (Vec<NamedCount>, Vec<NamedCount>)
     let crossed = [
         ("messages sent", total(&counts.sent)),
         ("messages received", total(&counts.received)),
-        ("stream bytes sent", counts.stream_bytes.sent),
-        ("stream bytes received", counts.stream_bytes.received),
+        ("stream_sent_bytes", counts.stream_bytes.sent),
+        ("stream_received_bytes", counts.stream_bytes.received),
         ("datagrams sent", counts.datagrams.sent),
         ("datagrams received", counts.datagrams.received),
         ("connections", counts.connections),

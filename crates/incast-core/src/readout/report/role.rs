@@ -60,7 +60,7 @@ fn source(counts: &SourceRoleCounts) -> (Vec<NamedCount>, Vec<NamedCount>) {
     let telling = [
         ("packets assigned", counts.assigned),
         ("fragments sent", counts.sent),
-        ("bytes sent", counts.sent_bytes),
+        ("sent_bytes", counts.sent_bytes),
     ];
     let not_sent: u64 = counts.not_sent.values().sum();
     let doubtful = [
@@ -133,7 +133,7 @@ fn builder(counts: &BuilderRoleCounts) -> (Vec<NamedCount>, Vec<NamedCount>) {
 fn node(counts: &NodeRoleCounts) -> (Vec<NamedCount>, Vec<NamedCount>) {
     let telling = [
         ("events", counts.events),
-        ("answered", counts.answered),
+        ("decided", counts.answered),
         ("accepted", counts.accepted),
         ("rejected", counts.rejected),
         ("busy ms", counts.busy_ns / 1_000_000),
@@ -155,7 +155,7 @@ fn sink(counts: &SinkRoleCounts) -> (Vec<NamedCount>, Vec<NamedCount>) {
     let telling = [
         ("events stored", counts.stored),
         ("of them incomplete", counts.stored_incomplete),
-        ("payload bytes stored", counts.stored_bytes),
+        ("stored_bytes", counts.stored_bytes),
         ("found on disk at the start", counts.known),
         ("asks", counts.asks),
     ];

@@ -146,11 +146,7 @@ impl<P: Payload + Clone> BuilderRole<P> {
                 if level == Level::First && self.plan.gives_tokens {
                     self.tokens.handle_event();
                 }
-                if self.levels[level as usize].handle_assigned(now, assigned.event, assigned.events).is_err()
-                {
-                    self.tell(assigned.event, assigned.events, &crate::readout::message::Ended::NoRoom);
-                    self.handle_finished(level);
-                }
+                self.levels[level as usize].handle_assigned(now, assigned.event, assigned.events);
             }
             Message::Last { .. } => self.has_last = true,
             Message::Welcome { .. } | Message::Assigned { .. } => {}
@@ -204,6 +200,7 @@ impl<P: Payload + Clone> BuilderRole<P> {
     /// Moves events on, as far as there is room for them.
     fn advance(&mut self, now: Time) {
         self.now = self.now.max(now);
+        self.poll_stored();
         for level in 0..self.levels.len() {
             loop {
                 let is_built = self.dispatch(level);
@@ -212,8 +209,8 @@ impl<P: Payload + Clone> BuilderRole<P> {
                     break;
                 }
             }
+            self.tell_unbuilt(level);
         }
-        self.poll_stored();
         let is_near = self.held_events.is_near() || self.held_bytes.is_near();
         let is_throttling = is_near || self.levels.iter().any(BuilderLevel::is_throttling);
         if is_throttling != self.has_told_throttling && self.is_trigger_there {

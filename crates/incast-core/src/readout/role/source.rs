@@ -15,7 +15,7 @@ use super::{Order, Role, RoleCounts};
 use crate::random::Random;
 use crate::readout::fragment::{Fragment, Payload};
 use crate::readout::gauge::Gauge;
-use crate::readout::ids::{BuilderId, EventNumber, Incarnation, Level, Peer, RunNumber};
+use crate::readout::ids::{BuilderId, EventNumber, Incarnation, Level, Peer, RunNumber, SourceId};
 use crate::readout::message::Message;
 use crate::readout::trigger::Assigned;
 use crate::time::Time;
@@ -89,6 +89,12 @@ impl<P: Payload + Clone> SourceRole<P> {
             counts: SourceRoleCounts::default(),
             plan,
         }
+    }
+
+    /// Which source it is.
+    #[must_use]
+    pub const fn source(&self) -> SourceId {
+        self.plan.source
     }
 
     /// The next content that is wanted. The owner answers each with `handle_supplied`, in any order.

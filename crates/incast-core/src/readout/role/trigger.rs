@@ -249,7 +249,12 @@ impl<P: Clone> TriggerRole<P> {
         Some((Level::First, assigned))
     }
 
+    /// Not while a builder throttles. What is under way ends without it, so that goes by; what else stops
+    /// triggers may wait for just this.
     fn poll_second(&mut self, now: Time) -> Option<Assigned> {
+        if matches!(&self.engine, Engine::Running(trigger) if trigger.is_throttled()) {
+            return None;
+        }
         let second = self.second.as_mut()?;
         let (event, triggered) = *second.accepted.front()?;
         let destination = second.policy.poll_assign(now, event)?.into();

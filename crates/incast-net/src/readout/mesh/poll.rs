@@ -5,9 +5,8 @@ use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use incast_core::readout::Peer;
+use incast_core::readout::{EventNumber, Peer};
 use incast_core::time::Time;
-use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -21,6 +20,7 @@ use crate::readout::plan::PeerKind;
 /// What the kernel's events are of: these, or a connection.
 pub(super) const WAKER: u64 = 0;
 pub(super) const LISTENER: u64 = 1;
+pub(super) const DATAGRAMS: u64 = 2;
 /// The first connection.
 pub(super) const SERIALS: u64 = 16;
 /// Events that are taken at once. The kernel gives those that were left out first the next time.
@@ -45,13 +45,14 @@ impl Mesh {
         let elapsed = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let now = Time::from_ns(elapsed);
         for index in 0..self.ready.len() {
-            let event = self.ready[index];
-            match event.data.u64() {
+            let (token, flags) = self.ready[index];
+            match token {
                 WAKER => self.greeted(into),
                 LISTENER => self.accept(),
+                DATAGRAMS => self.serve_datagrams(flags, now, into),
                 serial => {
                     if let Some(peer) = self.serials.get(&serial) {
-                        self.serve(*peer, event.flags, now, into);
+                        self.serve(*peer, flags, now, into);
                     }
                 }
             }
@@ -61,25 +62,30 @@ impl Mesh {
 
     /// Fills `ready`: at once if something is, or else as soon as something is, or `until` has come.
     fn wait(&mut self, until: Option<Instant>) -> io::Result<()> {
-        const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
         self.ready.clear();
-        if epoll::wait(&self.epoll, spare_capacity(&mut self.ready), Some(&AT_ONCE))? > 0 {
-            return Ok(());
-        }
-        // `epoll_wait` knows milliseconds only; this one knows nanoseconds.
+        self.take_ready()?;
+        // `epoll_wait` knows milliseconds only; `poll` knows nanoseconds.
         let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-        if left == Some(Duration::ZERO) {
+        if !self.ready.is_empty() || left == Some(Duration::ZERO) {
             return Ok(());
         }
         // What is beyond a `timespec` is for ever.
         let left = left.and_then(|left| Timespec::try_from(left).ok());
         match poll(&mut [PollFd::new(&self.epoll, PollFlags::IN)], left.as_ref()) {
             // A signal: the owner looks at its flags.
-            Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(()),
-            Ok(_) => {}
-            Err(error) => return Err(error.into()),
+            Ok(0) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Ok(_) => self.take_ready(),
+            Err(error) => Err(error.into()),
         }
-        epoll::wait(&self.epoll, spare_capacity(&mut self.ready), Some(&AT_ONCE))?;
+    }
+
+    /// Takes what is ready, without waiting.
+    fn take_ready(&mut self) -> io::Result<()> {
+        const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let mut events =
+            [epoll::Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }; READY_MAX];
+        let count = epoll::wait(&self.epoll, &mut events[..], Some(&AT_ONCE))?;
+        self.ready.extend(events[..count].iter().map(|event| (event.data.u64(), event.flags)));
         Ok(())
     }
 
@@ -131,8 +137,7 @@ impl Mesh {
             self.ask(peer);
         }
         // An end is told even when nothing is read; then the rest is read, and it is found.
-        if flags.intersects(EventFlags::IN | EventFlags::HUP | EventFlags::ERR)
-            && !self.read(peer, now, into)
+        if flags.intersects(EventFlags::IN | EventFlags::HUP | EventFlags::ERR) && !self.read(peer, now, into)
         {
             self.counters.plain.ended += 1;
             self.end(peer);
@@ -172,6 +177,7 @@ impl Mesh {
         if let Some(connection) = self.connections.remove(&peer) {
             self.serials.remove(&connection.serial);
             self.counters.plain.segments.add(connection.inbox.segments());
+            self.know_sender(peer, connection.fragments, false);
             self.greetings.handle_down(peer);
         }
     }
@@ -243,6 +249,7 @@ impl Mesh {
             inbox: Inbox::new(peer, self.fragment_bytes_max),
             outbox: Outbox::default(),
             fragments: target.or(hello.fragments),
+            last_event: EventNumber::default(),
             interest: EventFlags::empty(),
             is_blocked: false,
             is_listed: false,
@@ -250,6 +257,7 @@ impl Mesh {
         };
         self.connections.insert(peer, connection);
         self.serials.insert(serial, peer);
+        self.know_sender(peer, target.or(hello.fragments), true);
         self.greetings.handle_up(peer, life);
         self.counters.plain.connections += 1;
         self.counters.plain.reconnections += u64::from(!self.known.insert(peer));

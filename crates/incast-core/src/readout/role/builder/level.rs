@@ -67,8 +67,12 @@ pub(super) struct BuilderLevel<P> {
     early_bytes: u64,
     early_bytes_max: u64,
     early_dropped: u64,
+    /// The first event that can be assigned to this life.
+    first: EventNumber,
     /// Assignments for which there was no room yet.
     unopened: VecDeque<(EventNumber, u16)>,
+    /// Assigned, and neither open nor remembered: nobody will build them.
+    unbuilt: VecDeque<(EventNumber, u16)>,
     /// Built, and without room at the dispatcher.
     refused: Option<Built<P>>,
     pub(super) dispatcher: Dispatcher<P, Judged>,
@@ -103,7 +107,9 @@ impl<P: Payload + Clone> BuilderLevel<P> {
             early_bytes: 0,
             early_bytes_max: plan.open_bytes_max,
             early_dropped: 0,
+            first: run.first,
             unopened: VecDeque::new(),
+            unbuilt: VecDeque::new(),
             refused: None,
             dispatcher: Dispatcher::new(bounds, policy),
         }
@@ -129,6 +135,7 @@ impl<P: Payload + Clone> BuilderLevel<P> {
             ordered_events_max: plan.is_ordered.then_some(plan.open_events_max),
         };
         self.builder = Some(EventBuilder::new(bounds));
+        self.first = next;
         self.early_bytes = 0;
         for fragment in std::mem::take(&mut self.early) {
             self.handle_fragment(now, fragment);
@@ -149,15 +156,19 @@ impl<P: Payload + Clone> BuilderLevel<P> {
         }
     }
 
-    /// Takes in what is assigned to this builder; an error when it can neither be opened nor remembered.
-    pub(super) fn handle_assigned(&mut self, now: Time, event: EventNumber, events: u16) -> Result<(), ()> {
-        self.unopened.push_back((event, events));
-        self.open(now);
-        if self.unopened.len() > UNOPENED_MAX {
-            self.unopened.pop_back();
-            return Err(());
+    /// Takes in what is assigned to this builder.
+    pub(super) fn handle_assigned(&mut self, now: Time, event: EventNumber, events: u16) {
+        if self.unopened.len() < UNOPENED_MAX {
+            self.unopened.push_back((event, events));
+        } else {
+            self.unbuilt.push_back((event, events));
         }
-        Ok(())
+        self.open(now);
+    }
+
+    /// The next packet that was assigned and cannot be built.
+    pub(super) fn poll_unbuilt(&mut self) -> Option<(EventNumber, u16)> {
+        self.unbuilt.pop_front()
     }
 
     pub(super) fn handle_timeout(&mut self, now: Time) {
@@ -198,7 +209,11 @@ impl<P: Payload + Clone> BuilderLevel<P> {
             return None;
         }
         self.open(now);
-        self.builder.as_mut()?.poll_built()
+        let builder = self.builder.as_mut()?;
+        let built = builder.poll_built();
+        // What had no room to be shipped when its time was over may have some now.
+        builder.handle_timeout(now);
+        built.or_else(|| builder.poll_built())
     }
 
     /// To the dispatcher; what does not fit waits here.
@@ -273,8 +288,11 @@ impl<P: Payload + Clone> BuilderLevel<P> {
         let Some(builder) = &mut self.builder else { return };
         let run = builder.run();
         while let Some((event, events)) = self.unopened.front().copied() {
-            if builder.handle_assignment(now, run, event, events) == Arrival::NoRoom {
-                return;
+            match builder.handle_assignment(now, run, event, events) {
+                Arrival::NoRoom => return,
+                // So late that the builder cannot tell whether it was built. If it was, this is no news.
+                Arrival::Stale if event >= self.first => self.unbuilt.push_back((event, events)),
+                _ => {}
             }
             self.unopened.pop_front();
         }

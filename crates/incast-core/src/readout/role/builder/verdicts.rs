@@ -96,6 +96,14 @@ impl<P: Payload + Clone> BuilderRole<P> {
         is_any
     }
 
+    /// Tells what was assigned and will never be built.
+    pub(super) fn tell_unbuilt(&mut self, level: usize) {
+        while let Some((first, events)) = self.levels[level].poll_unbuilt() {
+            self.tell(first, events, &Ended::NoRoom);
+            self.handle_finished(if level == 0 { Level::First } else { Level::Second });
+        }
+    }
+
     /// Follows decisions, as far as there is room for what is to be stored; says whether there was one.
     pub(super) fn decide(&mut self, level: usize) -> bool {
         let mut is_any = false;

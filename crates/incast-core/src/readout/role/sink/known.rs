@@ -122,7 +122,7 @@ fn place(event: EventNumber) -> (u64, usize, u64) {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::btree_map::{BTreeMap, Entry};
 
     use super::*;
     use crate::random::Random;
@@ -138,9 +138,9 @@ mod tests {
             for _ in 0..100 {
                 let event = EventNumber(4_000 + random.next_u64() % spread);
                 let missing = random.next_u64().is_multiple_of(4).then_some(&missing);
-                if !model.contains_key(&event) {
+                if let Entry::Vacant(place) = model.entry(event) {
                     assert!(known.insert(event, missing), "seed {seed}");
-                    model.insert(event, missing);
+                    place.insert(missing);
                 }
                 assert!(!known.insert(event, None), "seed {seed}");
             }

@@ -3,7 +3,7 @@
 use super::under_way::Over;
 use super::{Engine, IN_FLIGHT_NEAR, Sorted, TriggerRole};
 use crate::readout::assign::Assign;
-use crate::readout::event_account::{Loss, Place};
+use crate::readout::event_account::{EventAccount, Loss, Place};
 use crate::readout::ids::{BuilderId, EventNumber, Incarnation, Level, Peer};
 use crate::readout::message::{End, Ended};
 use crate::readout::role::ends::EVENTS_PER_END_MAX;
@@ -17,8 +17,18 @@ impl<P: Clone> TriggerRole<P> {
         let new = trigger.counts().triggered - self.account.totals().triggered;
         if new > 0 {
             self.account.handle_triggered(new);
-            for packets in &mut self.under_way {
-                packets.forget_before(self.account.oldest());
+            self.forget_old();
+        }
+    }
+
+    /// Forgets packets that are older than the account's window. One that has only ended in the account,
+    /// incomplete at the first of two levels, is still to be decided.
+    fn forget_old(&mut self) {
+        let window = EventAccount::WINDOW_EVENTS as u64;
+        let oldest = EventNumber(self.account.next().0.saturating_sub(window));
+        for level in [Level::First, Level::Second] {
+            while let Some(packet) = self.under_way[level as usize].poll_forgotten(oldest) {
+                self.handle_packet_over(level, packet.builder, packet.life);
             }
         }
     }
@@ -153,13 +163,21 @@ impl<P: Clone> TriggerRole<P> {
         if is_timed {
             self.counts.latency_ns.record(now.since(over.triggered).as_ns());
         }
-        if over.is_last && self.builders.get(&over.builder) == Some(&over.life) {
-            match (level, &mut self.second) {
-                (Level::Second, Some(second)) => second.policy.handle_done(over.builder.into()),
-                _ => self.policy().handle_done(over.builder.into()),
-            }
+        if over.is_last {
+            self.handle_packet_over(level, over.builder, over.life);
         }
         Some(over)
+    }
+
+    /// A policy is told of what is done by members that are there.
+    fn handle_packet_over(&mut self, level: Level, builder: BuilderId, life: Incarnation) {
+        if self.builders.get(&builder) != Some(&life) {
+            return;
+        }
+        match (level, &mut self.second) {
+            (Level::Second, Some(second)) => second.policy.handle_done(builder.into()),
+            _ => self.policy().handle_done(builder.into()),
+        }
     }
 
     fn record_latency(&mut self, now: Time, level: Option<Level>, event: EventNumber) {

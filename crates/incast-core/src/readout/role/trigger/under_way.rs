@@ -75,13 +75,11 @@ impl UnderWay {
         of_life.flat_map(|(first, packet)| packet.open(*first)).collect()
     }
 
-    /// Forgets packets of which all events are before `oldest`.
-    pub(super) fn forget_before(&mut self, oldest: EventNumber) {
-        while let Some(first) = self.packets.first_entry()
-            && first.key().after(first.get().events.into()) <= oldest
-        {
-            first.remove();
-        }
+    /// Forgets the next packet of which all events are before `oldest`.
+    pub(super) fn poll_forgotten(&mut self, oldest: EventNumber) -> Option<Packet> {
+        let first = self.packets.first_entry()?;
+        let is_old = first.key().after(first.get().events.into()) <= oldest;
+        is_old.then(|| first.remove())
     }
 
     pub(super) fn len(&self) -> usize {
@@ -115,7 +113,8 @@ mod tests {
         assert!(under_way.packet_of(EventNumber(11)).is_none());
         assert_eq!(under_way.handle_over(EventNumber(10)).map(|over| over.is_last), Some(true));
         assert_eq!(under_way.len(), 1);
-        under_way.forget_before(EventNumber(17));
+        assert!(under_way.poll_forgotten(EventNumber(16)).is_none());
+        assert!(under_way.poll_forgotten(EventNumber(17)).is_some());
         assert_eq!(under_way.len(), 0);
     }
 }

@@ -11,7 +11,7 @@ use crate::plan::StoreError;
 
 /// Reads the entries of an index up to the first that is not whole.
 #[derive(Debug)]
-pub(crate) struct Entries {
+pub struct IndexEntries {
     path: PathBuf,
     file: BufReader<File>,
     run: u32,
@@ -21,9 +21,12 @@ pub(crate) struct Entries {
     good_bytes: u64,
 }
 
-impl Entries {
+impl IndexEntries {
     /// Opens an index; `None` if there is none, or not even its head is good.
-    pub(crate) fn open(path: &Path) -> Result<Option<Self>, StoreError> {
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    pub fn open(path: &Path) -> Result<Option<Self>, StoreError> {
         let file = match File::open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             file => file.map_err(StoreError::failed("open", path))?,
@@ -39,18 +42,23 @@ impl Entries {
     }
 
     /// The run in its head.
-    pub(crate) const fn run(&self) -> u32 {
+    #[must_use]
+    pub const fn run(&self) -> u32 {
         self.run
     }
 
     /// Bytes of the head and of the entries that were given.
-    pub(crate) const fn good_bytes(&self) -> u64 {
+    #[must_use]
+    pub const fn good_bytes(&self) -> u64 {
         self.good_bytes
     }
 
     /// The next entry; `None` at the end, or when it is damaged or its record does not begin where the last
     /// one ends.
-    pub(crate) fn next_entry(&mut self) -> Result<Option<IndexEntry>, StoreError> {
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn next_entry(&mut self) -> Result<Option<IndexEntry>, StoreError> {
         let mut bytes = [0; ENTRY_BYTES];
         if !read_whole(&mut self.file, &mut bytes).map_err(StoreError::failed("read", &self.path))? {
             return Ok(None);
