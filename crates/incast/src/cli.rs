@@ -96,15 +96,21 @@ pub(crate) enum Command {
 #[command(after_help = "Examples:
   incast run scenarios/first-light.toml
   incast run scenarios/first-light.toml --json > record.json
+  incast run scenarios/balance/slow-node.toml  every variant of the scenario, then compare
+  incast run SCENARIO.toml --variant tokens    one of its variants (`base`: the scenario as it stands)
+  incast run SCENARIO.toml --set builder.policy=round-robin,tokens   one run for each value, then compare
   incast run many.toml --key-file run.key      hosts of the file have `agent = \"10.0.0.2:7700\"`
 
-The record is written to runs/<time>-<name>/record.json. Ctrl-C ends the run early and keeps what
+Each run's record is written to runs/<time>-<name>/record.json, with report.html beside the first.
+Ctrl-C ends the run early and keeps what
 was measured; a second one ends it at once.")]
 pub(crate) struct RunArgs {
     /// The scenario file (TOML); see scenarios/first-light.toml
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) variants: VariantArgs,
     /// Key shared with the agents of the scenario (make one with `incast key`)
     #[arg(long, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
@@ -141,6 +147,17 @@ pub(crate) struct AgentArgs {
     /// Serve coordinators from other hosts though there is no key
     #[arg(long)]
     pub(crate) open: bool,
+}
+
+/// Which runs a scenario makes.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct VariantArgs {
+    /// Replace a value of the scenario; several values with commas make several runs
+    #[arg(long, value_name = "TABLE.KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Run only this variant of the scenario (`base` is the scenario as it stands)
+    #[arg(long, value_name = "NAME", conflicts_with = "set")]
+    pub(crate) variant: Vec<String>,
 }
 
 /// Where results go.

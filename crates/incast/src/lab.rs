@@ -5,7 +5,6 @@ mod books;
 pub(crate) mod link;
 mod links;
 mod others;
-mod variants;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,22 +13,20 @@ use std::time::Duration;
 use anyhow::Context as _;
 use incast_core::caveat::{Caveat, CaveatKind};
 use incast_core::record::{Calibration, Network, Record};
-use incast_core::scenario::{NetworkPlan, Scenario};
+use incast_core::scenario::{NetworkPlan, ReadoutPlan, Scenario};
 use incast_core::time::Span;
 use incast_lab::Lab;
 
 use crate::cli::{LabAction, LabArgs};
-use crate::command::report;
 use crate::endpoint::key;
-use crate::output::{deliver, exit_code, note, worst};
-use crate::record_dir::RUNS;
+use crate::output::{deliver, note};
 use crate::run::places::Places;
 use crate::run::{Production, describe};
 use crate::signals::Stops;
 use crate::switch_test;
+use crate::variants::{self, Variant};
 use books::Books;
 use links::Links;
-use variants::Variant;
 
 /// Carries out `incast lab` and its kin.
 pub(crate) fn lab(args: &LabArgs) -> anyhow::Result<ExitCode> {
@@ -48,30 +45,9 @@ pub(crate) fn lab(args: &LabArgs) -> anyhow::Result<ExitCode> {
 /// Runs every variant of the scenario, one after the other.
 fn run(args: &LabArgs, file: &Path) -> anyhow::Result<ExitCode> {
     let stops = Stops::listen()?;
-    let variants = variants::of(file, args)?;
-    let out = args.output.out.as_deref().unwrap_or_else(|| Path::new(RUNS));
-    let mut records = Vec::new();
-    let mut first: Option<PathBuf> = None;
-    for (index, variant) in variants.iter().enumerate() {
-        if variants.len() > 1 {
-            note(&format!("\n--- variant {} of {}: {} ---", index + 1, variants.len(), variant.label()));
-        }
-        let (record, path) = run_one(variant, args, out, &stops)?;
-        records.push((path.display().to_string(), record));
-        first.get_or_insert(path);
-        if stops.count() > 0 {
-            break;
-        }
-    }
-    if records.len() > 1 {
-        let all: Vec<&Record> = records.iter().map(|(_, record)| record).collect();
-        note(&format!("\n{}", incast_view::terminal::compare(&all)));
-    }
-    if let Some(first) = &first {
-        report::write_page(&records, &first.join("report.html"))?;
-    }
-    let verdicts: Vec<_> = records.iter().map(|(_, record)| record.verdict).collect();
-    Ok(exit_code(worst(&verdicts)))
+    variants::play_all(file, &args.variants, &args.output, &stops, |variant, out| {
+        run_one(variant, args, out, &stops)
+    })
 }
 
 fn run_one(
@@ -145,6 +121,12 @@ fn network_of(scenario: &Scenario) -> anyhow::Result<&NetworkPlan> {
         anyhow::bail!(
             "host {} is played by an agent, and a lab has all its hosts on this machine",
             host.name
+        );
+    }
+    let mut roles = scenario.readout.iter().flat_map(ReadoutPlan::roles);
+    if let Some((_, role, _)) = roles.find(|(_, _, host)| host.is_none()) {
+        anyhow::bail!(
+            "role {role} is on no host, and in a lab every role is on one: say host = \"NAME\" in its table"
         );
     }
     scenario.network.as_ref().with_context(|| {

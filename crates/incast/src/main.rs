@@ -16,6 +16,7 @@ mod record_dir;
 mod run;
 mod signals;
 mod switch_test;
+mod variants;
 
 use std::process::ExitCode;
 

@@ -16,14 +16,14 @@ mod tagged;
 pub(crate) mod telling;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use crossbeam_channel::{Receiver, unbounded};
 use incast_core::caveat::{Caveat, CaveatKind};
-use incast_core::record::{Cpu, Faults, Host, RoundTrip, ScenarioSummary};
+use incast_core::record::{Cpu, Faults, Host, Record, RoundTrip, ScenarioSummary};
 use incast_core::scenario::{Scenario, Setting, Start};
 
 use incast_net::clock;
@@ -35,9 +35,10 @@ use crate::measured::{HostWatch, Measured};
 use crate::observe::ProgressLine;
 use crate::output::{deliver, note};
 use crate::readout;
-use crate::record_dir::{RUNS, RecordDir};
+use crate::record_dir::RecordDir;
 use crate::signals::Stops;
 use crate::switch_test;
+use crate::variants::{self, Variant};
 use cast::{Cast, Kind};
 use flows::Flows;
 use lines::{RoleLine, RoleOrder};
@@ -54,30 +55,42 @@ const END_MAX: Duration = Duration::from_secs(12);
 const PARTIAL_EVERY: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(50);
 
-/// Plays the scenario and delivers its record.
+/// Plays every variant of the scenario, one after the other, and delivers their records.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let stops = Stops::listen()?;
-    let scenario = read(&args.file, &[])?;
     let key = key(args.key_file.as_deref())?;
-    describe(&scenario);
-    let out = args.output.out.as_deref().unwrap_or_else(|| Path::new(RUNS));
+    variants::play_all(&args.file, &args.variants, &args.output, &stops, |variant, out| {
+        run_one(variant, args, out, (&key, &stops))
+    })
+}
+
+fn run_one(
+    variant: &Variant,
+    args: &RunArgs,
+    out: &Path,
+    (key, stops): (&Key, &Stops),
+) -> anyhow::Result<(Record, PathBuf)> {
+    let scenario = &variant.scenario;
+    describe(scenario);
     let production = Production {
-        scenario: &scenario,
-        variant: None,
+        scenario,
+        variant: variant.name.clone(),
         world: "run",
-        key: &key,
-        stops: &stops,
+        key,
+        stops,
         places: Places::default(),
         tagged: false,
     };
     let dir = production.record_dir(out)?;
     let record = match &scenario.search {
         None => production.play(&dir)?.record(),
-        Some(plan) => switch_test::trials(&scenario, plan, &stops, |scenario, tagged| {
-            Production { scenario, tagged, places: Places::default(), variant: None, ..production }.play(&dir)
+        Some(plan) => switch_test::trials(scenario, plan, stops, |scenario, tagged| {
+            let variant = production.variant.clone();
+            Production { scenario, tagged, places: Places::default(), variant, ..production }.play(&dir)
         })?,
     };
-    deliver(&record, &args.output, Some(&dir))
+    deliver(&record, &args.output, Some(&dir))?;
+    Ok((record, dir.path().to_owned()))
 }
 
 /// Reads a scenario file, with some of its values replaced.

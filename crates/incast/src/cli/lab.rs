@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::OutputArgs;
+use super::{OutputArgs, VariantArgs};
 
 /// `incast lab`
 #[derive(Args, Debug)]
@@ -30,12 +30,8 @@ pub(crate) struct LabArgs {
     pub(crate) file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
-    /// Replace a value of the scenario; several values with commas make several runs
-    #[arg(long, value_name = "TABLE.KEY=VALUE")]
-    pub(crate) set: Vec<String>,
-    /// Run only this variant of the scenario (`base` is the scenario as it stands)
-    #[arg(long, value_name = "NAME", conflicts_with = "set")]
-    pub(crate) variant: Vec<String>,
+    #[command(flatten)]
+    pub(crate) variants: VariantArgs,
 }
 
 /// What else can be done with labs.

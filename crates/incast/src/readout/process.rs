@@ -259,11 +259,15 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
                 if let Some(address) = there.address {
                     self.mesh.connect(there.peer, there.life, address, there.fragments);
                 }
-                let known = Known { life: there.life, is_silent: false, is_there: false };
-                if self.peers.known.insert(there.peer, known).is_some_and(|before| before.is_there) {
-                    self.role.handle_peer(now, there.peer, None);
+                // Told again of one that is there, nothing changes: its credits stay good.
+                let is_news = self.peers.known.get(&there.peer).is_none_or(|known| known.life != there.life);
+                if is_news {
+                    let known = Known { life: there.life, is_silent: false, is_there: false };
+                    if self.peers.known.insert(there.peer, known).is_some_and(|before| before.is_there) {
+                        self.role.handle_peer(now, there.peer, None);
+                    }
+                    self.judge(now, there.peer);
                 }
-                self.judge(now, there.peer);
             }
             RoleOrder::AllTold => self.peers.are_all_told = true,
             RoleOrder::Back(peer, life) => self.note_silence(now, peer, Some(life)),

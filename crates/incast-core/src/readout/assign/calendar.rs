@@ -38,6 +38,14 @@ impl Calendar {
         Self { epochs: Epochs::new(packing_events, ahead_packets), weights: BTreeMap::new() }
     }
 
+    /// With the weights that members will have when they come; those beyond the slots have 1.
+    #[must_use]
+    pub fn with_weights(mut self, weights: &[(Destination, u32)]) -> Self {
+        self.weights.extend(weights.iter().copied().take(CALENDAR_SLOTS));
+        self.change_of_members();
+        self
+    }
+
     /// Sets weights from the event `from` on; members that are not named keep theirs.
     ///
     /// # Errors

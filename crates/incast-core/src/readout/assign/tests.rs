@@ -225,6 +225,14 @@ fn a_calendar_gives_each_its_weight_evenly() {
 }
 
 #[test]
+fn weights_that_were_known_before_anybody_came_hold_when_they_come() {
+    let mut calendar = Calendar::new(1, 1).with_weights(&[(Destination(0), 3), (Destination(1), 1)]);
+    join(&mut calendar, 2);
+    let slots = assign(&mut calendar, 0..512);
+    assert_eq!(slots.iter().filter(|slot| **slot == Some(0)).count(), 384);
+}
+
+#[test]
 fn a_calendar_changes_only_in_the_future() {
     let mut calendar = Calendar::new(1, 10);
     join(&mut calendar, 2);

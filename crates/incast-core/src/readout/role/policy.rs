@@ -2,7 +2,7 @@
 
 use super::plan::PolicyPlan;
 use crate::readout::assign::{Calendar, LeastLoaded, LinearShift, Policy, RoundRobin, TokenPlan, Tokens};
-use crate::readout::ids::{Destination, EventNumber};
+use crate::readout::ids::Destination;
 
 /// As many packets as may be assigned before everybody knows that a member came or left.
 const AHEAD_PACKETS: u64 = 64;
@@ -19,12 +19,9 @@ impl PolicyPlan {
             }
             Self::LeastLoaded { limit } => Policy::LeastLoaded(LeastLoaded::new(*limit)),
             Self::Calendar { weights } => {
-                let mut calendar = Calendar::new(packing_events, AHEAD_PACKETS);
                 let weights: Vec<(Destination, u32)> =
                     members.iter().copied().zip(weights.iter().map(|weight| u32::from(*weight))).collect();
-                // Weights of nobody are refused, and all count alike: a plan from a scenario has some.
-                let _ = calendar.set_weights(EventNumber(0), &weights);
-                Policy::Calendar(calendar)
+                Policy::Calendar(Calendar::new(packing_events, AHEAD_PACKETS).with_weights(&weights))
             }
             Self::LinearShift => Policy::LinearShift(LinearShift::new(packing_events, AHEAD_PACKETS)),
         }

@@ -98,7 +98,7 @@ impl<P: Payload + Clone> BuilderLevel<P> {
             in_flight_max: plan.held_events_max,
             lease: plan.lease,
             attempts_max: plan.attempts_max,
-            closed_events: plan.held_events_max.saturating_mul(REMEMBERED),
+            closed_events: plan.held_events_max.saturating_mul(REMEMBERED).max(REMEMBERED_MIN),
         };
         Self {
             level,
@@ -302,3 +302,5 @@ impl<P: Payload + Clone> BuilderLevel<P> {
 /// Closed events are remembered so many times as long as open ones may be many: longer than any fragment,
 /// or answer, can be late.
 const REMEMBERED: u32 = 16;
+/// And at least so many decided ones, for a node that hung for seconds: eight seconds at 2 kHz.
+const REMEMBERED_MIN: u32 = 16_384;

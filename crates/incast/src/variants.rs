@@ -1,12 +1,19 @@
-//! Which runs a scenario makes: as it stands, its variants, or those that the command line asks for.
+//! Which runs a scenario makes: as it stands, its variants, or those that the command line asks for;
+//! each of them played, and all compared.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::Context as _;
+use incast_core::record::Record;
 use incast_core::scenario::{Scenario, Setting};
 
-use crate::cli::LabArgs;
+use crate::cli::{OutputArgs, VariantArgs};
+use crate::command::report;
+use crate::output::{exit_code, note, worst};
+use crate::record_dir::RUNS;
 use crate::run::read;
+use crate::signals::Stops;
 
 /// One run.
 pub(crate) struct Variant {
@@ -27,8 +34,42 @@ const BASE: &str = "base";
 /// Most runs of one command.
 const RUNS_MAX: usize = 256;
 
+/// Plays every run that `wanted` asks for with `play`, one after the other, and compares them.
+pub(crate) fn play_all(
+    file: &Path,
+    wanted: &VariantArgs,
+    output: &OutputArgs,
+    stops: &Stops,
+    mut play: impl FnMut(&Variant, &Path) -> anyhow::Result<(Record, PathBuf)>,
+) -> anyhow::Result<ExitCode> {
+    let variants = of(file, wanted)?;
+    let out = output.out.as_deref().unwrap_or_else(|| Path::new(RUNS));
+    let mut records = Vec::new();
+    let mut first: Option<PathBuf> = None;
+    for (index, variant) in variants.iter().enumerate() {
+        if variants.len() > 1 {
+            note(&format!("\n--- variant {} of {}: {} ---", index + 1, variants.len(), variant.label()));
+        }
+        let (record, path) = play(variant, out)?;
+        records.push((path.display().to_string(), record));
+        first.get_or_insert(path);
+        if stops.count() > 0 {
+            break;
+        }
+    }
+    if records.len() > 1 {
+        let all: Vec<&Record> = records.iter().map(|(_, record)| record).collect();
+        note(&format!("\n{}", incast_view::terminal::compare(&all)));
+    }
+    if let Some(first) = &first {
+        report::write_page(&records, &first.join("report.html"))?;
+    }
+    let verdicts: Vec<_> = records.iter().map(|(_, record)| record.verdict).collect();
+    Ok(exit_code(worst(&verdicts)))
+}
+
 /// The runs that `args` ask for.
-pub(crate) fn of(file: &Path, args: &LabArgs) -> anyhow::Result<Vec<Variant>> {
+fn of(file: &Path, args: &VariantArgs) -> anyhow::Result<Vec<Variant>> {
     let asked = combinations(&args.set)?;
     if asked.len() > 1 || asked.iter().any(|(name, _)| name.is_some()) {
         let runs =
