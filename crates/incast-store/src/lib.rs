@@ -14,6 +14,7 @@ mod store;
 mod summary;
 mod writer;
 
+pub use lock::remove_unused;
 pub use name::{FileName, index_path};
 pub use plan::{StoreError, StorePlan, Trouble};
 pub use recover::Recovered;
