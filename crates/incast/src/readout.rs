@@ -35,7 +35,7 @@ pub(crate) fn play(
     plan: &ReadoutPlan,
     dir: &RecordDir,
 ) -> anyhow::Result<Measured> {
-    let mut conductor = Conductor::new(production, plan, dir.path())?;
+    let mut conductor = Conductor::new(production, plan, dir)?;
     let mut entry = Entry::begin(
         dir.path(),
         conductor.plan.run.run,
@@ -43,6 +43,7 @@ pub(crate) fn play(
         conductor.watch.started_unix_ns(),
     )?;
     if let Err(error) = conductor.conduct() {
+        conductor.give_up();
         entry.abort(&format!("{error:#}"));
         return Err(error);
     }
