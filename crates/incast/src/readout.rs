@@ -35,10 +35,11 @@ pub(crate) fn play(
     plan: &ReadoutPlan,
     dir: &RecordDir,
 ) -> anyhow::Result<Measured> {
-    let mut conductor = Conductor::new(production, plan, dir.path())?;
+    let mut conductor = Conductor::new(production, plan, dir)?;
     let started = conductor.watch.started_unix_ns();
     let mut entry = Entry::begin(dir.path(), conductor.plan.run.run, &production.scenario.name, started);
     if let Err(error) = conductor.conduct() {
+        conductor.give_up();
         entry.abort(&format!("{error:#}"));
         return Err(error);
     }
