@@ -1,6 +1,6 @@
 //! A scenario with a readout: an event-building system of processes, from trigger to disk.
 //!
-//! The [`conductor`](conductor) holds the roles; each is a [`process`] with the machine of its role from
+//! The [`conductor`] holds the roles; each is a [`process`] with the machine of its role from
 //! the core, its sockets, and its own work: data of a source, algorithm of a node, disk of a sink.
 
 mod assemble;
