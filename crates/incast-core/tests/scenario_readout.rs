@@ -85,6 +85,7 @@ fn what_is_wrong_is_named() {
         ("[[sink]]", "", "there is no [[sink]]"),
         ("\"calendar\"", "\"calender\"", "unknown policy `calender`; did you mean `calendar`?"),
         ("\"1kHz\"", "\"1Mbit/s\"", "a trigger has no bits"),
+        ("load = \"1kHz\"\npolicy = \"tokens\"", "", "as fast as builders say that they are ready"),
         ("512B..2KiB", "2KiB..512B", "begins above its end"),
         ("\"physics:9\"", "\"physic:9\"", "unknown stream `physic`; did you mean `physics`?"),
         ("\"farm-2\"", "\"farm-9\"", "unknown role `farm-9`"),

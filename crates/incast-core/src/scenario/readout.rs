@@ -242,12 +242,21 @@ fn read_trigger(reader: &mut Reader<'_, '_>, run: &RunPlan) -> TriggerRolePlan {
         );
     }
     let spans = [Span::from_ms(1), Span::from_s(3600)];
+    let policy = policy::read(reader);
+    if load == Load::Unlimited && !matches!(policy, PolicyPlan::Tokens { .. }) {
+        // Stopping and going on takes a message each way, and in that time it would fill every queue.
+        reader.fault(
+            "load",
+            "a trigger without a `load` goes as fast as builders say that they are ready: give it \
+             policy = \"tokens\", or a load, for example \"10kHz\"",
+        );
+    }
     TriggerRolePlan {
         run: run.clone(),
         load,
         spacing,
         events_max: reader.integer("events", 1..=EVENTS_MAX),
-        policy: policy::read(reader),
+        policy,
         decision_timeout: reader
             .quantity_within("decision_timeout", SPAN_EXAMPLES, spans)
             .unwrap_or(Span::from_s(30)),
