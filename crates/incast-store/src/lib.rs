@@ -19,6 +19,7 @@ mod writer;
 
 pub use catalogue::{BUSY_MAX, CATALOGUE, Catalogue, CatalogueError, FileEntry, RunEntry, RunId, RunVerdict};
 pub use entries::IndexEntries;
+pub use lock::remove_unused;
 pub use name::{FileName, index_path};
 pub use plan::{StoreError, StorePlan, Trouble};
 pub use reader::{EventFile, Stretch};

@@ -1,6 +1,6 @@
 //! A scenario with a readout: an event-building system of processes, from trigger to disk.
 //!
-//! The [`conductor`](conductor) holds the roles; each is a [`process`] with the machine of its role from
+//! The [`conductor`] holds the roles; each is a [`process`] with the machine of its role from
 //! the core, its sockets, and its own work: data of a source, algorithm of a node, disk of a sink.
 
 mod assemble;
@@ -35,10 +35,11 @@ pub(crate) fn play(
     plan: &ReadoutPlan,
     dir: &RecordDir,
 ) -> anyhow::Result<Measured> {
-    let mut conductor = Conductor::new(production, plan, dir.path())?;
+    let mut conductor = Conductor::new(production, plan, dir)?;
     let started = conductor.watch.started_unix_ns();
     let mut entry = Entry::begin(dir.path(), conductor.plan.run.run, &production.scenario.name, started);
     if let Err(error) = conductor.conduct() {
+        conductor.give_up();
         entry.abort(&format!("{error:#}"));
         return Err(error);
     }

@@ -42,7 +42,7 @@ pub struct RoleReport<'a> {
 pub fn fill(readout: &mut Readout, roles: &[RoleReport<'_>]) {
     let mut times = Times::default();
     let mut decided_by_node = Vec::new();
-    let (mut built_bytes, mut stored_bytes) = (0, 0);
+    let mut built_bytes = 0;
     let mut credits: Option<CreditBook> = None;
     for role in roles {
         match role.counts {
@@ -69,8 +69,7 @@ pub fn fill(readout: &mut Readout, roles: &[RoleReport<'_>]) {
                 times.store.add(&counts.storing.stored_ns);
                 decided_by_node.push(as_f64(counts.answered));
             }
-            Some(RoleCounts::Sink(counts)) => stored_bytes += counts.stored_bytes,
-            Some(RoleCounts::Source(_)) | None => {}
+            Some(RoleCounts::Source(_) | RoleCounts::Sink(_)) | None => {}
         }
         readout.roles.push(role::report(role));
     }
@@ -78,7 +77,6 @@ pub fn fill(readout: &mut Readout, roles: &[RoleReport<'_>]) {
     let events = &readout.events;
     readout.event_rate_per_s = per_s(events.triggered - events.in_flight.min(events.triggered));
     readout.built_bytes_per_s = per_s(built_bytes);
-    readout.stored_bytes = Some(stored_bytes);
     readout.credits = credits;
     readout.fairness_jain = (decided_by_node.len() > 1).then(|| fairness_jain(&decided_by_node)).flatten();
     readout.times = times.distributions();

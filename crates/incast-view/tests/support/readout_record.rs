@@ -111,6 +111,7 @@ pub(crate) fn readout() -> Readout {
                 stream: "physics".into(),
                 records: 2_401,
                 bytes: 19_668_992,
+                ..StoredFile::default()
             },
             StoredFile {
                 path: "data/run17-calibration-0001.mdf".into(),
@@ -118,6 +119,7 @@ pub(crate) fn readout() -> Readout {
                 stream: "calibration".into(),
                 records: 86,
                 bytes: 704_512,
+                ..StoredFile::default()
             },
         ],
     }
@@ -241,7 +243,17 @@ pub(crate) fn hostile(text: &str, float: f64, count: u64) -> Record {
     let t = || text.to_owned();
     let (some, list) = (Some(float), vec![NamedCount { name: t(), count }; 30]);
     let times = ["trigger_to_end", text].map(|name| time(name, count, [float; 4]));
-    let files = vec![StoredFile { path: t(), sink: t(), stream: t(), records: count, bytes: count }; 30];
+    let files = vec![
+        StoredFile {
+            path: t(),
+            sink: t(),
+            stream: t(),
+            records: count,
+            bytes: count,
+            ..StoredFile::default()
+        };
+        30
+    ];
     let readout = Readout {
         run: u32::MAX,
         protocol: t(),

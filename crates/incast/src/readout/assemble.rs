@@ -44,6 +44,8 @@ pub(super) fn readout(conductor: &Conductor<'_>) -> Readout {
     fill(&mut readout, &reports);
     let told = members.iter().filter_map(|member| member.told.as_ref());
     readout.files = told.flat_map(|told| told.files.iter().cloned()).collect();
+    // What is on disk, and not what came: packets have rejected events too.
+    readout.stored_bytes = Some(readout.files.iter().map(|file| file.bytes).sum());
     readout
 }
 

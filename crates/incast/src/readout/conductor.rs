@@ -16,11 +16,12 @@ use incast_core::scenario::{FaultKind, ReadoutPlan};
 use super::assignment::{Told, Whereabouts};
 use super::control::{Command, Control};
 use super::live::Live;
-use super::parts;
 use super::state::{State, States};
 use super::troupe::{Dials, Troupe, talks};
-use crate::measured::HostWatch;
+use super::{assemble, parts};
+use crate::measured::{HostWatch, Measured};
 use crate::output::note;
+use crate::record_dir::RecordDir;
 use crate::run::Production;
 use crate::run::lines::{RoleLine, RoleOrder};
 use crate::run::player::{Heard, Word};
@@ -36,6 +37,8 @@ const RETURNS_AFTER: Duration = Duration::from_millis(200);
 /// Longest wait for what was given up to be told, and for roles to end.
 const END_MAX: Duration = Duration::from_secs(8);
 const TICK: Duration = Duration::from_millis(20);
+/// How often the partial record is written.
+const SAVE_EVERY: Duration = Duration::from_secs(1);
 
 /// A run under way.
 pub(super) struct Conductor<'a> {
@@ -60,6 +63,9 @@ pub(super) struct Conductor<'a> {
     /// Troubles that roles had, each once.
     pub(super) troubles: Vec<String>,
     pub(super) watch: HostWatch,
+    dir: &'a RecordDir,
+    /// When the record was last written.
+    saved: Instant,
 }
 
 /// Something that is done to a role at a time of the run.
@@ -80,7 +86,7 @@ impl<'a> Conductor<'a> {
     pub(super) fn new(
         production: &'a Production<'a>,
         plan: &ReadoutPlan,
-        dir: &std::path::Path,
+        dir: &'a RecordDir,
     ) -> anyhow::Result<Self> {
         let mut plan = plan.clone();
         let run = RunNumber(run_number());
@@ -94,9 +100,9 @@ impl<'a> Conductor<'a> {
         let troupe = Troupe::new(production.scenario, roles.into_iter(), (production.key, places, heard))?;
         let faults = schedule(&plan);
         Ok(Self {
-            control: Control::open(dir)?,
+            control: Control::open(dir.path())?,
             live: Live::new(production.scenario.interval, plan.duration),
-            parts: parts::Parts::new(&plan, dir)?,
+            parts: parts::Parts::new(&plan, dir.path())?,
             states: States::new(),
             running_since: None,
             paused: (Duration::ZERO, None),
@@ -105,6 +111,8 @@ impl<'a> Conductor<'a> {
             failed: None,
             troubles: Vec::new(),
             watch: HostWatch::start(),
+            saved: Instant::now(),
+            dir,
             production,
             plan,
             troupe,
@@ -218,11 +226,13 @@ impl<'a> Conductor<'a> {
         while !is_over(self) && Instant::now() < deadline && self.production.stops.count() < 2 {
             self.listen();
         }
-        for index in 0..self.troupe.members.len() {
-            if self.troupe.members[index].is_alive() {
-                self.troupe.bury(index, Some("did not end when told to, and was ended".into()));
-            }
-        }
+        self.troupe.end_all("did not end when told to, and was ended");
+    }
+
+    /// The run cannot begin: nothing of it stays.
+    pub(super) fn give_up(&mut self) {
+        self.troupe.end_all("ended, since the run could not begin");
+        self.parts.remove_unused();
     }
 
     /// Waits for something that everybody needs before the run can begin.
@@ -273,6 +283,26 @@ impl<'a> Conductor<'a> {
         self.start_again();
         self.watch.sample(self.production.scenario.interval);
         self.live.draw(&self.states, &self.troupe);
+        self.save();
+    }
+
+    /// Writes what is known into the record now and then: whoever is killed leaves that.
+    fn save(&mut self) {
+        if self.running_since.is_none() || self.saved.elapsed() < SAVE_EVERY {
+            return;
+        }
+        self.saved = Instant::now();
+        let partial = Measured {
+            world: self.production.world,
+            scenario: self.production.summary(),
+            started_unix_ns: self.watch.started_unix_ns(),
+            host: incast_host::provenance::describe(),
+            readout: Some(assemble::readout(self)),
+            interrupted: true,
+            ..Measured::default()
+        };
+        // If this cannot be written, the end of the run will say so, with the result.
+        let _ = self.dir.write(&partial.record());
     }
 
     fn listen(&mut self) {

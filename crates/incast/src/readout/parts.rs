@@ -77,6 +77,19 @@ impl Parts {
         }
     }
 
+    /// Removes what sinks of a run that could not begin have made on this machine.
+    pub(super) fn remove_unused(&self) {
+        for sink in &self.plan.sinks {
+            let directory = self.directory(&sink.name, &sink.plan);
+            // That of the run as well, with the last of its sinks.
+            if incast_store::remove_unused(&directory, sink.plan.role.sink)
+                && let Some(of_run) = directory.parent()
+            {
+                let _ = std::fs::remove_dir(of_run);
+            }
+        }
+    }
+
     fn directory(&self, name: &str, sink: &SinkShare) -> PathBuf {
         let run = self.plan.run.run.0;
         match &sink.files.directory {

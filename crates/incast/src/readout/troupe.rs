@@ -205,6 +205,15 @@ impl Troupe {
         Some(how)
     }
 
+    /// Ends everybody who is still there, without waiting for a last word.
+    pub(super) fn end_all(&mut self, why: &str) {
+        for index in 0..self.members.len() {
+            if self.members[index].is_alive() {
+                self.bury(index, Some(why.into()));
+            }
+        }
+    }
+
     /// Where a role listens, so that those who talk to it can.
     fn bind_address(&self, index: usize) -> anyhow::Result<IpAddr> {
         let Some(name) = &self.members[index].host else {

@@ -299,6 +299,11 @@ impl Process {
         Self::find(self.pid) == Some(self)
     }
 
+    /// Its number, which may be another's when it has ended.
+    pub(crate) fn number(self) -> i32 {
+        self.pid
+    }
+
     /// Sends it a signal; one that has just ended does not mind.
     pub(crate) fn signal(self, signal: Signal) {
         if self.is_alive() {
@@ -415,7 +420,9 @@ impl Check<'_> {
                 "$schema" | "$defs" | "title" | "description" | "default" => {}
                 // Widths of integers and floats; `minimum` says what matters.
                 "format" => assert!(
-                    ["uint8", "uint32", "uint64", "int64", "double"].iter().any(|known| rule == known),
+                    ["uint8", "uint16", "uint32", "uint64", "int64", "double"]
+                        .iter()
+                        .any(|known| rule == known),
                     "{rule}"
                 ),
                 "$ref" => self.value(self.definition(rule), value, place, faults),
@@ -433,6 +440,11 @@ impl Check<'_> {
                 "minimum" => {
                     if value.as_f64().is_some_and(|number| number < rule.as_f64().expect("a number")) {
                         faults.push(format!("{place}: {value} is less than {rule}"));
+                    }
+                }
+                "maximum" => {
+                    if value.as_f64().is_some_and(|number| number > rule.as_f64().expect("a number")) {
+                        faults.push(format!("{place}: {value} is more than {rule}"));
                     }
                 }
                 "anyOf" | "oneOf" => self.choice(word, rule, value, place, faults),

@@ -155,7 +155,7 @@ fn sink(counts: &SinkRoleCounts) -> (Vec<NamedCount>, Vec<NamedCount>) {
     let telling = [
         ("events stored", counts.stored),
         ("of them incomplete", counts.stored_incomplete),
-        ("stored_bytes", counts.stored_bytes),
+        ("received_bytes", counts.stored_bytes),
         ("found on disk at the start", counts.known),
         ("asks", counts.asks),
     ];
