@@ -81,6 +81,9 @@ pub fn close(flows: &[Flow], evidence: &Evidence) -> (Ledger, Vec<Caveat>) {
     let sum = |of: fn(&Flow) -> Option<u64>| datagrams.iter().map(|flow| of(flow)).sum::<Option<u64>>();
     let (sent, delivered) = (sum(|flow| flow.messages.sent), sum(|flow| flow.messages.unique));
     let received = sum(|flow| flow.messages.received);
+    // Without flows the books are of packets alone: a readout's own account says what became of its events.
+    let has_flows = !flows.is_empty();
+    let (sent, delivered) = (sent.filter(|_| has_flows), delivered.filter(|_| has_flows));
 
     let packets = packets(evidence);
     let missing: i64 = packets.iter().map(|account| signed(account.sent) - signed(account.received)).sum();
@@ -92,6 +95,7 @@ pub fn close(flows: &[Flow], evidence: &Evidence) -> (Ledger, Vec<Caveat>) {
         + evidence.tags.0.saturating_sub(evidence.tags.1);
     let (mut stages, shared) = network_stages(&evidence.drops, of_others, fragmented);
     stages.extend(host_stages(evidence, fragmented, received.map(|received| received + evidence.tags.1)));
+    stages.retain(|stage| has_flows || stage.stage != "application");
     let at_stages: u64 = stages.iter().map(|stage| stage.messages).sum();
     let unexplained =
         sent.zip(delivered).map(|(sent, delivered)| signed(sent) - signed(delivered) - signed(at_stages));
@@ -103,7 +107,7 @@ pub fn close(flows: &[Flow], evidence: &Evidence) -> (Ledger, Vec<Caveat>) {
         packets,
         unexplained_packets: (!evidence.trains).then_some(unexplained_packets),
     };
-    let caveats = doubts(&ledger, evidence, shared);
+    let caveats = doubts(&ledger, evidence, shared && has_flows);
     (ledger, caveats)
 }
 

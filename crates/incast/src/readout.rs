@@ -115,7 +115,8 @@ fn doubts(conductor: &Conductor<'_>, readout: &Readout) -> Vec<Caveat> {
         .roles
         .iter()
         .flat_map(|role| {
-            role.faults.iter().map(move |fault| format!("{}: {} {}", role.name, fault.count, fault.name))
+            let faults = role.faults.iter().filter(|fault| !is_in_account(&fault.name));
+            faults.map(move |fault| format!("{}: {} {}", role.name, fault.count, fault.name))
         })
         .take(NONSENSE_MAX)
         .collect();
@@ -127,6 +128,11 @@ fn doubts(conductor: &Conductor<'_>, readout: &Readout) -> Vec<Caveat> {
         ));
     }
     caveats
+}
+
+/// Whether the account of events says it already: what did not come is among its incomplete events.
+fn is_in_account(fault: &str) -> bool {
+    fault == "timed out" || fault.ends_with(": missing")
 }
 
 /// Deaths of one role that are told one by one.

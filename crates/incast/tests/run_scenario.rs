@@ -176,6 +176,39 @@ fn a_setting_that_the_kernel_refuses_is_a_doubt_and_no_failure() {
     }
 }
 
+/// Two senders, one message each; a variant has more to say.
+const VARIANTS: &str = r#"
+[[variant]]
+name = "three"
+set = "flow.messages=3"
+"#;
+
+#[test]
+fn every_variant_is_run_and_all_are_compared() {
+    let text = scenario(1, &[("source", "tcp")], VARIANTS);
+    let mut started =
+        incast_in(directory(&[("scenario.toml", &text)]), ["run", "scenario.toml", "--out", "out"]);
+    let ended = started.ends_with(0);
+    ended.says(&["variant 1 of 2: base", "variant 2 of 2: three", "side by side", "report.html"]);
+    assert_eq!(started.records().len(), 2, "{}", ended.stderr);
+}
+
+#[test]
+fn one_variant_is_picked_by_its_name_and_values_are_set_from_outside() {
+    let text = scenario(1, &[("source", "tcp")], VARIANTS);
+    let files = || directory(&[("scenario.toml", &text)]);
+    let mut picked =
+        incast_in(files(), ["run", "scenario.toml", "--json", "--out", "out", "--variant", "three"]);
+    let record = picked.record(0);
+    assert_eq!(record.scenario.variant.as_deref(), Some("three"));
+    assert_eq!(record.flows[0].messages.sent, Some(3));
+    let mut set =
+        incast_in(files(), ["run", "scenario.toml", "--json", "--out", "out", "--set", "flow.messages=5"]);
+    assert_eq!(set.record(0).flows[0].messages.sent, Some(5));
+    let mut unknown = incast_in(files(), ["run", "scenario.toml", "--variant", "four"]);
+    unknown.ends_with(2).says(&["no variant four", "base, three"]);
+}
+
 #[test]
 fn what_is_not_as_the_schema_says_is_noticed() {
     let record = serde_json::to_value(incast_core::record::Record::default()).unwrap();

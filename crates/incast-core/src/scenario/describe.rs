@@ -71,14 +71,14 @@ impl Scenario {
     }
 
     /// Packets per second that the flows put on the network, at most: what a machine must be able
-    /// to carry that plays it. `None` when a flow is limited by nothing but the machine.
+    /// to carry that plays it. `None` when a flow is limited by nothing but the machine, and without flows.
     ///
     /// A datagram costs whatever becomes of it, so UDP counts with what its sender's cable lets
     /// through. TCP slows down: it counts with its share of the receiver's port, and half a packet of
     /// acknowledgement for each of data.
     #[must_use]
     pub fn packets_per_s(&self) -> Option<f64> {
-        let network = self.network.as_ref()?;
+        let network = self.network.as_ref().filter(|_| !self.flows.is_empty())?;
         let mut sum = 0.0;
         for flow in &self.flows {
             let cable = |host: &str| {

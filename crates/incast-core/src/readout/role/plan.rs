@@ -45,7 +45,13 @@ impl RunPlan {
     /// Whether what was accepted at this level is stored, and not only built further.
     #[must_use]
     pub fn is_stored_at(&self, level: Level) -> bool {
-        !self.has_two_levels || level == Level::Second
+        level == self.stored_level()
+    }
+
+    /// The level at which accepted events are stored: the last one.
+    #[must_use]
+    pub const fn stored_level(&self) -> Level {
+        if self.has_two_levels { Level::Second } else { Level::First }
     }
 
     /// Events in a packet of this level, at most.
