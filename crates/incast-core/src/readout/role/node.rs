@@ -198,7 +198,10 @@ impl<P: Payload + Clone> NodeRole<P> {
             self.counts.no_room += 1;
             return;
         }
-        if self.plan.gives_tokens {
+        if self.plan.gives_tokens && level == Level::Second {
+            // Tokens ask for events of the first level: those that are out are still with the builder.
+            self.tokens.handle_given();
+        } else if self.plan.gives_tokens {
             if let Some(issued) = self.tokens.oldest_issued() {
                 let is_first = !std::mem::replace(&mut self.has_received, true);
                 let histogram =
