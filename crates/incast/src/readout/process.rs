@@ -15,7 +15,7 @@ use incast_core::time::Time;
 use incast_net::clock::Clock;
 use incast_net::readout::{Data, Mesh, MeshEvent, Unsent};
 
-use super::assignment::Told;
+use super::assignment::{Told, Whereabouts};
 use crate::measured::HostWatch;
 use crate::run::lines::{RoleLine, RoleOrder};
 use crate::run::telling::{ended, tell};
@@ -228,16 +228,7 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
     fn handle_order(&mut self, order: RoleOrder) {
         let now = self.clock.now();
         match order {
-            RoleOrder::Joined(there) => {
-                if let Some(address) = there.address {
-                    self.mesh.connect(there.peer, there.life, address, there.fragments);
-                }
-                let known = Known { life: there.life, is_silent: false, is_there: false };
-                if self.peers.known.insert(there.peer, known).is_some_and(|before| before.is_there) {
-                    self.role.handle_peer(now, there.peer, None);
-                }
-                self.judge(now, there.peer);
-            }
+            RoleOrder::Joined(there) => self.handle_joined(now, there),
             RoleOrder::AllTold => self.peers.are_all_told = true,
             RoleOrder::Back(peer, life) => self.note_silence(now, peer, Some(life)),
             RoleOrder::Silent(peer) => self.note_silence(now, peer, None),
@@ -256,6 +247,21 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
             RoleOrder::End => self.role.handle_order(now, Order::End),
             RoleOrder::Finish | RoleOrder::Stop => {}
         }
+    }
+
+    fn handle_joined(&mut self, now: Time, there: Whereabouts) {
+        // Told twice, it has not left in between.
+        if self.peers.known.get(&there.peer).is_some_and(|known| known.life == there.life) {
+            return self.note_silence(now, there.peer, Some(there.life));
+        }
+        if let Some(address) = there.address {
+            self.mesh.connect(there.peer, there.life, address, there.fragments);
+        }
+        let known = Known { life: there.life, is_silent: false, is_there: false };
+        if self.peers.known.insert(there.peer, known).is_some_and(|before| before.is_there) {
+            self.role.handle_peer(now, there.peer, None);
+        }
+        self.judge(now, there.peer);
     }
 
     /// A peer is there for the machine when run control says so, it is connected, and it is not silent.
