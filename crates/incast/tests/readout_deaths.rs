@@ -123,6 +123,8 @@ fn all_but_the_trigger_killed_at_once_return_and_the_account_closes() {
         readout: "event_timeout = \"200ms\"",
         sink: "count = 2",
         builder: "count = 2",
+        // More than they can do: builders always have events.
+        node: "count = 2\ntime = \"4ms\"",
         duration: "2s",
         more: "[[fault]]\nrole = [\"source\", \"builder\", \"node\", \"sink\"]\nwhat = \"kill\"\nat = \"500ms\"\nfor = \"100ms\"",
         ..System::default()
