@@ -24,6 +24,9 @@ use crate::run::telling::{ended, tell};
 const TELL_EVERY: Duration = Duration::from_millis(200);
 /// Messages taken from the machine before sockets are looked at again.
 const BURST: usize = 1_024;
+/// Messages of one peer that wait for run control to say that it is there: tokens, and some events. Beyond
+/// it the oldest is left to the machine, which counts it as one of nobody.
+const EARLY_MAX: usize = 1_024;
 
 /// What a role does beside talking.
 pub(super) trait Work<R> {
@@ -83,6 +86,9 @@ struct Peers {
     known: BTreeMap<Peer, Known>,
     /// Connected, in that life.
     up: BTreeMap<Peer, Incarnation>,
+    /// What came of peers that are connected, before run control said that they are there: it speaks by
+    /// another way, which may be the slower one.
+    early: BTreeMap<Peer, VecDeque<Message<Data>>>,
     are_all_told: bool,
 }
 
@@ -165,13 +171,14 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
         let now = self.clock.now();
         for event in events.drain(..) {
             match event {
-                MeshEvent::Message(peer, message) => self.role.handle_message(now, peer, message),
+                MeshEvent::Message(peer, message) => self.handle_message(now, peer, message),
                 MeshEvent::Up(peer, life) => {
                     self.peers.up.insert(peer, life);
                     self.judge(now, peer);
                 }
                 MeshEvent::Down(peer) => {
                     self.held_back.remove(&peer);
+                    self.peers.early.remove(&peer);
                     self.peers.up.remove(&peer);
                     self.judge(now, peer);
                 }
@@ -191,6 +198,21 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
             self.send(to, message);
         }
         Ok(sent == BURST)
+    }
+
+    fn handle_message(&mut self, now: Time, from: Peer, message: Message<Data>) {
+        // A fragment is good whoever else is there.
+        let is_there = self.peers.known.get(&from).is_some_and(|known| known.is_there);
+        if is_there || matches!(from, Peer::Source(_)) {
+            return self.role.handle_message(now, from, message);
+        }
+        let early = self.peers.early.entry(from).or_default();
+        early.push_back(message);
+        if early.len() > EARLY_MAX
+            && let Some(oldest) = early.pop_front()
+        {
+            self.role.handle_message(now, from, oldest);
+        }
     }
 
     fn send(&mut self, to: Peer, message: Message<Data>) {
@@ -235,6 +257,7 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
             RoleOrder::Left(peer) => {
                 self.mesh.forget(peer);
                 self.held_back.remove(&peer);
+                self.peers.early.remove(&peer);
                 self.peers.up.remove(&peer);
                 if self.peers.known.remove(&peer).is_some_and(|known| known.is_there) {
                     self.role.handle_peer(now, peer, None);
@@ -272,6 +295,10 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
         if is_there != known.is_there {
             known.is_there = is_there;
             self.role.handle_peer(now, peer, is_there.then_some(known.life));
+            let early = if is_there { self.peers.early.remove(&peer) } else { None };
+            for message in early.into_iter().flatten() {
+                self.role.handle_message(now, peer, message);
+            }
         }
     }
 
