@@ -123,6 +123,8 @@ fn all_but_the_trigger_killed_at_once_return_and_the_account_closes() {
         readout: "event_timeout = \"200ms\"",
         sink: "count = 2",
         builder: "count = 2",
+        // More than they can do: builders always have events.
+        node: "count = 2\ntime = \"4ms\"",
         duration: "2s",
         more: "[[fault]]\nrole = [\"source\", \"builder\", \"node\", \"sink\"]\nwhat = \"kill\"\nat = \"500ms\"\nfor = \"100ms\"",
         ..System::default()
@@ -141,7 +143,7 @@ fn a_node_that_hangs_for_five_seconds_delays_its_events_only() {
     let system = System {
         trigger: "load = \"500Hz\"",
         node: "count = 3",
-        duration: "6s",
+        duration: "7s",
         more: "[[fault]]\nrole = \"node-2\"\nwhat = \"hang\"\nat = \"300ms\"\nfor = \"5s\"",
         ..System::default()
     };
@@ -151,7 +153,32 @@ fn a_node_that_hangs_for_five_seconds_delays_its_events_only() {
     assert_eq!((events.stored, events.lost, events.incomplete), (events.triggered, 0, 0));
     assert_eq!(role(&record, "node-2").lives, 1, "it returns as it was");
     assert!(started.stderr().contains("node-2 has said nothing for 2 s"), "{}", started.stderr());
-    assert!(count(role(&record, "node-2"), "answered") > 0);
+    // A third of 500 Hz: 50 before, and some 250 after. What it was ready for before is forgotten at once.
+    let answered = count(role(&record, "node-2"), "answered");
+    assert!(answered > 120, "it works again when it is back: {answered}");
+}
+
+#[test]
+fn a_builder_that_hangs_for_three_seconds_works_again_when_it_is_back() {
+    for policy in ["tokens", "round-robin"] {
+        let builder = format!("count = 2\npolicy = \"{policy}\"");
+        let trigger = format!("load = \"500Hz\"\npolicy = \"{policy}\"");
+        let system = System {
+            trigger: &trigger,
+            builder: &builder,
+            duration: "5s",
+            more: "[[fault]]\nrole = \"builder-2\"\nwhat = \"hang\"\nat = \"300ms\"\nfor = \"3s\"",
+            ..System::default()
+        };
+        let mut started = system.start();
+        let ended = started.wait();
+        let (record, _) = ends(&mut started, ended.status.code().expect("it ended by itself"));
+        assert_eq!(role(&record, "builder-2").lives, 1);
+        // Half of 500 Hz for 1.7 s, and what it had in 0.3 s before.
+        let built = count(role(&record, "builder-2"), "decided");
+        assert!(built > 200, "{policy}: {built}");
+        assert_eq!(lost_by(&record, "builder died"), readout(&record).events.lost);
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Files that are replayed: their banks are dealt out to sources, built again and stored byte for byte.
 //! And a real file, if the environment variable `INCAST_MDF` names one.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 #[path = "support/coordinator.rs"]
 mod coordinator;

@@ -217,7 +217,10 @@ impl<P, D> Dispatcher<P, D> {
             return None;
         }
         let event = self.waiting.front()?.built.event().number;
-        let node = NodeId::from(self.policy.poll_assign(now, event)?);
+        // By its turn here, not by its number: where several builders share the events evenly, a table by
+        // number would pass over the same nodes for good.
+        let turn = EventNumber(self.counts.given);
+        let node = NodeId::from(self.policy.poll_assign(now, turn)?);
         let incarnation = *self.nodes.get(&node)?;
         let mut held = self.waiting.pop_front()?;
         held.attempts += 1;

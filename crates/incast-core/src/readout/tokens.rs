@@ -84,6 +84,11 @@ impl NodeTokens {
         was_expected
     }
 
+    /// An event came that no token asked for, as was agreed: it takes a slot, and all tokens stay out.
+    pub fn handle_given(&mut self) {
+        self.busy += 1;
+    }
+
     /// An event is finished: its slot is free.
     pub fn handle_done(&mut self) {
         self.busy = self.busy.saturating_sub(1);
@@ -161,6 +166,21 @@ mod tests {
         node.handle_timeout(at(10));
         assert_eq!(numbers(&mut node, at(10)), [(3, 3), (4, 3)]);
         assert_eq!(node.counts(), (4, 2, 0));
+    }
+
+    #[test]
+    fn what_was_given_without_asking_costs_a_slot_and_no_token() {
+        let mut node = NodeTokens::new(PLAN);
+        node.handle_given();
+        assert_eq!(numbers(&mut node, at(0)).len(), 1, "one of two slots is taken");
+        node.handle_done();
+        assert_eq!(numbers(&mut node, at(0)).len(), 1, "and is free again; the other's token is out");
+        for _ in 0..100 {
+            node.handle_given();
+            node.handle_done();
+            assert_eq!(numbers(&mut node, at(0)), [], "tokens out are as many as slots");
+        }
+        assert_eq!(node.counts(), (2, 0, 0));
     }
 
     #[test]

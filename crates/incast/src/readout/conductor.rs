@@ -352,10 +352,8 @@ impl<'a> Conductor<'a> {
     }
 
     fn handle_told(&mut self, index: usize, told: Told) {
-        let member = &mut self.troupe.members[index];
-        if std::mem::take(&mut member.is_silent) {
-            let (peer, life) = (member.peer, member.life);
-            self.say_to(|other| talks(other, peer).is_some(), RoleOrder::Back(peer, life));
+        if std::mem::take(&mut self.troupe.members[index].is_silent) {
+            self.handle_back(index);
         }
         let member = &mut self.troupe.members[index];
         if let Some(trouble) = &told.trouble {
@@ -367,6 +365,20 @@ impl<'a> Conductor<'a> {
         }
         member.told = Some(told);
         self.live.handle_told(&self.troupe);
+    }
+
+    /// A role speaks again that others did without. It has to know that they did: what it had has been given
+    /// to others, and what it promised is void.
+    fn handle_back(&mut self, index: usize) {
+        let (me, life) = (self.troupe.members[index].peer, self.troupe.members[index].life);
+        self.say_to(|other| talks(other, me).is_some(), RoleOrder::Back(me, life));
+        let others = self.troupe.members.iter().filter(|other| !other.is_silent && other.is_alive());
+        let others =
+            others.map(|other| (other.peer, other.life)).filter(|(other, _)| talks(me, *other).is_some());
+        for (other, life) in others.collect::<Vec<_>>() {
+            self.troupe.members[index].say(RoleOrder::Silent(other));
+            self.troupe.members[index].say(RoleOrder::Back(other, life));
+        }
     }
 
     fn handle_gone(&mut self, index: usize, how: Option<String>) {

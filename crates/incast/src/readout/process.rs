@@ -15,7 +15,7 @@ use incast_core::time::Time;
 use incast_net::clock::Clock;
 use incast_net::readout::{Data, Mesh, MeshEvent, Unsent};
 
-use super::assignment::Told;
+use super::assignment::{Told, Whereabouts};
 use crate::measured::HostWatch;
 use crate::run::lines::{RoleLine, RoleOrder};
 use crate::run::telling::{ended, tell};
@@ -24,6 +24,9 @@ use crate::run::telling::{ended, tell};
 const TELL_EVERY: Duration = Duration::from_millis(100);
 /// Messages taken from the machine before sockets are looked at again.
 const BURST: usize = 1_024;
+/// Messages of one peer that wait for run control to say that it is there: tokens, and some events. Beyond
+/// it the oldest is left to the machine, which counts it as one of nobody.
+const EARLY_MAX: usize = 1_024;
 
 /// What a role does beside talking.
 pub(super) trait Work<R> {
@@ -83,8 +86,9 @@ struct Peers {
     known: BTreeMap<Peer, Known>,
     /// Connected, in that life.
     up: BTreeMap<Peer, Incarnation>,
-    /// What came of peers that are not there for the machine yet.
-    early: BTreeMap<Peer, Vec<Message<Data>>>,
+    /// What came of peers that are connected, before run control said that they are there: it speaks by
+    /// another way, which may be the slower one.
+    early: BTreeMap<Peer, VecDeque<Message<Data>>>,
     are_all_told: bool,
 }
 
@@ -93,26 +97,6 @@ struct Known {
     is_silent: bool,
     /// The machine was told that it is there.
     is_there: bool,
-}
-
-/// Messages of one peer that are held until run control has told of it: its tokens, and the first events.
-const EARLY_MAX: usize = 4_096;
-
-impl Peers {
-    /// Holds a message of a peer that is connected and that run control has not told of yet, or that is
-    /// taken for silent; gives back any other.
-    fn hold_early(&mut self, peer: Peer, message: Message<Data>) -> Option<Message<Data>> {
-        if self.known.get(&peer).is_some_and(|known| known.is_there) {
-            return Some(message);
-        }
-        let early = self.early.entry(peer).or_default();
-        if early.len() >= EARLY_MAX {
-            // Counted by the machine as of a peer that is not there.
-            return Some(message);
-        }
-        early.push(message);
-        None
-    }
 }
 
 impl<R: Role<Data>, W: Work<R>> Process<R, W> {
@@ -187,11 +171,7 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
         let now = self.clock.now();
         for event in events.drain(..) {
             match event {
-                MeshEvent::Message(peer, message) => {
-                    if let Some(message) = self.peers.hold_early(peer, message) {
-                        self.role.handle_message(now, peer, message);
-                    }
-                }
+                MeshEvent::Message(peer, message) => self.handle_message(now, peer, message),
                 MeshEvent::Up(peer, life) => {
                     self.peers.up.insert(peer, life);
                     self.judge(now, peer);
@@ -218,6 +198,21 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
             self.send(to, message);
         }
         Ok(sent == BURST)
+    }
+
+    fn handle_message(&mut self, now: Time, from: Peer, message: Message<Data>) {
+        // A fragment is good whoever else is there.
+        let is_there = self.peers.known.get(&from).is_some_and(|known| known.is_there);
+        if is_there || matches!(from, Peer::Source(_)) {
+            return self.role.handle_message(now, from, message);
+        }
+        let early = self.peers.early.entry(from).or_default();
+        early.push_back(message);
+        if early.len() > EARLY_MAX
+            && let Some(oldest) = early.pop_front()
+        {
+            self.role.handle_message(now, from, oldest);
+        }
     }
 
     fn send(&mut self, to: Peer, message: Message<Data>) {
@@ -255,28 +250,15 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
     fn handle_order(&mut self, order: RoleOrder) {
         let now = self.clock.now();
         match order {
-            RoleOrder::Joined(there) => {
-                if let Some(address) = there.address {
-                    self.mesh.connect(there.peer, there.life, address, there.fragments);
-                }
-                // Told again of one that is there, nothing changes: its credits stay good.
-                let is_news = self.peers.known.get(&there.peer).is_none_or(|known| known.life != there.life);
-                if is_news {
-                    let known = Known { life: there.life, is_silent: false, is_there: false };
-                    if self.peers.known.insert(there.peer, known).is_some_and(|before| before.is_there) {
-                        self.role.handle_peer(now, there.peer, None);
-                    }
-                    self.judge(now, there.peer);
-                }
-            }
+            RoleOrder::Joined(there) => self.handle_joined(now, there),
             RoleOrder::AllTold => self.peers.are_all_told = true,
             RoleOrder::Back(peer, life) => self.note_silence(now, peer, Some(life)),
             RoleOrder::Silent(peer) => self.note_silence(now, peer, None),
             RoleOrder::Left(peer) => {
                 self.mesh.forget(peer);
                 self.held_back.remove(&peer);
-                self.peers.up.remove(&peer);
                 self.peers.early.remove(&peer);
+                self.peers.up.remove(&peer);
                 if self.peers.known.remove(&peer).is_some_and(|known| known.is_there) {
                     self.role.handle_peer(now, peer, None);
                 }
@@ -290,6 +272,21 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
         }
     }
 
+    fn handle_joined(&mut self, now: Time, there: Whereabouts) {
+        // Told twice, it has not left in between.
+        if self.peers.known.get(&there.peer).is_some_and(|known| known.life == there.life) {
+            return self.note_silence(now, there.peer, Some(there.life));
+        }
+        if let Some(address) = there.address {
+            self.mesh.connect(there.peer, there.life, address, there.fragments);
+        }
+        let known = Known { life: there.life, is_silent: false, is_there: false };
+        if self.peers.known.insert(there.peer, known).is_some_and(|before| before.is_there) {
+            self.role.handle_peer(now, there.peer, None);
+        }
+        self.judge(now, there.peer);
+    }
+
     /// A peer is there for the machine when run control says so, it is connected, and it is not silent.
     fn judge(&mut self, now: Time, peer: Peer) {
         let up = self.peers.up.get(&peer).copied();
@@ -298,9 +295,8 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
         if is_there != known.is_there {
             known.is_there = is_there;
             self.role.handle_peer(now, peer, is_there.then_some(known.life));
-        }
-        if is_there {
-            for message in self.peers.early.remove(&peer).unwrap_or_default() {
+            let early = if is_there { self.peers.early.remove(&peer) } else { None };
+            for message in early.into_iter().flatten() {
                 self.role.handle_message(now, peer, message);
             }
         }

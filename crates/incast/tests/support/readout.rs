@@ -83,7 +83,7 @@ pub(crate) fn runs_well(started: &mut Started) -> (Record, Disk) {
     assert_eq!((events.lost, events.incomplete, events.ended_twice, events.never_triggered), (0, 0, 0, 0));
     for kind in [CaveatKind::RoleDied, CaveatKind::PeerNonsense, CaveatKind::StorageStalled] {
         let doubts: Vec<_> = record.caveats.iter().filter(|caveat| caveat.kind == kind).collect();
-        assert!(doubts.is_empty(), "nothing went wrong: {doubts:?}");
+        assert!(doubts.is_empty(), "nothing went wrong: {doubts:?}; it said:\n{}", started.stderr());
     }
     (record, disk)
 }

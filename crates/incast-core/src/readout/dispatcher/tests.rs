@@ -1,7 +1,7 @@
 //! Small exact cases of the dispatcher. Events come from a real builder, the only one who makes them.
 
 use super::*;
-use crate::readout::assign::{LeastLoaded, RoundRobin, TokenPlan, Tokens};
+use crate::readout::assign::{Calendar, LeastLoaded, LinearShift, RoundRobin, TokenPlan, Tokens};
 use crate::readout::builder::{BuilderPlan, EventBuilder};
 use crate::readout::fragment::{Fragment, Length};
 use crate::readout::ids::{RunNumber, SourceId};
@@ -75,6 +75,25 @@ fn an_event_is_given_once_and_decided_once() {
     assert_eq!(decided(&mut dispatcher), [(6, Some(1))]);
     assert_eq!((dispatcher.event(EventNumber(6)), dispatcher.in_flight()), (None, 1));
     assert_eq!(dispatcher.counts().decision_ns.max(), Some(2_000_000));
+}
+
+#[test]
+fn a_builder_that_has_every_other_event_gives_to_all_its_nodes_by_any_table() {
+    let calendar = Policy::Calendar(Calendar::new(1, 64));
+    for policy in [calendar, Policy::LinearShift(LinearShift::new(1, 64))] {
+        let plan = DispatcherPlan { events_max: 100, bytes_max: 100_000, in_flight_max: 100, ..PLAN };
+        let mut dispatcher = Dispatcher::new(plan, policy);
+        for id in 0..4 {
+            dispatcher.handle_joined(at(0), NodeId(id), Incarnation(id.into()));
+        }
+        for number in (1..81).step_by(2) {
+            assert_eq!(dispatcher.handle_event(at(0), built(number, 100)), None);
+        }
+        let given = given(&mut dispatcher, at(0));
+        for node in 0..4 {
+            assert_eq!(given.iter().filter(|(_, to, _)| *to == node).count(), 10, "node {node}: {given:?}");
+        }
+    }
 }
 
 #[test]

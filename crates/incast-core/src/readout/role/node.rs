@@ -174,7 +174,7 @@ impl<P: Payload + Clone> NodeRole<P> {
             Some(built) if is_kept && self.plan.run.is_stored_at(level) => {
                 self.awaiting.insert(key, (built, verdicts.clone()));
             }
-            _ => self.handle_done(level),
+            _ => self.tokens.handle_done(),
         }
         self.outbox.push_back(Message::Answer { level, event, attempt, busy, verdicts });
         self.poll_stored(now);
@@ -198,7 +198,10 @@ impl<P: Payload + Clone> NodeRole<P> {
             self.counts.no_room += 1;
             return;
         }
-        if self.plan.gives_tokens && level == Level::First {
+        if self.plan.gives_tokens && level == Level::Second {
+            // Tokens ask for events of the first level: those that are out are still with the builder.
+            self.tokens.handle_given();
+        } else if self.plan.gives_tokens {
             if let Some(issued) = self.tokens.oldest_issued() {
                 let is_first = !std::mem::replace(&mut self.has_received, true);
                 let histogram =
@@ -216,29 +219,20 @@ impl<P: Payload + Clone> NodeRole<P> {
         if is_taken && self.storing.handle_event(now, built, verdicts) {
             return;
         }
-        self.handle_done(key.0);
+        self.tokens.handle_done();
         self.counts.not_confirmed += u64::from(!is_taken);
-    }
-
-    /// An event is finished here. Tokens ask for events of the first level; the rest of an event comes without.
-    fn handle_done(&mut self, level: Level) {
-        if level == Level::First {
-            self.tokens.handle_done();
-        }
     }
 
     /// Nobody waits for what is here, but for what is being stored.
     fn drop_all(&mut self) {
         let dropped = self.queue.len() + self.working.len();
         let awaiting = self.awaiting.len();
-        let queued = self.queue.iter().map(|work| work.level);
-        let others = self.working.keys().chain(self.awaiting.keys()).map(|key| key.0);
-        for level in queued.chain(others).collect::<Vec<_>>() {
-            self.handle_done(level);
-        }
         self.queue.clear();
         self.awaiting.clear();
         self.abandoned.extend(std::mem::take(&mut self.working).into_keys());
+        for _ in 0..dropped + awaiting {
+            self.tokens.handle_done();
+        }
         self.outbox.clear();
         // Lengths are far below 2^64.
         self.counts.dropped += dropped as u64;
@@ -248,7 +242,7 @@ impl<P: Payload + Clone> NodeRole<P> {
     /// Tells the builder what is on disk.
     fn poll_stored(&mut self, _now: Time) {
         while let Some(stored) = self.storing.poll_stored() {
-            self.handle_done(self.plan.run.stored_level());
+            self.tokens.handle_done();
             if self.builder.is_some() {
                 self.outbox.push_back(Message::Kept { event: stored.built.event().number });
             }

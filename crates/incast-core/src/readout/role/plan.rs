@@ -48,12 +48,6 @@ impl RunPlan {
         level == self.stored_level()
     }
 
-    /// The level at which accepted events are stored: the last one.
-    #[must_use]
-    pub const fn stored_level(&self) -> Level {
-        if self.has_two_levels { Level::Second } else { Level::First }
-    }
-
     /// Events in a packet of this level, at most.
     #[must_use]
     pub fn packing_of(&self, level: Level) -> u16 {

@@ -89,7 +89,8 @@ impl<P: Payload + Clone> BuilderLevel<P> {
         let ours = run.nodes.iter().filter(|(_, builder)| *builder == plan.builder);
         let members: Vec<Destination> = ours.map(|(node, _)| (*node).into()).collect();
         let policy = match level {
-            Level::First => plan.policy.policy(run.packing_of(level), &members),
+            // What is given is counted by turns, each a packet.
+            Level::First => plan.policy.policy(1, &members),
             Level::Second => plan.policy.second_policy(&members),
         };
         let bounds = DispatcherPlan {
