@@ -74,8 +74,9 @@ fn send(shape: &Shape, key: &Key, address: SocketAddr) -> Result<Duration> {
         std::thread::yield_now();
     }
     let payload = Data::from(vec![7; shape.bytes as usize]);
-    let before = busy();
-    let end = Instant::now() + shape.lasts;
+    told.clear();
+    let (before, busy_before) = (Instant::now(), busy());
+    let end = before + shape.lasts;
     let mut sent = 0;
     while Instant::now() < end {
         for (source, mesh) in (0..).map(SourceId).zip(&mut meshes) {
@@ -86,14 +87,15 @@ fn send(shape: &Shape, key: &Key, address: SocketAddr) -> Result<Duration> {
                     .map_err(|_| "a source's queue is full")?;
             }
             // As a source that has nothing else to do: until the kernel has taken everything.
-            mesh.poll(Some(end), &mut told)?;
+            mesh.poll(Some(before), &mut told)?;
             while mesh.queued_bytes(BUILDER) > 0 {
+                told.clear();
                 mesh.poll(None, &mut told)?;
             }
         }
         sent += shape.row;
     }
-    let busy = busy().saturating_sub(before);
+    let busy = busy().saturating_sub(busy_before);
     SENT.store(sent + 1, Ordering::Release);
     let closing = Instant::now() + PATIENCE;
     meshes.into_iter().try_for_each(|mesh| mesh.close(closing))?;
@@ -129,6 +131,7 @@ fn build(shape: &Shape, mut mesh: Mesh) -> Result<Built> {
     }
     let built = watch.ok_or("nothing came")?.stop(shape, complete)?;
     check(shape, &builder, complete)?;
+    eprintln!("open most {:?}", builder.gauges()[0].most());
     // The sources close when they are heard to the end.
     mesh.close(Instant::now() + PATIENCE)?;
     Ok(built)
@@ -139,7 +142,12 @@ fn take(builder: &mut EventBuilder<Data>, now: Time) -> Result<u64> {
     builder.handle_timeout(now);
     let mut complete = 0;
     while let Some(built) = builder.poll_built() {
-        let BuiltEvent::Complete(event) = built else { return Err("an event is incomplete".into()) };
+        let event = match built {
+            BuiltEvent::Complete(event) => event,
+            BuiltEvent::Incomplete { event, cause, .. } => {
+                return Err(format!("event {} is incomplete: {cause:?}", event.number).into());
+            }
+        };
         complete += 1;
         builder.recycle(event);
     }
