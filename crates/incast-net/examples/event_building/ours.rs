@@ -36,7 +36,7 @@ pub(super) fn run(shape: &Shape) -> Result<Built> {
     let address = mesh.address().ok_or("the builder listens")?;
     let sending = {
         let shape = *shape;
-        std::thread::spawn(move || send(&shape, &key, address))
+        std::thread::Builder::new().name("sources".into()).spawn(move || send(&shape, &key, address))?
     };
     let built = build(shape, mesh)?;
     let sender_busy = sending.join().map_err(|_| "the sending thread failed")??;

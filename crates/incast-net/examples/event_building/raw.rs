@@ -24,7 +24,7 @@ pub(super) fn run(shape: &Shape) -> Result<Built> {
     let (to, from): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
     let sending = {
         let shape = *shape;
-        std::thread::spawn(move || feed::send(&shape, to))
+        std::thread::Builder::new().name("sources".into()).spawn(move || feed::send(&shape, to))?
     };
     let (bytes, watch) = receive(&from)?;
     let events = bytes / (feed::frame_bytes(shape) as u64 * u64::from(shape.sources));

@@ -17,10 +17,11 @@ use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 
 use super::data::Data;
 
-/// Room for heads: a new one is taken when it is full and still in use.
-const HEADS_BYTES: usize = 16 << 10;
-/// Up to here a payload is copied behind its head: as cheap as a piece of its own.
-const COPIED_BYTES_MAX: usize = 256;
+/// Room for heads and small payloads: a new one is taken when it is full and still in use.
+const HEADS_BYTES: usize = 64 << 10;
+/// Up to here a payload is copied behind its head. A piece of its own costs more: it is counted three times,
+/// and the kernel looks at it and at its head apart.
+const COPIED_BYTES_MAX: usize = 2 << 10;
 /// Pieces per system call.
 const PIECES_MAX: usize = 128;
 
