@@ -42,8 +42,15 @@ fn may_depend(from: &str, to: &str) -> bool {
 }
 
 const CORE: &str = "incast-core";
-const MIDDLE: [&str; 7] =
-    ["incast-net", "incast-host", "incast-sim", "incast-lab", "incast-algorithm", "incast-store", "incast-view"];
+const MIDDLE: [&str; 7] = [
+    "incast-net",
+    "incast-host",
+    "incast-sim",
+    "incast-lab",
+    "incast-algorithm",
+    "incast-store",
+    "incast-view",
+];
 
 /// A dependency that only one of our crates may have, and that crate: it is C inside.
 const ALONE: (&str, &str) = ("rusqlite", "incast-store");
