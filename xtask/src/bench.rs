@@ -4,12 +4,13 @@ mod flood;
 pub(crate) mod floor;
 mod lab;
 mod place;
+mod readout;
 
 use anyhow::{Result, bail};
 
 use crate::project::{self, Project};
 
-const NAMES: &str = "tracker, flood [SECONDS [ROUNDS]], lab";
+const NAMES: &str = "tracker, flood [SECONDS [ROUNDS]], lab, readout [SECONDS [ROUNDS]]";
 
 /// Runs the benchmark that `words` name.
 pub(crate) fn run(project: &Project, words: &[&str]) -> Result<()> {
@@ -23,6 +24,7 @@ pub(crate) fn run(project: &Project, words: &[&str]) -> Result<()> {
             "tracker",
         ])),
         ["flood", effort @ ..] => flood::run(project, effort),
+        ["readout", effort @ ..] => readout::run(project, effort),
         ["lab"] => lab::run(project),
         [] => bail!("which bench? There are: {NAMES}"),
         _ => bail!("unknown bench: {}; there are: {NAMES}", words.join(" ")),

@@ -35,6 +35,9 @@ Usage: cargo xtask COMMAND
   bench tracker    time the sequence tracker
   bench flood [SECONDS [ROUNDS]]
                    incast, iperf3 and a plain loop side by side; ratios (default 2 5)
+  bench lab        how fast a lab of 32 hosts stands, beside a script (as root)
+  bench readout [SECONDS [ROUNDS]]
+                   event building beside raw receiving, ZeroMQ and Python; ratios (default 1 5)
 
 With the variable CI set, a check that cannot run is a failure.
 

@@ -182,7 +182,7 @@ fn round(place: &Place, incast: &str, case: &Case, effort: &Effort) -> Result<Ro
 }
 
 /// A program that is ended when nobody needs it any more.
-struct Running(Child);
+pub(super) struct Running(pub(super) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -295,14 +295,14 @@ fn two_numbers(line: &str) -> Result<(f64, f64)> {
 }
 
 /// What a program prints, as JSON; its standard error goes nowhere unless it fails.
-fn json(command: &mut Command) -> Result<Value> {
+pub(super) fn json(command: &mut Command) -> Result<Value> {
     let output = command.stdin(Stdio::null()).output().context("start")?;
     serde_json::from_slice(&output.stdout).with_context(|| {
         format!("it printed no JSON ({}): {}", output.status, String::from_utf8_lossy(&output.stderr))
     })
 }
 
-fn median(mut numbers: Vec<f64>) -> f64 {
+pub(super) fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.sort_by(f64::total_cmp);
     numbers.get(numbers.len() / 2).copied().unwrap_or(f64::NAN)
 }
@@ -316,7 +316,7 @@ fn shown(case: &Case, rate: f64) -> String {
 }
 
 /// The machine, for whoever reads the numbers later.
-fn machine() -> String {
+pub(super) fn machine() -> String {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let processor = read("/proc/cpuinfo");
     let model =

@@ -25,6 +25,7 @@ use crate::time::Time;
 
 mod counts;
 mod event;
+mod memory;
 mod open;
 mod order;
 mod plan;

@@ -18,8 +18,9 @@ use crate::sys;
 
 /// With less room than this a new chunk is begun: small reads cost more than moving the bytes that are left.
 const ROOM_BYTES_LEAST: usize = 64 << 10;
-/// A peer's turn: what is read of it before others have theirs.
-const TURN_BYTES: usize = CHUNK_BYTES;
+/// A peer's turn: what is read of it before others have theirs. The same for all, however the chunks fall:
+/// who got more at each turn would run away from the others, and leave more and more events open.
+pub(super) const TURN_BYTES: usize = CHUNK_BYTES;
 
 /// What comes from one peer.
 #[derive(Debug)]
@@ -38,10 +39,18 @@ impl Inbox {
         Self { buffer: BytesMut::new(), is_chunk: false, frame_bytes: 0, fragments }
     }
 
-    /// Reads once; returns how many bytes came, 0 at the end of the stream.
-    pub(super) fn receive(&mut self, fd: BorrowedFd<'_>, chunks: &mut Chunks) -> io::Result<usize> {
+    /// Reads once, at most `bytes_max`; returns how many bytes came, 0 at the end of the stream, and whether
+    /// the kernel may have more of them.
+    pub(super) fn receive(
+        &mut self,
+        fd: BorrowedFd<'_>,
+        chunks: &mut Chunks,
+        bytes_max: usize,
+    ) -> io::Result<(usize, bool)> {
         self.make_room(chunks);
-        sys::stream::receive(fd, &mut self.buffer, TURN_BYTES)
+        let room = self.buffer.capacity() - self.buffer.len();
+        let came = sys::stream::receive(fd, &mut self.buffer, bytes_max)?;
+        Ok((came, came >= room.min(bytes_max)))
     }
 
     /// Room for the rest of a frame grows with what of it has come, never with what a peer says.

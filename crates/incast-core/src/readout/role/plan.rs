@@ -45,7 +45,7 @@ impl RunPlan {
     /// Whether what was accepted at this level is stored, and not only built further.
     #[must_use]
     pub fn is_stored_at(&self, level: Level) -> bool {
-        level == self.stored_level()
+        !self.has_two_levels || level == Level::Second
     }
 
     /// Events in a packet of this level, at most.

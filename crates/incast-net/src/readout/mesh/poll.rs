@@ -7,13 +7,15 @@ use std::time::{Duration, Instant};
 
 use incast_core::readout::{EventNumber, Peer};
 use incast_core::time::Time;
+use incast_core::wire::refusal::Refusal;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{Mesh, MeshEvent};
 use crate::readout::connection::Connection;
+use crate::readout::counts::Counters;
 use crate::readout::greeting::{GreetError, Hello};
-use crate::readout::inbox::Inbox;
+use crate::readout::inbox::{Inbox, TURN_BYTES};
 use crate::readout::outbox::Outbox;
 use crate::readout::plan::PeerKind;
 
@@ -145,30 +147,28 @@ impl Mesh {
         }
     }
 
-    /// Reads a connection once, and gives what is whole. Says whether it goes on.
+    /// Reads a connection, one turn of it, and gives what is whole. Says whether it goes on.
     fn read(&mut self, peer: Peer, now: Time, into: &mut Vec<MeshEvent>) -> bool {
         let Some(connection) = self.connections.get_mut(&peer) else { return true };
         let Connection { inbox, stream, .. } = connection;
-        match inbox.receive(stream.as_fd(), &mut self.chunks) {
-            Ok(0) => return false,
-            Ok(bytes) => self.counters.plain.stream_bytes.received += bytes as u64,
-            Err(error) => {
-                return matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted);
-            }
-        }
-        loop {
-            match inbox.poll_message(now, &mut self.counters.refused) {
-                Ok(Some(message)) => {
-                    self.counters.received.record(&message);
-                    into.push(MeshEvent::Message(peer, message));
+        let (mut turn, mut has_more) = (TURN_BYTES, true);
+        while has_more && turn > 0 {
+            match inbox.receive(stream.as_fd(), &mut self.chunks, turn) {
+                Ok((0, _)) => return false,
+                Ok((bytes, more)) => {
+                    self.counters.plain.stream_bytes.received += bytes as u64;
+                    (turn, has_more) = (turn - bytes, more);
                 }
-                Ok(None) => return true,
-                Err(refusal) => {
-                    self.counters.refused.record(refusal);
-                    return false;
+                Err(error) => {
+                    return matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted);
                 }
             }
+            if let Err(refusal) = take(inbox, peer, now, &mut self.counters, into) {
+                self.counters.refused.record(refusal);
+                return false;
+            }
         }
+        true
     }
 
     /// Ends a connection, if there is one.
@@ -265,4 +265,19 @@ impl Mesh {
         into.push(MeshEvent::Up(peer, life));
         Ok(())
     }
+}
+
+/// Takes what has come whole.
+fn take(
+    inbox: &mut Inbox,
+    peer: Peer,
+    now: Time,
+    counters: &mut Counters,
+    into: &mut Vec<MeshEvent>,
+) -> Result<(), Refusal> {
+    while let Some(message) = inbox.poll_message(now, &mut counters.refused)? {
+        counters.received.record(&message);
+        into.push(MeshEvent::Message(peer, message));
+    }
+    Ok(())
 }
