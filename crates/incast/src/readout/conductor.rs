@@ -28,7 +28,7 @@ use crate::run::player::{Heard, Word};
 
 /// Longest wait for every port, and for every connection.
 const READY_MAX: Duration = Duration::from_secs(30);
-/// A role that says nothing for so long is treated as gone; roles speak five times a second.
+/// A role that says nothing for so long is treated as gone; roles speak ten times a second.
 pub(super) const SILENCE: Duration = Duration::from_secs(2);
 /// One that says nothing for so long is killed.
 const SILENCE_MAX: Duration = Duration::from_secs(15);
