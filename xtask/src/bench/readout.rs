@@ -58,7 +58,7 @@ pub(super) fn run(project: &Project, words: &[&str]) -> Result<()> {
         ours: target.join("release/examples/event_building").display().to_string(),
         zeromq: zeromq_program(project.root(), target)?,
     };
-    println!("{}", machine());
+    println!("{}; {}", machine(), load());
     println!("{rounds} rounds of {seconds} s each; medians; ratios are medians over the rounds");
     if contenders.zeromq.is_none() {
         println!("ZeroMQ: NOT RUN: no zmq.h, or no c++ (Debian packages libzmq3-dev and g++)");
@@ -155,6 +155,13 @@ fn show(name: &str, rounds: &[Round], missed: &mut Vec<String>) {
             missed.push(format!("{name} B against {rival} ({ratio:.2}x)"));
         }
     }
+}
+
+/// What else runs here: with both cores in use by others the ratios are theirs as much as ours.
+fn load() -> String {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = text.split_whitespace().next().unwrap_or("unknown");
+    format!("load average before {load}; above 0.5 no ratio here is worth quoting")
 }
 
 /// What an open event costs beside its payloads.

@@ -1,6 +1,6 @@
 //! The sender that costs the least: frames made once, numbered, a row of them in one write.
 //!
-//! There is no check sum in them, and nothing is queued: no source can be faster than this.
+//! Their check sums are not made anew, and nothing is queued: what it sends costs a source the least.
 
 use std::io::Write as _;
 use std::net::TcpStream;

@@ -131,7 +131,6 @@ fn build(shape: &Shape, mut mesh: Mesh) -> Result<Built> {
     }
     let built = watch.ok_or("nothing came")?.stop(shape, complete)?;
     check(shape, &builder, complete)?;
-    eprintln!("open most {:?}", builder.gauges()[0].most());
     // The sources close when they are heard to the end.
     mesh.close(Instant::now() + PATIENCE)?;
     Ok(built)
