@@ -3,7 +3,7 @@
 use super::under_way::Over;
 use super::{Engine, IN_FLIGHT_NEAR, Sorted, TriggerRole};
 use crate::readout::assign::Assign;
-use crate::readout::event_account::{Loss, Place};
+use crate::readout::event_account::{EventAccount, Loss, Place};
 use crate::readout::ids::{BuilderId, EventNumber, Incarnation, Level, Peer};
 use crate::readout::message::{End, Ended};
 use crate::readout::role::ends::EVENTS_PER_END_MAX;
@@ -17,8 +17,12 @@ impl<P: Clone> TriggerRole<P> {
         let new = trigger.counts().triggered - self.account.totals().triggered;
         if new > 0 {
             self.account.handle_triggered(new);
+            // Not from the oldest in flight on: what the first of two levels shipped incomplete has ended, and
+            // still waits for its decision.
+            let window = EventAccount::WINDOW_EVENTS as u64;
+            let oldest = EventNumber(self.account.next().0.saturating_sub(window));
             for packets in &mut self.under_way {
-                packets.forget_before(self.account.oldest());
+                packets.forget_before(oldest);
             }
         }
     }
