@@ -25,6 +25,7 @@ use crate::store::{names_mask, sync_dir};
 use crate::summary::FileSummary;
 
 mod entries;
+pub(crate) mod incomplete;
 mod pair;
 mod torn;
 
