@@ -191,7 +191,7 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
         self.send_held_back();
         let mut sent = 0;
         while sent < BURST
-            && !(W::WAITS_WHEN_FULL && !self.held_back.is_empty())
+            && (self.held_back.is_empty() || !W::WAITS_WHEN_FULL)
             && let Some((to, message)) = self.role.poll_transmit(now)
         {
             sent += 1;
