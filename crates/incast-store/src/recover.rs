@@ -25,6 +25,7 @@ use crate::plan::{StoreError, StorePlan};
 use crate::store::{names_mask, sync_dir};
 use crate::summary::FileSummary;
 
+pub(crate) mod incomplete;
 mod pair;
 mod torn;
 

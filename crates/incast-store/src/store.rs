@@ -16,7 +16,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use incast_core::mdf::{self, IndexEntry, Kept};
-use incast_core::readout::{Built, EventNumber, EventSet, Verdict};
+use incast_core::readout::{Built, EventNumber, EventSet, SourceSet, Verdict};
 use incast_core::wire::crc32c::crc32c;
 
 use crate::file::OpenFile;
@@ -137,6 +137,16 @@ impl SinkStore {
     #[must_use]
     pub const fn known(&self) -> &EventSet {
         &self.known
+    }
+
+    /// Tells which of the events that were on disk when it was opened miss sources, and which; an event of
+    /// several streams for each.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn incomplete(&self, mut tell: impl FnMut(EventNumber, &SourceSet)) -> Result<(), StoreError> {
+        let mut closed = self.streams.iter().flat_map(|stream| &stream.closed);
+        closed.try_for_each(|file| recover::incomplete::of_file(&file.path, &mut tell))
     }
 
     /// What was done since it was opened.

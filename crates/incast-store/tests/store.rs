@@ -169,3 +169,19 @@ fn a_directory_has_one_writer_and_one_run() {
         assert!(matches!(SinkStore::open(dir.path(), plan(streams)), Err(StoreError::Plan(_))));
     }
 }
+
+#[test]
+fn who_opens_the_files_again_is_told_what_misses_sources_and_which() {
+    let dir = tempfile::tempdir().unwrap();
+    let plan = || plan(&["a", "b"]);
+    let (mut store, _) = SinkStore::open(dir.path(), plan()).unwrap();
+    store.append(&[accept(1)], &generated(1, 3, 50));
+    store.append(&[accept(3)], &incomplete(2, 3, 50));
+    store.append(&[accept(2)], &incomplete(5, 3, 50));
+    store.commit().unwrap();
+    drop(store);
+    let (store, _) = SinkStore::open(dir.path(), plan()).unwrap();
+    let mut told = Vec::new();
+    store.incomplete(|event, missing| told.push((event.0, missing.iter().count()))).unwrap();
+    assert_eq!(told, [(2, 1), (2, 1), (5, 1)], "in every stream");
+}

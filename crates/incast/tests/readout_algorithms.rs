@@ -124,6 +124,35 @@ fn what_no_algorithm_decided_is_rejected_where_that_is_asked_for() {
     assert!(of_nodes(&record, "algorithm crashed") > 5);
 }
 
+/// Programs that run this script.
+fn programs_of(script: &std::path::Path) -> usize {
+    let wanted = script.to_string_lossy().into_owned();
+    let numbers = std::fs::read_dir("/proc").expect("read /proc").flatten();
+    let words = numbers.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
+    words.filter(|words| words.split(|byte| *byte == 0).any(|word| word == wanted.as_bytes())).count()
+}
+
+#[test]
+fn a_program_ends_with_the_node_that_was_killed_over_it() {
+    let dir = coordinator::directory(&[]);
+    let script = dir.path().join("size_cut.py");
+    std::fs::copy(example("size_cut.py"), &script).expect("copy the example");
+    let node =
+        format!("count = 2\nprogram = [\"python3\", \"{}\", \"0\"]\ntime_out = \"20s\"", script.display());
+    let system = System {
+        node: &node,
+        duration: "2s",
+        more: "[[fault]]\nrole = \"node-1\"\nwhat = \"kill\"\nat = \"300ms\"\nfor = \"100ms\"",
+        ..System::default()
+    };
+    let mut started = system.start();
+    started.until("both programs", coordinator::PATIENCE, || (programs_of(&script) == 2).then_some(()));
+    let record = started.record(0);
+    assert_account(&record, &run_dir(&started));
+    assert_eq!((readout(&record).events.lost, support::role(&record, "node-1").lives), (0, 2));
+    started.until("no program is left", coordinator::PATIENCE, || (programs_of(&script) == 0).then_some(()));
+}
+
 #[test]
 fn a_program_is_found_from_where_the_run_is_started() {
     let program = std::fs::read_to_string(example("size_cut.py")).expect("read the example");

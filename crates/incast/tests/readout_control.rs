@@ -9,11 +9,14 @@ mod support;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use coordinator::{PATIENCE, Started, caveats, incast, until};
 use incast_core::caveat::CaveatKind;
+use incast_core::readout::{BuilderId, Incarnation, Peer, RunNumber, SourceId};
 use incast_core::record::Verdict;
+use incast_net::key::Key;
+use incast_net::readout::{FragmentCarrier, Mesh, MeshPlan};
 use rustix::process::Signal;
 use support::{
     System, assert_account, count, processes, readout, role, run_dir, said_by_control, until_state,
@@ -196,6 +199,45 @@ fn port_of(pid: i32) -> SocketAddr {
         .filter(|fields| fields[3] == "0A" && own.contains(&format!("socket:[{}]", fields[9])))
         .filter_map(|fields| u16::from_str_radix(fields[1].rsplit_once(':')?.1, 16).ok());
     SocketAddr::from(([127, 0, 0, 1], ports.next().expect("it listens")))
+}
+
+/// Tries to be a source of a run whose key it does not have.
+fn knock_with_a_wrong_key(builder: SocketAddr, life: u64, run: u32) {
+    let (me, to) = (Peer::Source(SourceId(0)), Peer::Builder(BuilderId(0)));
+    let plan = MeshPlan {
+        me,
+        life: Incarnation(life),
+        run: RunNumber(run),
+        key: Key::random().expect("draw a key"),
+        listen: None,
+        peers: [to].into(),
+        fragments: FragmentCarrier::Tcp,
+        queue_bytes_max: 1 << 20,
+        fragment_bytes_max: 1 << 20,
+    };
+    let mut mesh = Mesh::open(plan).expect("open sockets");
+    mesh.connect(to, Incarnation(1), builder, None);
+    let mut events = Vec::new();
+    let until = Instant::now() + Duration::from_millis(400);
+    while Instant::now() < until {
+        mesh.poll(Some(until), &mut events).expect("wait");
+        assert!(events.is_empty(), "nobody lets it in: {} events", events.len());
+    }
+}
+
+#[test]
+fn who_has_a_wrong_key_is_refused_and_the_one_it_claims_to_be_is_not_disturbed() {
+    let mut started = System { duration: "2500ms", ..System::default() }.start();
+    let cast = processes(&started, [3, 1, 2, 1]);
+    until_state(&started, "running");
+    knock_with_a_wrong_key(port_of(cast.builders[0].number()), 5, 1);
+    let record = started.record(0);
+    assert_account(&record, &run_dir(&started));
+    let events = &readout(&record).events;
+    assert_eq!((events.lost, events.incomplete), (0, 0));
+    let builder = role(&record, "builder-1");
+    assert!(count(builder, "connections with a wrong key") >= 1, "{:?}", builder.faults);
+    assert!(!caveats(&record, CaveatKind::PeerNonsense).is_empty());
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod coordinator;
 #[path = "support/readout.rs"]
 mod support;
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use coordinator::{Started, caveats, read_record};
@@ -259,4 +260,47 @@ fn a_killed_conductor_leaves_a_record_that_can_be_read_files_that_can_be_recover
     assert!(recovered.events >= readout.events.stored, "{recovered:?}, {:?}", readout.events);
     drop(store);
     assert_eq!(Disk::read(&dir, readout.run).events.len() as u64, recovered.events);
+}
+
+#[test]
+fn what_misses_a_source_is_incomplete_also_for_a_sink_that_found_it_on_disk() {
+    let mut faults = "[[fault]]\nrole = \"source-1\"\nwhat = \"kill\"\nat = \"200ms\"\n".to_owned();
+    for at in [500, 700, 900, 1_100] {
+        let _ =
+            write!(faults, "[[fault]]\nrole = \"sink\"\nwhat = \"kill\"\nat = \"{at}ms\"\nfor = \"20ms\"\n");
+    }
+    let system = System {
+        readout: "event_timeout = \"20ms\"",
+        node: "count = 2",
+        sink: "count = 1\nname = \"sink\"",
+        duration: "1500ms",
+        more: &faults,
+        ..System::default()
+    };
+    let (record, disk) = ends(&mut system.start(), 0);
+    let events = &readout(&record).events;
+    assert_eq!((events.lost, events.stored), (0, disk.complete()), "{events:?}");
+    assert_eq!(events.incomplete, disk.incomplete(), "{events:?}");
+    let missing: Vec<_> = events.missing.iter().map(|one| (one.name.as_str(), one.count)).collect();
+    assert_eq!(missing, [("source 0", events.incomplete)]);
+    assert!(events.incomplete > events.stored, "{events:?}");
+}
+
+#[test]
+fn what_missed_a_source_at_the_first_of_two_levels_is_decided_and_holds_nobody_up() {
+    for packing in [1, 4] {
+        let settings = format!("levels = 2\nevent_timeout = \"100ms\"\npacking = {packing}");
+        let system = System {
+            readout: &settings,
+            builder: "count = 1\npolicy = \"tokens\"\nordered = true",
+            node: "count = 3\naccept = 0.8",
+            more: "[[fault]]\nrole = \"source-1\"\nwhat = \"kill\"\nat = \"300ms\"\nfor = \"250ms\"",
+            ..System::default()
+        };
+        let (record, disk) = ends(&mut system.start(), 0);
+        let events = &readout(&record).events;
+        assert_eq!(events.lost, 0, "{events:?}");
+        assert!(events.incomplete > 0 && disk.complete() > events.triggered / 3, "{events:?}");
+        assert_eq!(count(role(&record, "trigger"), "messages about what nobody knows of"), 0);
+    }
 }

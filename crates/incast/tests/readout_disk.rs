@@ -129,3 +129,18 @@ fn a_disk_that_stays_full_ends_the_run_with_a_verdict_and_a_closed_account() {
     assert!(events.stored > 0 && events.lost > 0, "{events:?}");
     assert!(!caveats(&record, CaveatKind::StorageStalled).is_empty());
 }
+
+#[test]
+fn runs_of_the_same_second_and_directory_store_apart() {
+    let data = coordinator::directory(&[]);
+    let sink = format!("count = 1\ndirectory = \"{}\"", data.path().display());
+    let system = System { duration: "100ms", sink: &sink, node: "count = 1", ..System::default() };
+    let mut started: Vec<_> = (0..3).map(|_| system.start()).collect();
+    let mut runs = std::collections::BTreeSet::new();
+    for started in &mut started {
+        let record = started.record(0);
+        let readout = readout(&record);
+        assert!(runs.insert(readout.run), "each has its number");
+        assert_account(&record, &data.path().join(format!("run-{}", readout.run)));
+    }
+}

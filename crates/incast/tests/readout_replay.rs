@@ -1,6 +1,5 @@
 //! Files that are replayed: their banks are dealt out to sources, built again and stored byte for byte.
 //! And a real file, if the environment variable `INCAST_MDF` names one.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 #[path = "support/coordinator.rs"]
 mod coordinator;
@@ -23,13 +22,13 @@ fn made_file(events: u32) -> Vec<u8> {
         let mut record = RecordWriter::begin(&mut file, header);
         for bank in 0..(event % 13 + 1) {
             let id = BankId {
-                kind: u8::try_from(bank).unwrap(),
+                kind: u8::try_from(bank).expect("it fits"),
                 version: 3,
-                source: u16::try_from(event).unwrap(),
+                source: u16::try_from(event).expect("it fits"),
             };
-            let length = usize::try_from((event * 37 + bank * 101) % 900).unwrap();
-            let byte = u8::try_from((event + bank) % 256).unwrap();
-            record.push(id, &vec![byte; length]).unwrap();
+            let length = usize::try_from((event * 37 + bank * 101) % 900).expect("it fits");
+            let byte = u8::try_from((event + bank) % 256).expect("it fits");
+            record.push(id, &vec![byte; length]).expect("it fits");
         }
         let kind = if event % 5 == 0 { ChecksumKind::None } else { ChecksumKind::Hash };
         record.finish(kind);
@@ -54,7 +53,7 @@ fn replayed(system: System<'_>, file: &Path, events: usize) {
     assert_eq!((readout.events.triggered, readout.events.stored), (events as u64, events as u64));
     assert_eq!(readout.replay.as_deref(), Some(file.display().to_string().as_str()));
     for (event, stored) in &disk.events {
-        let place = usize::try_from(*event).unwrap() % input.len();
+        let place = usize::try_from(*event).expect("it fits") % input.len();
         assert!(stored.record == input[place], "event {event}: not as it was in the file");
     }
 }

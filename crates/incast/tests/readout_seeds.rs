@@ -192,3 +192,51 @@ fn whatever_dies_whenever_every_event_is_in_one_place_and_what_is_stored_is_on_d
     let failed = failed.into_inner().expect("not poisoned");
     assert!(failed.is_empty(), "of {seeds} seeds these failed: {failed:?}");
 }
+
+/// Kills processes of a run that knows of nothing, at moments that the seed draws.
+fn survive_from_outside(seed: u64) {
+    let random = &mut Random::named(seed, "kills from outside");
+    let protocol = one_of(random, ["push", "pull"]);
+    let settings = format!("protocol = \"{protocol}\"\nevent_timeout = \"150ms\"");
+    let system = System {
+        duration: "2500ms",
+        readout: &settings,
+        builder: "count = 2",
+        node: "count = 3\ntime = \"2ms\"",
+        sink: "count = 2",
+        ..System::default()
+    };
+    let mut started = system.start();
+    support::until_state(&started, "running");
+    let mut killed = 0;
+    for _ in 0..3 {
+        let pause = std::time::Duration::from_millis(100 + below(random, 500));
+        coordinator::until(pause, || None::<()>);
+        // Whoever is there, but for the trigger, which is the first.
+        let roles = started.roles();
+        let which = usize::try_from(below(random, roles.len() as u64 - 1)).expect("an index");
+        roles[1 + which].signal(rustix::process::Signal::KILL);
+        killed += 1;
+    }
+    let ended = started.wait();
+    let record = started.record(ended.status.code().expect("it ended by itself"));
+    assert_account(&record, &run_dir(&started));
+    let deaths: usize = readout(&record).roles.iter().map(|role| role.deaths.len()).sum();
+    assert_eq!(deaths, killed, "{:?}", record.caveats);
+    let of_kind =
+        |kind: &str| readout(&record).roles.iter().any(|role| role.kind == kind && !role.deaths.is_empty());
+    let events = &readout(&record).events;
+    assert!(events.lost == 0 || of_kind("builder"), "{events:?}");
+    assert!(events.incomplete == 0 || of_kind("source") || of_kind("builder"), "{events:?}");
+    assert_eq!(record.verdict, if events.lost > 0 { Verdict::Incomplete } else { Verdict::Good });
+}
+
+#[test]
+fn whoever_is_killed_from_outside_returns_and_the_account_closes() {
+    for seed in 0..3 {
+        if let Err(fault) = std::panic::catch_unwind(|| survive_from_outside(seed)) {
+            let _ = writeln!(std::io::stderr(), "FAILED with seed {seed} of kills from outside");
+            std::panic::resume_unwind(fault);
+        }
+    }
+}

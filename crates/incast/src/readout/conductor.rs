@@ -89,7 +89,9 @@ impl<'a> Conductor<'a> {
         dir: &'a RecordDir,
     ) -> anyhow::Result<Self> {
         let mut plan = plan.clone();
-        let run = RunNumber(run_number());
+        let hosts = &production.scenario.hosts;
+        let is_here = |name: &str| hosts.iter().all(|host| host.name != name || host.agent.is_none());
+        let run = parts::claim(&plan, is_here, RunNumber(run_number()));
         parts::number(&mut plan, run);
         let (heard, words) = unbounded();
         let roles: Vec<_> = plan

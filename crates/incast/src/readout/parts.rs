@@ -1,5 +1,7 @@
 //! From the plan of a readout to what each process is told.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -23,6 +25,44 @@ pub(super) fn number(plan: &mut ReadoutPlan, run: RunNumber) {
     plan.builders.iter_mut().for_each(|builder| builder.plan.run.run = run);
     plan.nodes.iter_mut().for_each(|node| node.plan.role.run.run = run);
     plan.sinks.iter_mut().for_each(|sink| sink.plan.role.run.run = run);
+}
+
+/// A number for the run, from `run` on, that no run had which stored where this one will: numbers are
+/// seconds, and of two runs of the same second the later one would take the other's events for its own.
+/// Directories that cannot be made are left to their sinks, who say why; so are those of other machines.
+pub(super) fn claim(plan: &ReadoutPlan, is_here: impl Fn(&str) -> bool, mut run: RunNumber) -> RunNumber {
+    let sinks = plan.sinks.iter().filter(|sink| sink.host.as_deref().is_none_or(&is_here));
+    let directories: BTreeSet<PathBuf> =
+        sinks.filter_map(|sink| sink.plan.files.directory.as_deref()).map(whole).collect();
+    for _ in 0..CLAIMS_MAX {
+        let mut made = Vec::new();
+        let is_taken = directories.iter().map(|directory| of_run(directory, run)).any(|path| {
+            let _ = path.parent().map(fs::create_dir_all);
+            let outcome = fs::create_dir(&path);
+            made.extend(outcome.is_ok().then_some(path));
+            outcome.is_err_and(|error| error.kind() == std::io::ErrorKind::AlreadyExists)
+        });
+        if !is_taken {
+            break;
+        }
+        for path in made {
+            let _ = fs::remove_dir(path);
+        }
+        run = RunNumber(run.0.saturating_add(1));
+    }
+    run
+}
+
+/// A path that means the same in every working directory.
+fn whole(path: &str) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.into())
+}
+
+/// Runs of one second and one directory.
+const CLAIMS_MAX: usize = 1_000;
+
+fn of_run(directory: &Path, run: RunNumber) -> PathBuf {
+    directory.join(format!("run-{}", run.0))
 }
 
 /// Roles are those of the plan.
@@ -81,23 +121,17 @@ impl Parts {
     pub(super) fn remove_unused(&self) {
         for sink in &self.plan.sinks {
             let directory = self.directory(&sink.name, &sink.plan);
-            // That of the run as well, with the last of its sinks.
-            if incast_store::remove_unused(&directory, sink.plan.role.sink)
-                && let Some(of_run) = directory.parent()
-            {
-                let _ = std::fs::remove_dir(of_run);
+            let _ = incast_store::remove_unused(&directory, sink.plan.role.sink);
+            // That of the run goes with the last of its sinks.
+            if let Some(of_run) = directory.parent() {
+                let _ = fs::remove_dir(of_run);
             }
         }
     }
 
     fn directory(&self, name: &str, sink: &SinkShare) -> PathBuf {
-        let run = self.plan.run.run.0;
         match &sink.files.directory {
-            Some(directory) => self
-                .dir
-                .join(std::path::absolute(directory).unwrap_or_else(|_| directory.into()))
-                .join(format!("run-{run}"))
-                .join(name),
+            Some(directory) => of_run(&whole(directory), self.plan.run.run).join(name),
             None => self.dir.join("data").join(name),
         }
     }

@@ -45,6 +45,12 @@ impl Disk {
         };
         let (store, recovered) = SinkStore::open(directory, store_plan)
             .with_context(|| format!("open the files of the sink in {}", directory.display()))?;
+        // Those that miss sources first: what is known is not told again.
+        store.incomplete(|event, missing| {
+            if store.known().contains(event) {
+                role.handle_known(event, 1, Some(missing));
+            }
+        })?;
         for (first, last) in store.known().ranges() {
             let events = u32::try_from(last.0 - first.0 + 1).unwrap_or(u32::MAX);
             role.handle_known(first, events, None);
