@@ -6,37 +6,33 @@
 //!                                   (anything that cannot be mended -> error)
 //! ```
 
+mod faults;
+mod hearing;
+
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, unbounded};
 use incast_core::readout::role::RoleCounts;
 use incast_core::readout::{Peer, RunNumber};
-use incast_core::scenario::{FaultKind, ReadoutPlan};
+use incast_core::scenario::ReadoutPlan;
 
-use super::assignment::{Told, Whereabouts};
+use super::assignment::Told;
 use super::control::{Command, Control};
 use super::live::Live;
 use super::state::{State, States};
-use super::troupe::{Dials, Troupe, talks};
+use super::troupe::Troupe;
 use super::{assemble, parts};
 use crate::measured::{HostWatch, Measured};
 use crate::output::note;
 use crate::record_dir::RecordDir;
 use crate::run::Production;
-use crate::run::lines::{RoleLine, RoleOrder};
-use crate::run::player::{Heard, Word};
+use crate::run::lines::RoleOrder;
+use crate::run::player::Heard;
 
 /// Longest wait for every port, and for every connection.
 const READY_MAX: Duration = Duration::from_secs(30);
-/// A role that says nothing for so long is treated as gone; roles speak ten times a second.
-pub(super) const SILENCE: Duration = Duration::from_secs(2);
-/// One that says nothing for so long is killed.
-const SILENCE_MAX: Duration = Duration::from_secs(15);
-/// A role that died is started again after so long; a fault on purpose says itself when.
-const RETURNS_AFTER: Duration = Duration::from_millis(200);
 /// Longest wait for what was given up to be told, and for roles to end.
 const END_MAX: Duration = Duration::from_secs(8);
-const TICK: Duration = Duration::from_millis(20);
 /// How often the partial record is written.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 
@@ -51,7 +47,7 @@ pub(super) struct Conductor<'a> {
     control: Control,
     parts: parts::Parts,
     /// What is to be done to roles, and is not done yet.
-    faults: Vec<Scheduled>,
+    faults: Vec<faults::Scheduled>,
     running_since: Option<Instant>,
     /// Time spent paused, and since when.
     paused: (Duration, Option<Instant>),
@@ -66,19 +62,6 @@ pub(super) struct Conductor<'a> {
     dir: &'a RecordDir,
     /// When the record was last written.
     saved: Instant,
-}
-
-/// Something that is done to a role at a time of the run.
-struct Scheduled {
-    at: Duration,
-    peer: Peer,
-    what: Deed,
-}
-
-#[derive(Clone, Copy)]
-enum Deed {
-    Kill { returns_after: Option<Duration> },
-    Hang(bool),
 }
 
 impl<'a> Conductor<'a> {
@@ -100,7 +83,7 @@ impl<'a> Conductor<'a> {
             .collect();
         let places = production.places.clone();
         let troupe = Troupe::new(production.scenario, roles.into_iter(), (production.key, places, heard))?;
-        let faults = schedule(&plan);
+        let faults = faults::schedule(&plan);
         Ok(Self {
             control: Control::open(dir.path())?,
             live: Live::new(production.scenario.interval, plan.duration),
@@ -307,124 +290,6 @@ impl<'a> Conductor<'a> {
         let _ = self.dir.write(&partial.record());
     }
 
-    fn listen(&mut self) {
-        let Ok(heard) = self.words.recv_timeout(TICK) else { return };
-        self.handle(heard);
-        while let Ok(heard) = self.words.try_recv() {
-            self.handle(heard);
-        }
-    }
-
-    fn handle(&mut self, Heard { role, what }: Heard) {
-        let Some(index) = self.troupe.of_number(role) else { return };
-        match what {
-            Word::Gone(how) => self.handle_gone(index, how),
-            Word::Line(line) => {
-                self.troupe.members[index].last_heard = Instant::now();
-                self.handle_line(index, *line);
-            }
-        }
-    }
-
-    fn handle_line(&mut self, index: usize, line: RoleLine) {
-        let member = &mut self.troupe.members[index];
-        match line {
-            RoleLine::ReadoutListening { address, fragments } => {
-                member.there = Some(Whereabouts { peer: member.peer, life: member.life, address, fragments });
-                if self.running_since.is_some() {
-                    // It has come back: the others are where they were.
-                    self.introduce(index);
-                    let order = if self.states.now() == State::Draining {
-                        RoleOrder::Drain
-                    } else {
-                        RoleOrder::Start
-                    };
-                    self.troupe.members[index].say(RoleOrder::Start);
-                    self.troupe.members[index].say(order);
-                }
-            }
-            RoleLine::ReadoutTold(told) => self.handle_told(index, *told),
-            RoleLine::Ended { cpu, .. } => {
-                member.has_ended = true;
-                member.cpu = cpu;
-            }
-            RoleLine::Failed { reason } => member.deaths.push(reason),
-            _ => {}
-        }
-    }
-
-    fn handle_told(&mut self, index: usize, told: Told) {
-        if std::mem::take(&mut self.troupe.members[index].is_silent) {
-            self.handle_back(index);
-        }
-        let member = &mut self.troupe.members[index];
-        if let Some(trouble) = &told.trouble {
-            let trouble = format!("{}: {trouble}", member.name);
-            if !self.troubles.contains(&trouble) {
-                note(&trouble);
-                self.troubles.push(trouble);
-            }
-        }
-        member.told = Some(told);
-        self.live.handle_told(&self.troupe);
-    }
-
-    /// A role speaks again that others did without. It has to know that they did: what it had has been given
-    /// to others, and what it promised is void.
-    fn handle_back(&mut self, index: usize) {
-        let (me, life) = (self.troupe.members[index].peer, self.troupe.members[index].life);
-        self.say_to(|other| talks(other, me).is_some(), RoleOrder::Back(me, life));
-        let others = self.troupe.members.iter().filter(|other| !other.is_silent && other.is_alive());
-        let others =
-            others.map(|other| (other.peer, other.life)).filter(|(other, _)| talks(me, *other).is_some());
-        for (other, life) in others.collect::<Vec<_>>() {
-            self.troupe.members[index].say(RoleOrder::Silent(other));
-            self.troupe.members[index].say(RoleOrder::Back(other, life));
-        }
-    }
-
-    fn handle_gone(&mut self, index: usize, how: Option<String>) {
-        let failed = self.troupe.members[index].deaths.len();
-        let Some(how) = self.troupe.bury(index, how) else { return };
-        let member = &mut self.troupe.members[index];
-        // What it said itself says more than how it ended.
-        if failed > 0 && member.deaths.len() > failed && how.starts_with("ended with exit code") {
-            member.deaths.pop();
-        }
-        let (peer, name, lives) = (member.peer, member.name.clone(), member.lives);
-        let is_wanted = self.running_since.is_some() && !self.states.now().is_over();
-        if is_wanted && peer == Peer::Trigger {
-            self.failed = Some(format!("the trigger died, and with it the account of the run: {how}"));
-        }
-        if is_wanted && member.returns.is_none() && lives <= self.plan.restarts {
-            member.returns = Some(Instant::now() + RETURNS_AFTER);
-        }
-        if is_wanted {
-            note(&format!("{name} {how}"));
-        }
-        self.say_to(|other| talks(other, peer).is_some(), RoleOrder::Left(peer));
-    }
-
-    /// Tells a role of its peers, and its peers of it.
-    fn introduce(&mut self, index: usize) {
-        let Some(there) = self.troupe.members[index].there else { return };
-        let me = there.peer;
-        let mut to_me = Vec::new();
-        for (place, other) in self.troupe.members.iter_mut().enumerate() {
-            let Some(elsewhere) = other.there.filter(|_| place != index) else { continue };
-            if let Some(dials) = talks(other.peer, me) {
-                other.say(RoleOrder::Joined(reached(there, dials)));
-            }
-            if let Some(dials) = talks(me, elsewhere.peer) {
-                to_me.push(reached(elsewhere, dials));
-            }
-        }
-        for there in to_me {
-            self.troupe.members[index].say(RoleOrder::Joined(there));
-        }
-        self.troupe.members[index].say(RoleOrder::AllTold);
-    }
-
     fn start(&mut self, index: usize) -> anyhow::Result<()> {
         let (peer, carrier) = (self.troupe.members[index].peer, self.plan.carrier);
         let parts = &self.parts;
@@ -440,65 +305,6 @@ impl<'a> Conductor<'a> {
                 if let Err(error) = self.start(index) {
                     note(&format!("start {} again: {error:#}", self.troupe.members[index].name));
                 }
-            }
-        }
-    }
-
-    fn carry_out_faults(&mut self) {
-        let Some(ran) = self.running_since.map(|since| since.elapsed()) else { return };
-        let (due, later): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.faults).into_iter().partition(|fault| fault.at <= ran);
-        self.faults = later;
-        for fault in due {
-            let Some(index) = self.troupe.of_peer(fault.peer) else { continue };
-            let member = &mut self.troupe.members[index];
-            match fault.what {
-                Deed::Kill { returns_after } => {
-                    note(&format!("fault: {} is killed", member.name));
-                    // One that is not to return has all its restarts behind it.
-                    let forever = Duration::from_secs(365 * 86_400);
-                    member.returns = Some(Instant::now() + returns_after.unwrap_or(forever));
-                    member.kill();
-                }
-                Deed::Hang(is_hanging) => {
-                    let what = if is_hanging { "hangs" } else { "goes on" };
-                    let done = member.hang(is_hanging);
-                    note(&format!(
-                        "fault: {} {what}{}",
-                        member.name,
-                        if done { "" } else { " (not possible there)" }
-                    ));
-                }
-            }
-        }
-    }
-
-    fn note_silence(&mut self) {
-        let mut silent = Vec::new();
-        for (index, member) in self.troupe.members.iter_mut().enumerate() {
-            let quiet = member.last_heard.elapsed();
-            if !member.is_alive() || quiet <= SILENCE {
-                continue;
-            }
-            if !member.is_silent {
-                member.is_silent = true;
-                silent.push((index, false));
-            } else if quiet > SILENCE_MAX {
-                silent.push((index, true));
-            }
-        }
-        for (index, is_dead) in silent {
-            let (peer, name) = (self.troupe.members[index].peer, self.troupe.members[index].name.clone());
-            if is_dead {
-                self.handle_gone(
-                    index,
-                    Some(format!("said nothing for {} s and was ended", SILENCE_MAX.as_secs())),
-                );
-                continue;
-            }
-            note(&format!("{name} has said nothing for {} s: others do without it", SILENCE.as_secs()));
-            if peer != Peer::Trigger {
-                self.say_to(|other| talks(other, peer).is_some(), RoleOrder::Silent(peer));
             }
         }
     }
@@ -543,34 +349,6 @@ impl<'a> Conductor<'a> {
         });
         most.zip(triggered).is_some_and(|(most, triggered)| triggered >= most)
     }
-}
-
-/// The whereabouts of a peer for one who dials it, or who waits for its call.
-fn reached(there: Whereabouts, dials: Dials) -> Whereabouts {
-    match dials {
-        Dials::Calls => there,
-        Dials::Answers => Whereabouts { address: None, ..there },
-    }
-}
-
-fn schedule(plan: &ReadoutPlan) -> Vec<Scheduled> {
-    let mut faults = Vec::new();
-    for fault in &plan.faults {
-        let (at, lasts) = (fault.at.to_std(), fault.lasts.map(incast_core::time::Span::to_std));
-        for peer in &fault.roles {
-            let mut add = |at, what| faults.push(Scheduled { at, peer: *peer, what });
-            match fault.what {
-                FaultKind::Kill => add(at, Deed::Kill { returns_after: lasts }),
-                FaultKind::Hang => {
-                    add(at, Deed::Hang(true));
-                    if let Some(lasts) = lasts {
-                        add(at + lasts, Deed::Hang(false));
-                    }
-                }
-            }
-        }
-    }
-    faults
 }
 
 /// Numbers of runs rise from one to the next: seconds since 2020, good until 2156.
