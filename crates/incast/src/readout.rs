@@ -26,7 +26,6 @@ use incast_core::scenario::ReadoutPlan;
 use crate::measured::Measured;
 use crate::record_dir::RecordDir;
 use crate::run::Production;
-use catalogue::Entry;
 use conductor::Conductor;
 
 /// Plays a readout from the first process to the last.
@@ -36,16 +35,16 @@ pub(crate) fn play(
     dir: &RecordDir,
 ) -> anyhow::Result<Measured> {
     let mut conductor = Conductor::new(production, plan, dir)?;
-    let started = conductor.watch.started_unix_ns();
-    let mut entry = Entry::begin(dir.path(), conductor.plan.run.run, &production.scenario.name, started);
     if let Err(error) = conductor.conduct() {
         conductor.give_up();
-        entry.abort(&format!("{error:#}"));
         return Err(error);
     }
     let readout = assemble::readout(&conductor);
-    entry.is_aborted = conductor.failed.is_some();
-    Ok(Measured { entry: Some(entry), ..measured(production, &mut conductor, readout) })
+    let mut entry = conductor.entry.take();
+    if let Some(entry) = &mut entry {
+        entry.is_aborted = conductor.failed.is_some();
+    }
+    Ok(Measured { entry, ..measured(production, &mut conductor, readout) })
 }
 
 /// What the roles cost, and how far to trust what they did.

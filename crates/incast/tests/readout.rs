@@ -105,7 +105,7 @@ fn farm(of_trigger: (&str, &str), of_builder: (&str, &str)) -> Record {
     let readout = readout(&record);
     assert_eq!((readout.builder_policy.as_str(), readout.node_policy.as_str()), (of_trigger.0, of_builder.0));
     for node in readout.roles.iter().filter(|role| role.kind == "node") {
-        assert!(count(node, "answered") > 0, "{}: {of_trigger:?} {of_builder:?}", node.name);
+        assert!(count(node, "decided") > 0, "{}: {of_trigger:?} {of_builder:?}", node.name);
     }
     assert_eq!(disk.files.len(), 2, "each sink has a file");
     record

@@ -73,6 +73,8 @@ def misbehave(question):
             os.write(2, b"x" * 65536)
     elif WHAT == "unasked":
         answer(question, [(2, 1)])
+        # Read together with the answer it would be a wrong answer.
+        time.sleep(0.5)
         answer(question, [(2, 1)])
         # Its name tells when it has been said.
         open(os.environ["SAID"], "x").close()

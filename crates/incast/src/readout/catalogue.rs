@@ -31,12 +31,6 @@ impl Entry {
         Self { open, is_aborted: false }
     }
 
-    /// The run could not begin.
-    pub(super) fn abort(mut self, why: &str) {
-        self.is_aborted = true;
-        self.write(RunVerdict::Aborted, &[why.to_owned()], &serde_json::Value::Null, &[]);
-    }
-
     /// The run is over, and this is its record.
     pub(crate) fn end(self, record: &Record) {
         let Some(readout) = &record.readout else { return };

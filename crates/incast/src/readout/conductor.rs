@@ -17,6 +17,7 @@ use incast_core::readout::{Peer, RunNumber};
 use incast_core::scenario::ReadoutPlan;
 
 use super::assignment::Told;
+use super::catalogue::Entry;
 use super::control::{Command, Control};
 use super::live::Live;
 use super::state::{State, States};
@@ -59,6 +60,8 @@ pub(super) struct Conductor<'a> {
     /// Troubles that roles had, each once.
     pub(super) troubles: Vec<String>,
     pub(super) watch: HostWatch,
+    /// Where the run is entered, once it runs.
+    pub(super) entry: Option<Entry>,
     dir: &'a RecordDir,
     /// When the record was last written.
     saved: Instant,
@@ -96,6 +99,7 @@ impl<'a> Conductor<'a> {
             failed: None,
             troubles: Vec::new(),
             watch: HostWatch::start(),
+            entry: None,
             saved: Instant::now(),
             dir,
             production,
@@ -126,6 +130,8 @@ impl<'a> Conductor<'a> {
                 .all(|member| member.told.as_ref().is_some_and(|told| told.is_armed))
         })?;
         self.states.enter(State::Armed);
+        // From here on there are events, and the run is in the catalogue, even if it is killed.
+        self.enter();
         self.say_to_all(RoleOrder::Start);
         self.states.enter(State::Running);
         self.running_since = Some(Instant::now());
@@ -138,6 +144,12 @@ impl<'a> Conductor<'a> {
         self.finish();
         self.states.enter(if self.failed.is_some() { State::Error } else { State::Stopped });
         Ok(())
+    }
+
+    /// Enters the run in the catalogue.
+    fn enter(&mut self) {
+        let (name, started) = (&self.production.scenario.name, self.watch.started_unix_ns());
+        self.entry = Some(Entry::begin(self.dir.path(), self.plan.run.run, name, started));
     }
 
     /// While the trigger triggers.
