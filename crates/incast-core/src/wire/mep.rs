@@ -14,7 +14,9 @@
 //! follow one another and begin again at 0.
 //!
 //! It is the payload of an IP datagram of protocol 0xF2, or of UDP port 45198 where raw sockets are not
-//! allowed. The address that it comes from says which source it is.
+//! allowed. The address that it comes from says which source it is. On a stream, which LHCb did not use,
+//! [`STREAM_MARK`] stands in front of each, so that it can be told from what else is there; no packet is
+//! larger there either.
 //!
 //! Sources: LHCb `Online/GaudiOnline/MEPHdr.h`, `DAQ/MDF/MDF/MEPMultiFragment.h`, `MEPFragment.h`.
 
@@ -25,6 +27,9 @@ use super::refusal::Refusal;
 pub const IP_PROTOCOL: u8 = 0xf2;
 /// UDP port where raw sockets are not allowed.
 pub const UDP_PORT: u16 = 45_198;
+/// What stands in front of a packet on a stream. Read as a length it is beyond every message, and it is not the
+/// mark of our own fragments.
+pub const STREAM_MARK: [u8; 4] = *b"ICML";
 /// Bytes in front of the fragments.
 pub const HEADER_BYTES: usize = 12;
 /// Bytes in front of the data of each fragment.

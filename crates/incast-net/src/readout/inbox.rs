@@ -4,9 +4,10 @@ use std::io;
 use std::os::fd::BorrowedFd;
 
 use bytes::{Buf, BytesMut};
-use incast_core::readout::{Message, Peer};
+use incast_core::readout::{Message, Peer, RunNumber};
 use incast_core::time::Time;
 use incast_core::wire::fragment::{HEADER_BYTES, MAGIC, Segment};
+use incast_core::wire::mep::{Mep, STREAM_MARK};
 use incast_core::wire::readout::{HEAD_BYTES, Head, parse_body};
 use incast_core::wire::refusal::{Refusal, Refusals};
 
@@ -33,8 +34,8 @@ pub(super) struct Inbox {
 }
 
 impl Inbox {
-    pub(super) fn new(peer: Peer, fragment_bytes_max: u32) -> Self {
-        let fragments = Fragments::new(peer, fragment_bytes_max);
+    pub(super) fn new(peer: Peer, run: RunNumber, fragment_bytes_max: u32) -> Self {
+        let fragments = Fragments::new(peer, run, fragment_bytes_max);
         Self { buffer: BytesMut::new(), is_chunk: false, frame_bytes: 0, fragments }
     }
 
@@ -84,10 +85,14 @@ impl Inbox {
             if self.frame_bytes == 0 || self.buffer.len() < self.frame_bytes {
                 return Ok(None);
             }
-            if !self.buffer.starts_with(&MAGIC) {
+            let taken = if self.buffer.starts_with(&MAGIC) {
+                self.take_fragment(now)
+            } else if self.buffer.starts_with(&STREAM_MARK) {
+                self.take_packet().map(Some)
+            } else {
                 return self.take_message().map(Some);
-            }
-            match self.take_fragment(now) {
+            };
+            match taken {
                 Ok(None) => {}
                 Ok(message) => return Ok(message),
                 Err(refusal) => refusals.record(refusal),
@@ -121,6 +126,12 @@ impl Inbox {
         })
     }
 
+    /// Takes the packet of LHCb that the buffer begins with, behind its mark.
+    fn take_packet(&mut self) -> Result<Message<Data>, Refusal> {
+        let packet = self.buffer.split_to(self.frame_bytes);
+        self.fragments.join_packet(&Mep::parse(&packet[STREAM_MARK.len()..])?)
+    }
+
     /// What became of segments.
     pub(super) fn segments(&self) -> Segments {
         self.fragments.counts()
@@ -136,6 +147,9 @@ impl Inbox {
 fn frame_bytes(bytes: &[u8]) -> Result<usize, Refusal> {
     if bytes.starts_with(&MAGIC) {
         return Segment::length_of(bytes);
+    }
+    if let Some(packet) = bytes.strip_prefix(&STREAM_MARK) {
+        return Mep::length_of(packet).map(|length| STREAM_MARK.len() + length);
     }
     // A frame's mark may be cut after its first bytes. A message's head is longer than that.
     Head::parse(bytes).map(|head| head.message_bytes())

@@ -27,7 +27,7 @@ use super::data::Data;
 use super::datagrams::Datagrams;
 use super::dial::Greetings;
 use super::greeting::{Greeter, Hello};
-use super::plan::{MeshPlan, PeerKind};
+use super::plan::{FragmentLayout, MeshPlan, PeerKind};
 use super::waker::Waker;
 use crate::socket;
 
@@ -43,6 +43,8 @@ const WRITE_BYTES: u64 = 256 << 10;
 pub struct Mesh {
     queue_bytes_max: u64,
     fragment_bytes_max: u32,
+    /// How fragments look on connections that we send them on.
+    stream_layout: FragmentLayout,
     run: RunNumber,
     started: Instant,
     epoll: OwnedFd,
@@ -113,6 +115,7 @@ impl Mesh {
             epoll::add(&epoll, listener, token, epoll::EventFlags::IN)?;
         }
         let address = listener.as_ref().map(TcpListener::local_addr).transpose()?;
+        let stream_layout = fragments.stream_layout();
         let datagrams = datagrams::open(me, fragments)?;
         if let Some(datagrams) = &datagrams {
             let token = epoll::EventData::new_u64(poll::DATAGRAMS);
@@ -123,6 +126,7 @@ impl Mesh {
         let mut mesh = Self {
             queue_bytes_max,
             fragment_bytes_max,
+            stream_layout,
             run,
             started: Instant::now(),
             epoll,

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use incast_core::readout::{EventNumber, Peer};
+use incast_core::readout::Peer;
 use incast_core::time::Time;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -246,10 +246,9 @@ impl Mesh {
             stream,
             serial,
             life,
-            inbox: Inbox::new(peer, self.fragment_bytes_max),
-            outbox: Outbox::default(),
+            inbox: Inbox::new(peer, self.run, self.fragment_bytes_max),
+            outbox: Outbox::new(self.stream_layout),
             fragments: target.or(hello.fragments),
-            last_event: EventNumber::default(),
             interest: EventFlags::empty(),
             is_blocked: false,
             is_listed: false,
