@@ -246,6 +246,21 @@ impl<'a> MepWriter<'a> {
     }
 }
 
+/// All 64 bits of a number of which a packet or a request tells 32, and `before`, one that came not long ago: the
+/// nearest to that. A run begins below 2^32.
+#[must_use]
+pub fn extend(before: u64, number: u32) -> u64 {
+    let [a, b, c, d] = number.wrapping_sub(low_half(before)).to_le_bytes();
+    let step = i32::from_le_bytes([a, b, c, d]);
+    before.checked_add_signed(step.into()).unwrap_or_else(|| number.into())
+}
+
+/// The low 32 bits of a number.
+fn low_half(number: u64) -> u32 {
+    let [a, b, c, d, ..] = number.to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
+}
+
 /// What a fragment has of its event's number.
 fn low(event: u32) -> u16 {
     let [low, high, ..] = event.to_le_bytes();
@@ -341,5 +356,21 @@ mod tests {
         let mut out = vec![5];
         assert_eq!(MepWriter::begin(&mut out, 0, 0, 100).finish(), Err(Refusal::Packing));
         assert_eq!(out, [5]);
+    }
+
+    #[test]
+    fn event_numbers_go_on_beyond_32_bits() {
+        let cases: [(u64, u32, u64); 7] = [
+            (0, 5, 5),
+            (0, u32::MAX, u32::MAX.into()),
+            (u32::MAX.into(), 0, 1 << 32),
+            (1 << 32, u32::MAX, u32::MAX.into()),
+            ((1 << 32) + 7, 3, (1 << 32) + 3),
+            (u64::MAX, u32::MAX, u64::MAX),
+            (u64::MAX - 1, 3, 3),
+        ];
+        for (before, event, expected) in cases {
+            assert_eq!(extend(before, event), expected, "{before} {event}");
+        }
     }
 }

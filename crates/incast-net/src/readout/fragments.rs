@@ -3,7 +3,7 @@
 use incast_core::readout::{EventNumber, Fragment, Level, Message, Peer, RunNumber, SourceId};
 use incast_core::time::{Span, Time};
 use incast_core::wire::fragment::{FragmentHead, Segment};
-use incast_core::wire::mep::Mep;
+use incast_core::wire::mep::{Mep, extend};
 use incast_core::wire::reassembly::{Reassembler, ReassemblyPlan, Taken};
 use incast_core::wire::refusal::Refusal;
 
@@ -94,7 +94,7 @@ impl Fragments {
         let source = self.source.ok_or(Refusal::Source)?;
         let mut payload = Vec::with_capacity(packet.bytes().len());
         mep::payload(packet, &mut payload)?;
-        self.last_event = EventNumber(mep::extend(self.last_event.0, packet.first_event()));
+        self.last_event = EventNumber(extend(self.last_event.0, packet.first_event()));
         let fragment = Fragment {
             run: self.run,
             event: self.last_event,

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use incast_core::readout::{Message, Peer, SourceId};
 use incast_core::time::Time;
 use incast_core::wire::fragment::Segment;
-use incast_core::wire::mep::Mep;
+use incast_core::wire::mep::{IP_PROTOCOL, Mep};
 use incast_core::wire::refusal::Refusal;
 use rustix::event::epoll::{self, EventData, EventFlags};
 
@@ -27,14 +27,14 @@ const TURN_CALLS: usize = 8;
 
 /// Opens the socket of fragments, for a role that sends or takes some.
 pub(super) fn open(me: Peer, carrier: FragmentCarrier) -> io::Result<Option<Datagrams>> {
-    let (plan, is_raw) = match carrier {
+    let (plan, protocol) = match carrier {
         FragmentCarrier::Tcp | FragmentCarrier::MepTcp { .. } => return Ok(None),
-        FragmentCarrier::Udp(plan) => (plan, false),
-        FragmentCarrier::Ip(plan) => (plan, true),
+        FragmentCarrier::Udp(plan) => (plan, None),
+        FragmentCarrier::Ip(plan) => (plan, Some(IP_PROTOCOL)),
     };
     match PeerKind::of(me) {
-        PeerKind::Source => Datagrams::open(&plan, is_raw, false).map(Some),
-        PeerKind::Builder => Datagrams::open(&plan, is_raw, true).map(Some),
+        PeerKind::Source => Datagrams::open(&plan, protocol, false).map(Some),
+        PeerKind::Builder => Datagrams::open(&plan, protocol, true).map(Some),
         PeerKind::Trigger | PeerKind::Node | PeerKind::Sink => Ok(None),
     }
 }

@@ -21,6 +21,7 @@ use crate::readout::plan::PeerKind;
 pub(super) const WAKER: u64 = 0;
 pub(super) const LISTENER: u64 = 1;
 pub(super) const DATAGRAMS: u64 = 2;
+pub(super) const REQUESTS: u64 = 3;
 /// The first connection.
 pub(super) const SERIALS: u64 = 16;
 /// Events that are taken at once. The kernel gives those that were left out first the next time.
@@ -50,6 +51,7 @@ impl Mesh {
                 WAKER => self.greeted(into),
                 LISTENER => self.accept(),
                 DATAGRAMS => self.serve_datagrams(flags, now, into),
+                REQUESTS => self.serve_requests(flags, into),
                 serial => {
                     if let Some(peer) = self.serials.get(&serial) {
                         self.serve(*peer, flags, now, into);
@@ -178,6 +180,7 @@ impl Mesh {
             self.serials.remove(&connection.serial);
             self.counters.plain.segments.add(connection.inbox.segments());
             self.know_sender(peer, connection.fragments, false);
+            self.know_builder(peer, connection.life, connection.fragments, false);
             self.greetings.handle_down(peer);
         }
     }
@@ -257,6 +260,7 @@ impl Mesh {
         self.connections.insert(peer, connection);
         self.serials.insert(serial, peer);
         self.know_sender(peer, target.or(hello.fragments), true);
+        self.know_builder(peer, life, target.or(hello.fragments), true);
         self.greetings.handle_up(peer, life);
         self.counters.plain.connections += 1;
         self.counters.plain.reconnections += u64::from(!self.known.insert(peer));
