@@ -101,12 +101,7 @@ impl MepRequests {
     /// No builder is there yet.
     #[must_use]
     pub fn new(run: RunNumber) -> Self {
-        Self {
-            run,
-            builders: BTreeMap::new(),
-            tokens: VecDeque::new(),
-            counts: MepRequestCounts::default(),
-        }
+        Self { run, builders: BTreeMap::new(), tokens: VecDeque::new(), counts: MepRequestCounts::default() }
     }
 
     /// A builder is connected, in this life. What is known of the same life is kept: what it has taken back

@@ -188,7 +188,10 @@ impl Head {
         let carrier: FragmentCarrier =
             reader.word("fragments_over", "carrier", &FragmentCarrier::NAMES).unwrap_or_default();
         if carrier.is_mep() && levels == 2 {
-            reader.fault("levels", "a packet of LHCb does not say which level it is of: with them there is one");
+            reader.fault(
+                "levels",
+                "a packet of LHCb does not say which level it is of: with them there is one",
+            );
         }
         Self {
             run: RunPlan {

@@ -128,8 +128,12 @@ mod tests {
 
     #[test]
     fn a_request_is_where_the_table_says() {
-        let request =
-            MepRequest { sent_s: 0x0102, sent_ns: -1, incarnation: 0x0908, ..MepRequest::new(3, 0x0405, 0x0607).unwrap() };
+        let request = MepRequest {
+            sent_s: 0x0102,
+            sent_ns: -1,
+            incarnation: 0x0908,
+            ..MepRequest::new(3, 0x0405, 0x0607).unwrap()
+        };
         let mut golden = [0; REQUEST_BYTES];
         golden[0] = 3;
         golden[4..12].copy_from_slice(&[5, 4, 0, 0, 7, 6, 0, 0]);

@@ -29,8 +29,8 @@ use super::dial::Greetings;
 use super::greeting::{Greeter, Hello};
 use super::plan::{FragmentLayout, MeshPlan, PeerKind};
 use super::waker::Waker;
-use requests::Requests;
 use crate::socket;
+use requests::Requests;
 
 mod datagrams;
 mod poll;
@@ -175,6 +175,12 @@ impl Mesh {
     #[must_use]
     pub fn fragment_address(&self) -> Option<SocketAddr> {
         self.datagrams.as_ref().map(Datagrams::address)
+    }
+
+    /// Where LHCb's requests for packets come from or go to, when they have a socket of their own.
+    #[must_use]
+    pub fn request_address(&self) -> Option<SocketAddr> {
+        self.requests.as_ref().and_then(Requests::own_socket).map(Datagrams::address)
     }
 
     /// What the kernel refused to the socket of fragments, or to that of requests.

@@ -415,7 +415,9 @@ impl Check<'_> {
                 "$schema" | "$defs" | "title" | "description" | "default" => {}
                 // Widths of integers and floats; `minimum` says what matters.
                 "format" => assert!(
-                    ["uint8", "uint32", "uint64", "int64", "double"].iter().any(|known| rule == known),
+                    ["uint8", "uint16", "uint32", "uint64", "int64", "double"]
+                        .iter()
+                        .any(|known| rule == known),
                     "{rule}"
                 ),
                 "$ref" => self.value(self.definition(rule), value, place, faults),
@@ -433,6 +435,11 @@ impl Check<'_> {
                 "minimum" => {
                     if value.as_f64().is_some_and(|number| number < rule.as_f64().expect("a number")) {
                         faults.push(format!("{place}: {value} is less than {rule}"));
+                    }
+                }
+                "maximum" => {
+                    if value.as_f64().is_some_and(|number| number > rule.as_f64().expect("a number")) {
+                        faults.push(format!("{place}: {value} is more than {rule}"));
                     }
                 }
                 "anyOf" | "oneOf" => self.choice(word, rule, value, place, faults),
