@@ -45,6 +45,15 @@ impl Inbox {
         sys::stream::receive(fd, &mut self.buffer, TURN_BYTES)
     }
 
+    /// Takes bytes as if they had been read; gives how many there was room for.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn put(&mut self, bytes: &[u8], chunks: &mut Chunks) -> usize {
+        self.make_room(chunks);
+        let room = (self.buffer.capacity() - self.buffer.len()).min(bytes.len());
+        self.buffer.extend_from_slice(&bytes[..room]);
+        room
+    }
+
     /// Room for the rest of a frame grows with what of it has come, never with what a peer says.
     fn make_room(&mut self, chunks: &mut Chunks) {
         let have = self.buffer.len();
@@ -153,4 +162,50 @@ fn frame_bytes(bytes: &[u8]) -> Result<usize, Refusal> {
     }
     // A frame's mark may be cut after its first bytes. A message's head is longer than that.
     Head::parse(bytes).map(|head| head.message_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use incast_core::readout::SourceId;
+    use incast_core::wire::mep::MepWriter;
+
+    use super::*;
+
+    fn packet(data: &[u8]) -> Vec<u8> {
+        let mut bytes = STREAM_MARK.to_vec();
+        let mut writer = MepWriter::begin(&mut bytes, 5, 1, 1000);
+        assert_eq!(writer.push(data), Ok(()));
+        assert!(writer.finish().is_ok());
+        bytes
+    }
+
+    /// How many messages there are in these bytes, however they are cut, and what was refused.
+    fn read(bytes: &[u8], piece: usize) -> (usize, Option<Refusal>, Vec<(&'static str, u64)>) {
+        let mut inbox = Inbox::new(Peer::Source(SourceId(1)), RunNumber(7), 1000);
+        let (mut chunks, mut refusals, mut messages) = (Chunks::default(), Refusals::default(), 0);
+        for piece in bytes.chunks(piece) {
+            assert_eq!(inbox.put(piece, &mut chunks), piece.len());
+            loop {
+                match inbox.poll_message(Time::ZERO, &mut refusals) {
+                    Ok(Some(_)) => messages += 1,
+                    Ok(None) => break,
+                    Err(refusal) => return (messages, Some(refusal), refusals.named().collect()),
+                }
+            }
+        }
+        (messages, None, refusals.named().collect())
+    }
+
+    #[test]
+    fn a_bad_packet_is_passed_over_and_one_without_a_length_ends_the_stream() {
+        let mut wrong_number = packet(&[1, 2, 3]);
+        wrong_number[STREAM_MARK.len() + 12] = 9;
+        let good = packet(&[4; 100]);
+        let mut no_length = good.clone();
+        no_length[STREAM_MARK.len() + 6..STREAM_MARK.len() + 8].fill(0);
+        let all = [&good[..], &wrong_number, &good, &no_length, &good].concat();
+        for piece in [1, 3, 16, 1000] {
+            assert_eq!(read(&all, piece), (2, Some(Refusal::Length), vec![("event_number", 1)]), "{piece}");
+        }
+    }
 }
