@@ -52,5 +52,5 @@ fn request(data: &[u8]) {
     let Ok(request) = MepRequest::parse(data) else { return };
     let written = request.emit();
     assert_eq!(MepRequest::parse(&written), Ok(request));
-    assert_eq!((written[0], &written[4..28]), (data[0], &data[4..28]));
+    assert_eq!((written[0], &written[4..36]), (data[0], &data[4..36]));
 }

@@ -25,6 +25,7 @@ mod event_set;
 mod fragment;
 mod gauge;
 mod ids;
+mod mep_requests;
 mod message;
 mod numbers;
 pub mod report;
@@ -56,6 +57,7 @@ pub use gauge::Gauge;
 pub use ids::{
     BuilderId, Destination, EventNumber, Incarnation, Level, NodeId, Peer, RunNumber, SinkId, SourceId,
 };
+pub use mep_requests::{MepRequestCounts, MepRequester, MepRequests};
 pub use message::{End, Ended, Message};
 pub use sorter::{Sorted, Sorter, SorterCounts, SorterPlan};
 pub use sources::SourceSet;

@@ -20,6 +20,8 @@ mod data;
 mod datagrams;
 mod dial;
 mod fragments;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod greeting;
 mod inbox;
 mod mep;

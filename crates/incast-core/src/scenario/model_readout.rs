@@ -98,16 +98,19 @@ pub enum FragmentCarrier {
     MepUdp,
     /// As LHCb's multi-event packets, in IP datagrams; as root only.
     MepIp,
+    /// As LHCb's multi-event packets, on the connection between them.
+    MepTcp,
 }
 
 impl FragmentCarrier {
     /// Every carrier with its name in scenario files.
-    pub const NAMES: [(&'static str, Self); 5] = [
+    pub const NAMES: [(&'static str, Self); 6] = [
         ("tcp", Self::Tcp),
         ("udp", Self::Udp),
         ("ip", Self::Ip),
         ("mep-udp", Self::MepUdp),
         ("mep-ip", Self::MepIp),
+        ("mep-tcp", Self::MepTcp),
     ];
 
     /// Its name in scenario files and records.
@@ -119,7 +122,14 @@ impl FragmentCarrier {
             Self::Ip => "ip",
             Self::MepUdp => "mep-udp",
             Self::MepIp => "mep-ip",
+            Self::MepTcp => "mep-tcp",
         }
+    }
+
+    /// Whether fragments travel as LHCb's packets, and builders' tokens to the trigger as its requests.
+    #[must_use]
+    pub const fn is_mep(self) -> bool {
+        matches!(self, Self::MepUdp | Self::MepIp | Self::MepTcp)
     }
 }
 

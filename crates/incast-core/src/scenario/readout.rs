@@ -185,6 +185,14 @@ impl Head {
         if replay.is_some() && levels == 2 {
             reader.fault("levels", "`replay` has one level: a file does not say which banks decide");
         }
+        let carrier: FragmentCarrier =
+            reader.word("fragments_over", "carrier", &FragmentCarrier::NAMES).unwrap_or_default();
+        if carrier.is_mep() && levels == 2 {
+            reader.fault(
+                "levels",
+                "a packet of LHCb does not say which level it is of: with them there is one",
+            );
+        }
         Self {
             run: RunPlan {
                 run: RunNumber(0),
@@ -198,7 +206,7 @@ impl Head {
                 nodes: Vec::new(),
                 sinks: Vec::new(),
             },
-            carrier: reader.word("fragments_over", "carrier", &FragmentCarrier::NAMES).unwrap_or_default(),
+            carrier,
             replay,
             streams,
             event_timeout: reader

@@ -14,7 +14,9 @@
 //! follow one another and begin again at 0.
 //!
 //! It is the payload of an IP datagram of protocol 0xF2, or of UDP port 45198 where raw sockets are not
-//! allowed. The address that it comes from says which source it is.
+//! allowed. The address that it comes from says which source it is. On a stream, which LHCb did not use,
+//! [`STREAM_MARK`] stands in front of each, so that it can be told from what else is there; no packet is
+//! larger there either.
 //!
 //! Sources: LHCb `Online/GaudiOnline/MEPHdr.h`, `DAQ/MDF/MDF/MEPMultiFragment.h`, `MEPFragment.h`.
 
@@ -25,6 +27,9 @@ use super::refusal::Refusal;
 pub const IP_PROTOCOL: u8 = 0xf2;
 /// UDP port where raw sockets are not allowed.
 pub const UDP_PORT: u16 = 45_198;
+/// What stands in front of a packet on a stream. Read as a length it is beyond every message, and it is not the
+/// mark of our own fragments.
+pub const STREAM_MARK: [u8; 4] = *b"ICML";
 /// Bytes in front of the fragments.
 pub const HEADER_BYTES: usize = 12;
 /// Bytes in front of the data of each fragment.
@@ -241,6 +246,21 @@ impl<'a> MepWriter<'a> {
     }
 }
 
+/// All 64 bits of a number of which a packet or a request tells 32, and `before`, one that came not long ago: the
+/// nearest to that. A run begins below 2^32.
+#[must_use]
+pub fn extend(before: u64, number: u32) -> u64 {
+    let [a, b, c, d] = number.wrapping_sub(low_half(before)).to_le_bytes();
+    let step = i32::from_le_bytes([a, b, c, d]);
+    before.checked_add_signed(step.into()).unwrap_or_else(|| number.into())
+}
+
+/// The low 32 bits of a number.
+fn low_half(number: u64) -> u32 {
+    let [a, b, c, d, ..] = number.to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
+}
+
 /// What a fragment has of its event's number.
 fn low(event: u32) -> u16 {
     let [low, high, ..] = event.to_le_bytes();
@@ -336,5 +356,21 @@ mod tests {
         let mut out = vec![5];
         assert_eq!(MepWriter::begin(&mut out, 0, 0, 100).finish(), Err(Refusal::Packing));
         assert_eq!(out, [5]);
+    }
+
+    #[test]
+    fn event_numbers_go_on_beyond_32_bits() {
+        let cases: [(u64, u32, u64); 7] = [
+            (0, 5, 5),
+            (0, u32::MAX, u32::MAX.into()),
+            (u32::MAX.into(), 0, 1 << 32),
+            (1 << 32, u32::MAX, u32::MAX.into()),
+            ((1 << 32) + 7, 3, (1 << 32) + 3),
+            (u64::MAX, u32::MAX, u64::MAX),
+            (u64::MAX - 1, 3, 3),
+        ];
+        for (before, event, expected) in cases {
+            assert_eq!(extend(before, event), expected, "{before} {event}");
+        }
     }
 }

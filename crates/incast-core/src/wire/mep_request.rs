@@ -3,12 +3,13 @@
 //!
 //! ```text
 //!  0       1   4          8     12        20            28          44
-//!  | packets|  | sequence | run | seconds | nanoseconds | reserved  |
+//!  | packets|  | sequence | run | seconds | nanoseconds | reserved  |     of which 8 B: incarnation
 //!  |   u8   |  |   u32    | u32 |   i64   |     i64     | 16 B      |
 //! ```
 //! All little endian. 0xFF packets take back every request of this node. The time is when it was sent, as
 //! the clock of the node has it: a `timespec` of a host of 64 bits, which one of 32 bits would write in
-//! half of the space. It is shown and never relied upon.
+//! half of the space. It is shown and never relied upon. What LHCb reserves begins with the incarnation of
+//! the node, u64, when we send it: 64 random bits that a stranger who uses the node's address does not know.
 //!
 //! It is the payload of an IP datagram of protocol 0xFD: the least that Ethernet carries. Where raw
 //! sockets are not allowed it goes to UDP port 45199.
@@ -17,7 +18,7 @@
 
 use std::num::NonZeroU8;
 
-use super::little_endian::{array_at, put, u32_at};
+use super::little_endian::{array_at, put, u32_at, u64_at};
 use super::refusal::Refusal;
 
 /// Protocol number in the IP header.
@@ -34,6 +35,7 @@ const SEQUENCE: usize = 4;
 const RUN: usize = 8;
 const SECONDS: usize = 12;
 const NANOSECONDS: usize = 20;
+const INCARNATION: usize = 28;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +44,11 @@ pub enum Wish {
     Packets(NonZeroU8),
     /// Nothing any more: earlier requests are taken back.
     Clear,
+}
+
+impl Wish {
+    /// One packet more.
+    pub const ONE: Self = Self::Packets(NonZeroU8::MIN);
 }
 
 /// A request.
@@ -57,6 +64,8 @@ pub struct MepRequest {
     pub sent_s: i64,
     /// Nanoseconds beyond that.
     pub sent_ns: i64,
+    /// Which life of the node asks; 0 if it does not say.
+    pub incarnation: u64,
 }
 
 impl MepRequest {
@@ -64,11 +73,11 @@ impl MepRequest {
     #[must_use]
     pub fn new(packets: u8, sequence: u32, run: u32) -> Option<Self> {
         let packets = NonZeroU8::new(packets).filter(|packets| packets.get() != CLEAR)?;
-        Some(Self { wish: Wish::Packets(packets), sequence, run, sent_s: 0, sent_ns: 0 })
+        Some(Self { wish: Wish::Packets(packets), sequence, run, sent_s: 0, sent_ns: 0, incarnation: 0 })
     }
 
-    /// Reads a datagram, which is one request and nothing else. Padding and what is reserved may hold
-    /// anything.
+    /// Reads a datagram, which is one request and nothing else. Padding and the rest of what is
+    /// reserved may hold anything.
     ///
     /// # Errors
     /// When it has another length, or asks for nothing.
@@ -86,6 +95,7 @@ impl MepRequest {
             run: u32_at(request, RUN),
             sent_s: i64::from_le_bytes(array_at(request, SECONDS)),
             sent_ns: i64::from_le_bytes(array_at(request, NANOSECONDS)),
+            incarnation: u64_at(request, INCARNATION),
         })
     }
 
@@ -107,6 +117,7 @@ impl MepRequest {
         put(&mut request, RUN, self.run.to_le_bytes());
         put(&mut request, SECONDS, self.sent_s.to_le_bytes());
         put(&mut request, NANOSECONDS, self.sent_ns.to_le_bytes());
+        put(&mut request, INCARNATION, self.incarnation.to_le_bytes());
         request
     }
 }
@@ -117,18 +128,23 @@ mod tests {
 
     #[test]
     fn a_request_is_where_the_table_says() {
-        let request =
-            MepRequest { sent_s: 0x0102, sent_ns: -1, ..MepRequest::new(3, 0x0405, 0x0607).unwrap() };
+        let request = MepRequest {
+            sent_s: 0x0102,
+            sent_ns: -1,
+            incarnation: 0x0908,
+            ..MepRequest::new(3, 0x0405, 0x0607).unwrap()
+        };
         let mut golden = [0; REQUEST_BYTES];
         golden[0] = 3;
         golden[4..12].copy_from_slice(&[5, 4, 0, 0, 7, 6, 0, 0]);
         golden[12..14].copy_from_slice(&[2, 1]);
         golden[20..28].fill(0xff);
+        golden[28..30].copy_from_slice(&[8, 9]);
         assert_eq!(request.emit(), golden);
         assert_eq!(MepRequest::parse(&golden), Ok(request));
         // What has no meaning here may hold anything.
         golden[1..4].fill(7);
-        golden[28..].fill(7);
+        golden[36..].fill(7);
         assert_eq!(MepRequest::parse(&golden), Ok(request));
     }
 

@@ -28,8 +28,9 @@
 //! accept, 2 unjudged. How: 0 stored, 1 incomplete, 2 rejected, 3 accepted, 4 no room; sources only with 1,
 //! where they are the missing ones. Times are picoseconds of whoever tells them.
 //!
-//! A fragment is no message of this kind: it has a [frame of its own](super::fragment). Both can be on one
-//! stream, because what a fragment begins with, read as a length, is beyond every message.
+//! A fragment is no message of this kind: it has a [frame of its own](super::fragment), or is in a [packet of
+//! LHCb](super::mep). All can be on one stream, because what those begin with, read as a length, is beyond every
+//! message.
 
 use super::built_event::{self, EVENT_BYTES_MAX};
 use super::little_endian::{length, put, u16_at, u32_at};
@@ -68,6 +69,10 @@ const _: () = assert!(length(EVENT_HEAD_BYTES) == built_event::HEAD_BYTES);
 const _: () = assert!(
     u32::from_le_bytes(super::fragment::MAGIC) > Kind::Result.body_bytes().1,
     "a fragment can be told from a message"
+);
+const _: () = assert!(
+    u32::from_le_bytes(super::mep::STREAM_MARK) > Kind::Result.body_bytes().1,
+    "so can a packet of LHCb"
 );
 
 /// Which message it is.

@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 
-use incast_core::readout::{EventNumber, Incarnation};
+use incast_core::readout::Incarnation;
 use rustix::event::epoll::EventFlags;
 
 use super::inbox::Inbox;
@@ -20,8 +20,6 @@ pub(super) struct Connection {
     pub(super) outbox: Outbox,
     /// Where the peer's fragments in datagrams come from or go to.
     pub(super) fragments: Option<SocketAddr>,
-    /// The last event of its packets: they tell 32 bits of a number.
-    pub(super) last_event: EventNumber,
     /// What the kernel was asked to tell.
     pub(super) interest: EventFlags,
     /// The kernel has no room; it says when it has.

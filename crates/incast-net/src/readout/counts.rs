@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use incast_core::readout::Message;
+use incast_core::readout::{MepRequestCounts, Message};
 use incast_core::wire::readout::Kind;
 use incast_core::wire::refusal::Refusals;
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ pub struct MeshCounts {
     pub received: BTreeMap<String, u64>,
     /// Bytes on TCP connections, without the greetings.
     pub stream_bytes: Crossed,
-    /// Datagrams with fragments; of those received, of known peers.
+    /// Datagrams with fragments or requests; of those received, of known peers.
     pub datagrams: Crossed,
     /// Their bytes.
     pub datagram_bytes: Crossed,
@@ -34,7 +34,7 @@ pub struct MeshCounts {
     pub refused: BTreeMap<String, u64>,
     /// Messages of our own that no layout can say, by the name of the reason.
     pub unsendable: BTreeMap<String, u64>,
-    /// Datagrams from addresses that no connected source told.
+    /// Datagrams from addresses that no connected source, or builder that asks, told.
     pub stranger_datagrams: u64,
     /// An address of these.
     pub stranger_example: Option<SocketAddr>,
@@ -42,6 +42,9 @@ pub struct MeshCounts {
     pub socket_drops: u64,
     /// Datagrams that the network or the kernel did not take from us.
     pub datagrams_unsent: u64,
+    /// LHCb's requests for packets that a builder sent, or that came to the trigger.
+    #[serde(default)]
+    pub mep_requests: MepRequestCounts,
     /// Segments of fragments.
     pub segments: Segments,
     /// Connections to peers that came about.

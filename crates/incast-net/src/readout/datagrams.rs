@@ -1,4 +1,4 @@
-//! The socket of fragments in datagrams, UDP or raw IP: it sends without an answer, and takes what comes.
+//! A socket of datagrams, UDP or raw IP, for fragments or for requests: it sends without an answer, and takes what comes.
 //!
 //! ```text
 //!  UDP:  | frame or packet |          IP: | IPv4 header | frame or packet |     (as the kernel gives it)
@@ -14,7 +14,6 @@ use bytes::Bytes;
 use incast_core::caveat::Caveat;
 use incast_core::readout::{Fragment, Level, Message};
 use incast_core::wire::fragment::{FragmentHead, HEADER_BYTES, segments};
-use incast_core::wire::mep::IP_PROTOCOL;
 use incast_core::wire::refusal::Refusal;
 use rustix::event::epoll::EventFlags;
 use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg_addr};
@@ -77,8 +76,9 @@ pub(super) struct Sent {
 }
 
 impl Datagrams {
-    /// Opens the socket. One that only sends needs no room for what comes.
-    pub(super) fn open(plan: &DatagramPlan, is_raw: bool, receives: bool) -> io::Result<Self> {
+    /// Opens the socket: UDP, or raw IP of this protocol. One that only sends needs no room for what comes.
+    pub(super) fn open(plan: &DatagramPlan, protocol: Option<u8>, receives: bool) -> io::Result<Self> {
+        let is_raw = protocol.is_some();
         if !(BYTES_LEAST..=BYTES_MOST).contains(&plan.datagram_bytes_max) {
             let text = format!("datagrams of {} bytes: choose 100 to 65507", plan.datagram_bytes_max);
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
@@ -87,11 +87,11 @@ impl Datagrams {
             let what = if is_raw { "raw IP socket (needs CAP_NET_RAW)" } else { "UDP socket" };
             io::Error::new(cause.kind(), format!("open a {what} on {}: {cause}", plan.bind))
         };
-        let (socket, bind) = if is_raw {
+        let (socket, bind) = if let Some(protocol) = protocol {
             if !plan.bind.is_ipv4() {
                 return Err(failed(io::ErrorKind::Unsupported.into()));
             }
-            let protocol = Protocol::from(i32::from(IP_PROTOCOL));
+            let protocol = Protocol::from(i32::from(protocol));
             let socket = Socket::new(Domain::IPV4, Type::RAW, Some(protocol)).map_err(failed)?;
             (socket, SocketAddr::new(plan.bind.ip(), 0))
         } else {
@@ -178,6 +178,12 @@ impl Datagrams {
                 Ok(())
             }
         }
+    }
+
+    /// Sends a datagram as it is.
+    pub(super) fn send_bytes(&mut self, to: SocketAddr, payload: Bytes) {
+        let to = self.known_by(to);
+        self.send_one(Outgoing { to, head: None, payload });
     }
 
     fn send_frames(

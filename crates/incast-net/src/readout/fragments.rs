@@ -1,13 +1,15 @@
 //! The fragments of one source, from the segments that it sends: those of others are refused.
 
-use incast_core::readout::{EventNumber, Fragment, Message, Peer, RunNumber, SourceId};
+use incast_core::readout::{EventNumber, Fragment, Level, Message, Peer, RunNumber, SourceId};
 use incast_core::time::{Span, Time};
 use incast_core::wire::fragment::{FragmentHead, Segment};
+use incast_core::wire::mep::{Mep, extend};
 use incast_core::wire::reassembly::{Reassembler, ReassemblyPlan, Taken};
 use incast_core::wire::refusal::Refusal;
 
 use super::counts::Segments;
 use super::data::Data;
+use super::mep;
 
 /// Fragments that may be open at once, at their largest. In order of their segments each needs its own size,
 /// in any order twice that.
@@ -23,6 +25,9 @@ const REMEMBERED: usize = 1024;
 #[derive(Debug)]
 pub(super) struct Fragments {
     source: Option<SourceId>,
+    run: RunNumber,
+    /// The last event of its packets of LHCb: they tell 32 bits of a number.
+    last_event: EventNumber,
     bytes_max: u32,
     reassembler: Reassembler,
     damaged: u64,
@@ -40,7 +45,7 @@ pub(super) enum Joined {
 }
 
 impl Fragments {
-    pub(super) fn new(peer: Peer, bytes_max: u32) -> Self {
+    pub(super) fn new(peer: Peer, run: RunNumber, bytes_max: u32) -> Self {
         let source = if let Peer::Source(source) = peer { Some(source) } else { None };
         let largest = usize::try_from(bytes_max).unwrap_or(usize::MAX);
         let plan = ReassemblyPlan {
@@ -48,7 +53,8 @@ impl Fragments {
             patience: PATIENCE,
             remembered_max: REMEMBERED,
         };
-        Self { source, bytes_max, reassembler: Reassembler::new(plan), damaged: 0 }
+        let last_event = EventNumber::default();
+        Self { source, run, last_event, bytes_max, reassembler: Reassembler::new(plan), damaged: 0 }
     }
 
     /// Takes a segment that came.
@@ -81,6 +87,22 @@ impl Fragments {
             Taken::Whole(_, payload) => Joined::Whole(payload.into_owned()),
             Taken::Part | Taken::Refused(_) => Joined::Part,
         })
+    }
+
+    /// The message of a packet of LHCb, which is whole: what its layout does not say is known of the source.
+    pub(super) fn join_packet(&mut self, packet: &Mep<'_>) -> Result<Message<Data>, Refusal> {
+        let source = self.source.ok_or(Refusal::Source)?;
+        let mut payload = Vec::with_capacity(packet.bytes().len());
+        mep::payload(packet, &mut payload)?;
+        self.last_event = EventNumber(extend(self.last_event.0, packet.first_event()));
+        let fragment = Fragment {
+            run: self.run,
+            event: self.last_event,
+            events: packet.packing(),
+            source,
+            payload: payload.into(),
+        };
+        Ok(Message::Fragment { level: Level::First, fragment })
     }
 
     /// What became of the segments, but for those that were whole fragments.

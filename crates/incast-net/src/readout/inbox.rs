@@ -4,9 +4,10 @@ use std::io;
 use std::os::fd::BorrowedFd;
 
 use bytes::{Buf, BytesMut};
-use incast_core::readout::{Message, Peer};
+use incast_core::readout::{Message, Peer, RunNumber};
 use incast_core::time::Time;
 use incast_core::wire::fragment::{HEADER_BYTES, MAGIC, Segment};
+use incast_core::wire::mep::{Mep, STREAM_MARK};
 use incast_core::wire::readout::{HEAD_BYTES, Head, parse_body};
 use incast_core::wire::refusal::{Refusal, Refusals};
 
@@ -34,8 +35,8 @@ pub(super) struct Inbox {
 }
 
 impl Inbox {
-    pub(super) fn new(peer: Peer, fragment_bytes_max: u32) -> Self {
-        let fragments = Fragments::new(peer, fragment_bytes_max);
+    pub(super) fn new(peer: Peer, run: RunNumber, fragment_bytes_max: u32) -> Self {
+        let fragments = Fragments::new(peer, run, fragment_bytes_max);
         Self { buffer: BytesMut::new(), is_chunk: false, frame_bytes: 0, fragments }
     }
 
@@ -51,6 +52,15 @@ impl Inbox {
         let room = self.buffer.capacity() - self.buffer.len();
         let came = sys::stream::receive(fd, &mut self.buffer, bytes_max)?;
         Ok((came, came >= room.min(bytes_max)))
+    }
+
+    /// Takes bytes as if they had been read; gives how many there was room for.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn put(&mut self, bytes: &[u8], chunks: &mut Chunks) -> usize {
+        self.make_room(chunks);
+        let room = (self.buffer.capacity() - self.buffer.len()).min(bytes.len());
+        self.buffer.extend_from_slice(&bytes[..room]);
+        room
     }
 
     /// Room for the rest of a frame grows with what of it has come, never with what a peer says.
@@ -93,10 +103,14 @@ impl Inbox {
             if self.frame_bytes == 0 || self.buffer.len() < self.frame_bytes {
                 return Ok(None);
             }
-            if !self.buffer.starts_with(&MAGIC) {
+            let taken = if self.buffer.starts_with(&MAGIC) {
+                self.take_fragment(now)
+            } else if self.buffer.starts_with(&STREAM_MARK) {
+                self.take_packet().map(Some)
+            } else {
                 return self.take_message().map(Some);
-            }
-            match self.take_fragment(now) {
+            };
+            match taken {
                 Ok(None) => {}
                 Ok(message) => return Ok(message),
                 Err(refusal) => refusals.record(refusal),
@@ -130,6 +144,12 @@ impl Inbox {
         })
     }
 
+    /// Takes the packet of LHCb that the buffer begins with, behind its mark.
+    fn take_packet(&mut self) -> Result<Message<Data>, Refusal> {
+        let packet = self.buffer.split_to(self.frame_bytes);
+        self.fragments.join_packet(&Mep::parse(&packet[STREAM_MARK.len()..])?)
+    }
+
     /// What became of segments.
     pub(super) fn segments(&self) -> Segments {
         self.fragments.counts()
@@ -146,6 +166,55 @@ fn frame_bytes(bytes: &[u8]) -> Result<usize, Refusal> {
     if bytes.starts_with(&MAGIC) {
         return Segment::length_of(bytes);
     }
+    if let Some(packet) = bytes.strip_prefix(&STREAM_MARK) {
+        return Mep::length_of(packet).map(|length| STREAM_MARK.len() + length);
+    }
     // A frame's mark may be cut after its first bytes. A message's head is longer than that.
     Head::parse(bytes).map(|head| head.message_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use incast_core::readout::SourceId;
+    use incast_core::wire::mep::MepWriter;
+
+    use super::*;
+
+    fn packet(data: &[u8]) -> Vec<u8> {
+        let mut bytes = STREAM_MARK.to_vec();
+        let mut writer = MepWriter::begin(&mut bytes, 5, 1, 1000);
+        assert_eq!(writer.push(data), Ok(()));
+        assert!(writer.finish().is_ok());
+        bytes
+    }
+
+    /// How many messages there are in these bytes, however they are cut, and what was refused.
+    fn read(bytes: &[u8], piece: usize) -> (usize, Option<Refusal>, Vec<(&'static str, u64)>) {
+        let mut inbox = Inbox::new(Peer::Source(SourceId(1)), RunNumber(7), 1000);
+        let (mut chunks, mut refusals, mut messages) = (Chunks::default(), Refusals::default(), 0);
+        for piece in bytes.chunks(piece) {
+            assert_eq!(inbox.put(piece, &mut chunks), piece.len());
+            loop {
+                match inbox.poll_message(Time::ZERO, &mut refusals) {
+                    Ok(Some(_)) => messages += 1,
+                    Ok(None) => break,
+                    Err(refusal) => return (messages, Some(refusal), refusals.named().collect()),
+                }
+            }
+        }
+        (messages, None, refusals.named().collect())
+    }
+
+    #[test]
+    fn a_bad_packet_is_passed_over_and_one_without_a_length_ends_the_stream() {
+        let mut wrong_number = packet(&[1, 2, 3]);
+        wrong_number[STREAM_MARK.len() + 12] = 9;
+        let good = packet(&[4; 100]);
+        let mut no_length = good.clone();
+        no_length[STREAM_MARK.len() + 6..STREAM_MARK.len() + 8].fill(0);
+        let all = [&good[..], &wrong_number, &good, &no_length, &good].concat();
+        for piece in [1, 3, 16, 1000] {
+            assert_eq!(read(&all, piece), (2, Some(Refusal::Length), vec![("event_number", 1)]), "{piece}");
+        }
+    }
 }

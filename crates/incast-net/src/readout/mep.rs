@@ -38,37 +38,8 @@ pub(super) fn payload(packet: &Mep<'_>, out: &mut Vec<u8>) -> Result<(), Refusal
     packet.fragments().try_for_each(|fragment| packed::push(fragment.data, out))
 }
 
-/// All 64 bits of an event number of which 32 are known, and `before`, one that came not long ago: the nearest
-/// to that. A run begins below 2^32.
-pub(super) fn extend(before: u64, event: u32) -> u64 {
-    let [a, b, c, d] = event.wrapping_sub(low(before)).to_le_bytes();
-    let step = i32::from_le_bytes([a, b, c, d]);
-    before.checked_add_signed(step.into()).unwrap_or_else(|| event.into())
-}
-
 /// The low 32 bits.
 fn low(event: u64) -> u32 {
     let [a, b, c, d, ..] = event.to_le_bytes();
     u32::from_le_bytes([a, b, c, d])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn event_numbers_go_on_beyond_32_bits() {
-        let cases: [(u64, u32, u64); 7] = [
-            (0, 5, 5),
-            (0, u32::MAX, u32::MAX.into()),
-            (u32::MAX.into(), 0, 1 << 32),
-            (1 << 32, u32::MAX, u32::MAX.into()),
-            ((1 << 32) + 7, 3, (1 << 32) + 3),
-            (u64::MAX, u32::MAX, u64::MAX),
-            (u64::MAX - 1, 3, 3),
-        ];
-        for (before, event, expected) in cases {
-            assert_eq!(extend(before, event), expected, "{before} {event}");
-        }
-    }
 }

@@ -27,12 +27,14 @@ use super::data::Data;
 use super::datagrams::Datagrams;
 use super::dial::Greetings;
 use super::greeting::{Greeter, Hello};
-use super::plan::{MeshPlan, PeerKind};
+use super::plan::{FragmentLayout, MeshPlan, PeerKind};
 use super::waker::Waker;
 use crate::socket;
+use requests::Requests;
 
 mod datagrams;
 mod poll;
+mod requests;
 
 /// Connections that the kernel makes before they are greeted: a farm that starts at once.
 const BACKLOG: u32 = 1024;
@@ -43,6 +45,8 @@ const WRITE_BYTES: u64 = 256 << 10;
 pub struct Mesh {
     queue_bytes_max: u64,
     fragment_bytes_max: u32,
+    /// How fragments look on connections that we send them on.
+    stream_layout: FragmentLayout,
     run: RunNumber,
     started: Instant,
     epoll: OwnedFd,
@@ -62,6 +66,8 @@ pub struct Mesh {
     listed: Vec<Peer>,
     paused: BTreeSet<PeerKind>,
     datagrams: Option<Datagrams>,
+    /// How tokens of builders travel as LHCb's requests, if they do.
+    requests: Option<Requests>,
     /// Which sources send datagrams from an address.
     senders: BTreeMap<SocketAddr, Vec<SourceId>>,
     chunks: Chunks,
@@ -113,16 +119,24 @@ impl Mesh {
             epoll::add(&epoll, listener, token, epoll::EventFlags::IN)?;
         }
         let address = listener.as_ref().map(TcpListener::local_addr).transpose()?;
+        let stream_layout = fragments.stream_layout();
+        let mut requests = Requests::open(me, run, &fragments)?;
         let datagrams = datagrams::open(me, fragments)?;
         if let Some(datagrams) = &datagrams {
             let token = epoll::EventData::new_u64(poll::DATAGRAMS);
             epoll::add(&epoll, datagrams, token, epoll::EventFlags::empty())?;
         }
-        let fragments = datagrams.as_ref().map(Datagrams::address);
+        if let Some(socket) = requests.as_mut().and_then(Requests::socket) {
+            let token = epoll::EventData::new_u64(poll::REQUESTS);
+            epoll::add(&epoll, &*socket, token, epoll::EventFlags::empty())?;
+        }
+        let sockets = datagrams.as_ref().or_else(|| requests.as_mut()?.socket().map(|socket| &*socket));
+        let fragments = sockets.map(Datagrams::address);
         let me = Hello { run, peer: me, life, fragments };
         let mut mesh = Self {
             queue_bytes_max,
             fragment_bytes_max,
+            stream_layout,
             run,
             started: Instant::now(),
             epoll,
@@ -138,6 +152,7 @@ impl Mesh {
             listed: Vec::new(),
             paused: BTreeSet::new(),
             datagrams,
+            requests,
             senders: BTreeMap::new(),
             chunks: Chunks::default(),
             counters: Counters::default(),
@@ -146,6 +161,7 @@ impl Mesh {
             ready: Vec::with_capacity(poll::READY_MAX),
         };
         mesh.ask_datagrams();
+        mesh.ask_requests();
         Ok(mesh)
     }
 
@@ -161,10 +177,17 @@ impl Mesh {
         self.datagrams.as_ref().map(Datagrams::address)
     }
 
-    /// What the kernel refused to the socket of fragments.
+    /// Where LHCb's requests for packets come from or go to, when they have a socket of their own.
+    #[must_use]
+    pub fn request_address(&self) -> Option<SocketAddr> {
+        self.requests.as_ref().and_then(Requests::own_socket).map(Datagrams::address)
+    }
+
+    /// What the kernel refused to the socket of fragments, or to that of requests.
     #[must_use]
     pub fn caveats(&self) -> &[Caveat] {
-        self.datagrams.as_ref().map_or(&[], Datagrams::caveats)
+        let own = self.requests.as_ref().and_then(Requests::own_socket);
+        self.datagrams.as_ref().or(own).map_or(&[], Datagrams::caveats)
     }
 
     /// Wakes the thread that polls this mesh.
@@ -234,6 +257,15 @@ impl Mesh {
             let address = connection.fragments;
             return self.send_datagrams(address, message);
         }
+        if let (Peer::Trigger, Message::Token(token), Some(Requests::Asked(asked))) =
+            (to, &message, &mut self.requests)
+        {
+            asked.send(*token, connection.fragments, self.datagrams.as_mut());
+            self.counters.sent.record(&message);
+            self.ask_datagrams();
+            self.ask_requests();
+            return Ok(());
+        }
         let sent = &mut self.counters.plain.stream_bytes.sent;
         if connection.outbox.queued_bytes() >= self.queue_bytes_max {
             if !connection.is_blocked {
@@ -275,13 +307,16 @@ impl Mesh {
     pub fn counts(&self) -> MeshCounts {
         let mut counts = self.counters.read();
         self.connections.values().for_each(|connection| counts.segments.add(connection.inbox.segments()));
-        if let Some(datagrams) = &self.datagrams {
-            let sent = datagrams.sent();
-            counts.datagrams.sent = sent.datagrams;
-            counts.datagram_bytes.sent = sent.bytes;
-            counts.datagrams_unsent = sent.unsent;
-            counts.socket_drops = datagrams.drops();
+        let of_requests = self.requests.as_ref();
+        let sockets = [self.datagrams.as_ref(), of_requests.and_then(Requests::own_socket)];
+        for socket in sockets.into_iter().flatten() {
+            let sent = socket.sent();
+            counts.datagrams.sent += sent.datagrams;
+            counts.datagram_bytes.sent += sent.bytes;
+            counts.datagrams_unsent += sent.unsent;
+            counts.socket_drops += socket.drops();
         }
+        counts.mep_requests = of_requests.map(|requests| *requests.counts()).unwrap_or_default();
         counts
     }
 

@@ -11,11 +11,14 @@ use std::os::fd::BorrowedFd;
 use bytes::{Buf, Bytes, BytesMut};
 use incast_core::readout::Message;
 use incast_core::wire::fragment::{FragmentHead, SEGMENT_BYTES_MAX, segments};
+use incast_core::wire::mep::{PACKET_BYTES_MAX, STREAM_MARK};
 use incast_core::wire::readout::{emit_head, ends_that_fit};
 use incast_core::wire::refusal::Refusal;
 use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 
 use super::data::Data;
+use super::mep;
+use super::plan::FragmentLayout;
 
 /// Room for heads and small payloads: a new one is taken when it is full and still in use.
 const HEADS_BYTES: usize = 64 << 10;
@@ -28,6 +31,7 @@ const PIECES_MAX: usize = 128;
 /// What waits to be written to one peer.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
+    layout: FragmentLayout,
     pieces: VecDeque<Bytes>,
     /// Heads that are gathered: they are behind all pieces.
     heads: BytesMut,
@@ -36,6 +40,11 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
+    /// Nothing waits; fragments will be in this layout.
+    pub(super) fn new(layout: FragmentLayout) -> Self {
+        Self { layout, ..Self::default() }
+    }
+
     /// Bytes that wait.
     pub(super) const fn queued_bytes(&self) -> u64 {
         self.queued_bytes
@@ -44,6 +53,12 @@ impl Outbox {
     /// Adds a message.
     pub(super) fn push(&mut self, message: &Message<Data>) -> Result<(), Refusal> {
         match message {
+            Message::Fragment { level, fragment } if self.layout == FragmentLayout::Mep => {
+                let packet = Bytes::from(mep::emit(*level, fragment, PACKET_BYTES_MAX)?);
+                self.push_head(&STREAM_MARK);
+                self.push_payload(&packet, &packet);
+                Ok(())
+            }
             Message::Fragment { level, fragment } => {
                 let head = FragmentHead {
                     run: fragment.run.0,
@@ -159,6 +174,6 @@ impl Outbox {
 
     /// Forgets what waits.
     pub(super) fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self::new(self.layout);
     }
 }

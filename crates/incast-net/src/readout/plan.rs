@@ -36,11 +36,26 @@ pub enum FragmentCarrier {
     /// On the connection from source to builder, in our own frames.
     #[default]
     Tcp,
+    /// On the connection from source to builder, as LHCb's multi-event packets.
+    MepTcp {
+        /// Where requests for packets are sent from and received at, over UDP.
+        requests: SocketAddr,
+    },
     /// In UDP datagrams. Nothing is acknowledged or sent again.
     Udp(DatagramPlan),
     /// In IPv4 datagrams of protocol 0xF2, which needs `CAP_NET_RAW`. All sockets of a host that are bound to
     /// the same address get all of them: builders on one host need an address each.
     Ip(DatagramPlan),
+}
+
+impl FragmentCarrier {
+    /// What fragments look like on a connection, if they are there.
+    pub(super) const fn stream_layout(&self) -> FragmentLayout {
+        match self {
+            Self::MepTcp { .. } => FragmentLayout::Mep,
+            Self::Tcp | Self::Udp(_) | Self::Ip(_) => FragmentLayout::Frames,
+        }
+    }
 }
 
 /// Fragments in datagrams.
@@ -54,7 +69,7 @@ pub struct DatagramPlan {
     pub datagram_bytes_max: u32,
 }
 
-/// The layout of a fragment in a datagram.
+/// The layout of a fragment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FragmentLayout {
     /// Our own frames (`incast_core::wire::fragment`).

@@ -57,7 +57,7 @@ fn the_second_level_and_packed_events_are_told_in_datagrams_too() {
 }
 
 /// A packet of `events`, as our own layout has them together.
-fn packed_fragment(id: u16, event: u64, events: u16) -> Message<Data> {
+pub(crate) fn packed_fragment(id: u16, event: u64, events: u16) -> Message<Data> {
     let mut payload = Vec::new();
     for index in 0..events {
         packed::push(&bytes(index.into(), usize::from(index) * 7), &mut payload).unwrap();
@@ -191,7 +191,7 @@ fn a_source_that_is_not_read_loses_datagrams_and_the_loss_is_counted() {
 }
 
 /// Raw sockets need root. Where the tests run without it this says so; it must not be so where it counts.
-fn may_open_raw_sockets() -> bool {
+pub(crate) fn may_open_raw_sockets() -> bool {
     let protocol = Protocol::from(i32::from(IP_PROTOCOL));
     if Socket::new(Domain::IPV4, Type::RAW, Some(protocol)).is_ok() {
         return true;
@@ -202,12 +202,12 @@ fn may_open_raw_sockets() -> bool {
 }
 
 /// Each test has addresses of its own, in each process: all sockets of one get what is sent to it.
-fn address(host: u8) -> [u8; 4] {
+pub(crate) fn address(host: u8) -> [u8; 4] {
     let [low, high, ..] = std::process::id().to_le_bytes();
     [127, 128 | high, low, host]
 }
 
-fn raw(host: u8, layout: FragmentLayout) -> FragmentCarrier {
+pub(crate) fn raw(host: u8, layout: FragmentLayout) -> FragmentCarrier {
     FragmentCarrier::Ip(at(address(host), layout, 8192))
 }
 

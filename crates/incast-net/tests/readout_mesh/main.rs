@@ -5,6 +5,8 @@
 mod datagrams;
 mod flow;
 mod messages;
+mod packets;
 mod peers;
+mod requests;
 mod roles;
 mod strangers;

@@ -11,6 +11,8 @@ use incast_net::readout::{Data, FragmentCarrier, Mesh, MeshEvent, MeshPlan};
 
 pub(crate) const RUN: RunNumber = RunNumber(7);
 pub(crate) const BUILDER: Peer = Peer::Builder(BuilderId(0));
+pub(crate) const OTHER_BUILDER: Peer = Peer::Builder(BuilderId(1));
+pub(crate) const TRIGGER: Peer = Peer::Trigger;
 pub(crate) const NODE: Peer = Peer::Node(NodeId(3));
 pub(crate) const LIFE: Incarnation = Incarnation(1);
 /// Far beyond what any of these tests takes: it only ends one that would never end.
@@ -20,7 +22,7 @@ pub(crate) const fn source(id: u16) -> Peer {
     Peer::Source(SourceId(id))
 }
 
-/// A role that listens on loopback, and lets in every source, a builder and a node.
+/// A role that listens on loopback, and lets in the trigger, every source, two builders and a node.
 pub(crate) fn plan(me: Peer, key: &Key) -> MeshPlan {
     MeshPlan {
         me,
@@ -28,7 +30,7 @@ pub(crate) fn plan(me: Peer, key: &Key) -> MeshPlan {
         run: RUN,
         key: key.clone(),
         listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
-        peers: (0..200).map(source).chain([BUILDER, NODE]).collect(),
+        peers: (0..200).map(source).chain([TRIGGER, BUILDER, OTHER_BUILDER, NODE]).collect(),
         fragments: FragmentCarrier::Tcp,
         queue_bytes_max: 8 << 20,
         fragment_bytes_max: 8 << 20,

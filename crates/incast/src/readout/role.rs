@@ -86,6 +86,10 @@ fn carrier(assignment: &ReadoutAssignment) -> readout::FragmentCarrier {
     };
     match assignment.carrier {
         FragmentCarrier::Tcp => readout::FragmentCarrier::Tcp,
+        FragmentCarrier::MepTcp => {
+            let requests = std::net::SocketAddr::new(assignment.bind.ip(), 0);
+            readout::FragmentCarrier::MepTcp { requests }
+        }
         FragmentCarrier::Udp => readout::FragmentCarrier::Udp(datagrams(FragmentLayout::Frames)),
         FragmentCarrier::Ip => readout::FragmentCarrier::Ip(datagrams(FragmentLayout::Frames)),
         FragmentCarrier::MepUdp => readout::FragmentCarrier::Udp(datagrams(FragmentLayout::Mep)),

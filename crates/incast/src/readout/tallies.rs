@@ -15,6 +15,9 @@ pub(super) fn of_mesh(counts: &MeshCounts) -> (Vec<NamedCount>, Vec<NamedCount>)
         ("stream_received_bytes", counts.stream_bytes.received),
         ("datagrams sent", counts.datagrams.sent),
         ("datagrams received", counts.datagrams.received),
+        ("requests for packets", counts.mep_requests.requests),
+        ("requests that take back earlier ones", counts.mep_requests.clears),
+        ("packets asked for and taken back before", counts.mep_requests.void),
         ("connections", counts.connections),
         ("segments joined", counts.segments.joined),
     ];
@@ -25,6 +28,8 @@ pub(super) fn of_mesh(counts: &MeshCounts) -> (Vec<NamedCount>, Vec<NamedCount>)
         ("datagrams of strangers", counts.stranger_datagrams),
         ("datagrams dropped at a full socket", counts.socket_drops),
         ("datagrams that nothing took", counts.datagrams_unsent),
+        ("requests for packets of another run", counts.mep_requests.of_another_run),
+        ("requests for packets of another life", counts.mep_requests.of_another_life),
         ("fragments given up for missing segments", counts.segments.given_up_fragments),
         ("segments that their source calls damaged", counts.segments.damaged),
         ("connections with a wrong key", refused.wrong_keys),

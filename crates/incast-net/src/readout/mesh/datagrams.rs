@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 
-use incast_core::readout::{EventNumber, Fragment, Level, Message, Peer, RunNumber, SourceId};
+use incast_core::readout::{Message, Peer, SourceId};
 use incast_core::time::Time;
 use incast_core::wire::fragment::Segment;
-use incast_core::wire::mep::Mep;
+use incast_core::wire::mep::{IP_PROTOCOL, Mep};
 use incast_core::wire::refusal::Refusal;
 use rustix::event::epoll::{self, EventData, EventFlags};
 
@@ -18,7 +18,6 @@ use crate::readout::counts::Counters;
 use crate::readout::data::Data;
 use crate::readout::datagrams::Datagrams;
 use crate::readout::fragments::{Joined, message};
-use crate::readout::mep;
 use crate::readout::plan::{FragmentCarrier, FragmentLayout, PeerKind};
 
 /// What is taken before the connections have their turn.
@@ -28,14 +27,14 @@ const TURN_CALLS: usize = 8;
 
 /// Opens the socket of fragments, for a role that sends or takes some.
 pub(super) fn open(me: Peer, carrier: FragmentCarrier) -> io::Result<Option<Datagrams>> {
-    let (plan, is_raw) = match carrier {
-        FragmentCarrier::Tcp => return Ok(None),
-        FragmentCarrier::Udp(plan) => (plan, false),
-        FragmentCarrier::Ip(plan) => (plan, true),
+    let (plan, protocol) = match carrier {
+        FragmentCarrier::Tcp | FragmentCarrier::MepTcp { .. } => return Ok(None),
+        FragmentCarrier::Udp(plan) => (plan, None),
+        FragmentCarrier::Ip(plan) => (plan, Some(IP_PROTOCOL)),
     };
     match PeerKind::of(me) {
-        PeerKind::Source => Datagrams::open(&plan, is_raw, false).map(Some),
-        PeerKind::Builder => Datagrams::open(&plan, is_raw, true).map(Some),
+        PeerKind::Source => Datagrams::open(&plan, protocol, false).map(Some),
+        PeerKind::Builder => Datagrams::open(&plan, protocol, true).map(Some),
         PeerKind::Trigger | PeerKind::Node | PeerKind::Sink => Ok(None),
     }
 }
@@ -93,7 +92,6 @@ impl Mesh {
         let layout = datagrams.layout();
         let mut arrivals = Arrivals {
             now,
-            run: self.run,
             senders: &self.senders,
             connections: &mut self.connections,
             chunks: &mut self.chunks,
@@ -129,7 +127,6 @@ impl Mesh {
 /// What datagrams are made of, while they are taken.
 struct Arrivals<'a> {
     now: Time,
-    run: RunNumber,
     senders: &'a BTreeMap<SocketAddr, Vec<SourceId>>,
     connections: &'a mut BTreeMap<Peer, Connection>,
     chunks: &'a mut Chunks,
@@ -176,14 +173,8 @@ impl Arrivals<'_> {
             [source] => *source,
             _ => SourceId(u16::try_from(packet.partition()).map_err(|_| Refusal::Source)?),
         };
-        let connection = self.connection(senders, source)?;
-        let event = EventNumber(mep::extend(connection.last_event.0, packet.first_event()));
-        connection.last_event = event;
-        let mut payload = Vec::with_capacity(datagram.len());
-        mep::payload(&packet, &mut payload)?;
-        let (run, events) = (self.run, packet.packing());
-        let fragment = Fragment { run, event, events, source, payload: payload.into() };
-        self.tell(source, Message::Fragment { level: Level::First, fragment });
+        let message = self.connection(senders, source)?.inbox.fragments().join_packet(&packet)?;
+        self.tell(source, message);
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use incast_core::readout::{EventNumber, Peer};
+use incast_core::readout::Peer;
 use incast_core::time::Time;
 use incast_core::wire::refusal::Refusal;
 use rustix::event::epoll::{self, EventData, EventFlags};
@@ -23,6 +23,7 @@ use crate::readout::plan::PeerKind;
 pub(super) const WAKER: u64 = 0;
 pub(super) const LISTENER: u64 = 1;
 pub(super) const DATAGRAMS: u64 = 2;
+pub(super) const REQUESTS: u64 = 3;
 /// The first connection.
 pub(super) const SERIALS: u64 = 16;
 /// Events that are taken at once. The kernel gives those that were left out first the next time.
@@ -52,6 +53,7 @@ impl Mesh {
                 WAKER => self.greeted(into),
                 LISTENER => self.accept(),
                 DATAGRAMS => self.serve_datagrams(flags, now, into),
+                REQUESTS => self.serve_requests(flags, into),
                 serial => {
                     if let Some(peer) = self.serials.get(&serial) {
                         self.serve(*peer, flags, now, into);
@@ -178,6 +180,7 @@ impl Mesh {
             self.serials.remove(&connection.serial);
             self.counters.plain.segments.add(connection.inbox.segments());
             self.know_sender(peer, connection.fragments, false);
+            self.know_builder(peer, connection.life, connection.fragments, false);
             self.greetings.handle_down(peer);
         }
     }
@@ -246,10 +249,9 @@ impl Mesh {
             stream,
             serial,
             life,
-            inbox: Inbox::new(peer, self.fragment_bytes_max),
-            outbox: Outbox::default(),
+            inbox: Inbox::new(peer, self.run, self.fragment_bytes_max),
+            outbox: Outbox::new(self.stream_layout),
             fragments: target.or(hello.fragments),
-            last_event: EventNumber::default(),
             interest: EventFlags::empty(),
             is_blocked: false,
             is_listed: false,
@@ -258,6 +260,7 @@ impl Mesh {
         self.connections.insert(peer, connection);
         self.serials.insert(serial, peer);
         self.know_sender(peer, target.or(hello.fragments), true);
+        self.know_builder(peer, life, target.or(hello.fragments), true);
         self.greetings.handle_up(peer, life);
         self.counters.plain.connections += 1;
         self.counters.plain.reconnections += u64::from(!self.known.insert(peer));
