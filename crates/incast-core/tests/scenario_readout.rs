@@ -121,3 +121,15 @@ fn the_readme_s_first_scenario_is_as_it_says() {
     let counts = [plan.sources.len(), plan.builders.len(), plan.nodes.len(), plan.sinks.len()];
     assert_eq!(counts, [8, 1, 4, 1]);
 }
+
+#[test]
+fn packets_of_lhcb_go_with_one_level_only() {
+    for carrier in ["mep-udp", "mep-ip", "mep-tcp"] {
+        let over = format!("fragments_over = \"{carrier}\"\nstreams");
+        let text = SMALL.replacen("streams", &over, 1);
+        let read = plan(&text).carrier;
+        assert_eq!((read.name(), read.is_mep()), (carrier, true));
+        let said = refused("streams", &format!("levels = 2\n{over}"));
+        assert!(said.contains("does not say which level"), "{said}");
+    }
+}

@@ -9,7 +9,7 @@ plain_data! {
         pub run: u32,
         /// `push` or `pull`: who asks the sinks.
         pub protocol: String,
-        /// How fragments travelled: `tcp`, `udp`, `ip`, `mep-udp`, `mep-ip`.
+        /// How fragments travelled: `tcp`, `udp`, `ip`, `mep-udp`, `mep-ip`, `mep-tcp`.
         pub carrier: String,
         /// Events per multi-event packet.
         pub packing_events: u16,
