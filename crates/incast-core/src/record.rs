@@ -32,6 +32,10 @@ pub use readout::{
     CreditBook, DeadTimes, EventBook, NamedCount, Readout, ReadoutInterval, ReadoutRole, StateEntered,
     StoredFile, TimeDistribution,
 };
+mod simulation;
+pub use simulation::{
+    ByteBook, DelayPart, DropPlace, Estimate, ModelUsed, QueueHistory, ReplicaFigure, Simulation,
+};
 mod switch_test;
 pub use switch_test::{RoundTrip, SwitchTest, SwitchTrial};
 
@@ -64,6 +68,8 @@ plain_data! {
         pub switch_test: Option<SwitchTest>,
         /// What an event-building system did; null when there was none.
         pub readout: Option<Readout>,
+        /// What only a simulator sees; null in every other world.
+        pub simulation: Option<Simulation>,
         /// The scenario's questions, answered with what was measured.
         pub answers: Vec<Answer>,
         /// What peers did that the protocol does not allow: counted, named, ignored.

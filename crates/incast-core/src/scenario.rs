@@ -19,6 +19,7 @@ mod metric;
 mod model;
 mod model_network;
 mod model_readout;
+mod model_sim;
 mod network;
 mod reader;
 mod readout;
@@ -37,6 +38,9 @@ pub use model::{
 pub use model_network::{CableEnd, CablePlan, Forwarding, NetworkPlan, Subnet, SwitchPlan, WhenFull};
 pub use model_readout::{
     FaultKind, FaultPlan, FilesPlan, FragmentCarrier, NodeShare, Placed, ReadoutPlan, SinkShare,
+};
+pub use model_sim::{
+    Connections, HostModel, Matching, Queueing, ReceivePath, SimPlan, SwitchModel, WhenBacklogFull,
 };
 pub use vary::{Setting, SettingError};
 
@@ -144,6 +148,8 @@ fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Sce
         seed,
         start: start.unwrap_or_default(),
         interval,
+        sim: SimPlan::default(),
+        host_models: vec![None; hosts.count()],
         hosts: hosts.into_plans(),
         network,
         flows,

@@ -5,7 +5,8 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use incast_core::scenario::{CableEnd, CablePlan, HostPlan, NetworkPlan, Subnet, SwitchPlan};
+use incast_core::scenario::{CableEnd, CablePlan, HostPlan, NetworkPlan, Subnet, SwitchModel, SwitchPlan};
+use incast_core::time::Span;
 use incast_core::units::Bytes;
 
 use crate::build;
@@ -100,6 +101,8 @@ fn plan(like: &NetworkPlan) -> NetworkPlan {
         burst: None,
         offloads: first.is_some_and(|cable| cable.offloads),
         path: None,
+        travel: Span::ZERO,
+        bit_errors: 0.0,
         address: subnet.host(host + 1),
     };
     let switch = like.switches.first();
@@ -108,6 +111,7 @@ fn plan(like: &NetworkPlan) -> NetworkPlan {
         network: 0,
         forwarding: switch.map(|switch| switch.forwarding).unwrap_or_default(),
         when_full: switch.map(|switch| switch.when_full).unwrap_or_default(),
+        model: SwitchModel::default(),
     };
     NetworkPlan { switches: vec![switch], cables: (0..3).map(cable).collect(), subnets: vec![subnet] }
 }

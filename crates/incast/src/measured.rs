@@ -200,6 +200,7 @@ impl Measured {
             network: self.network,
             ledger,
             switch_test: None,
+            simulation: None,
             readout: self.readout,
             answers: Vec::new(),
             faults: self.faults,

@@ -87,6 +87,8 @@ pub(super) fn read(reader: &mut Reader<'_, '_>, switch: &Defaults) -> CablePlan 
         burst,
         offloads,
         path,
+        travel: Span::ZERO,
+        bit_errors: 0.0,
         address: None,
     }
 }

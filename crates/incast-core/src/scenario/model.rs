@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::metric::Metric;
 use super::model_network::NetworkPlan;
 use super::model_readout::ReadoutPlan;
+use super::model_sim::{HostModel, SimPlan};
 use crate::load::{Load, Spacing, Stop, Transport};
 use crate::switch_test::SearchPlan;
 use crate::time::Span;
@@ -37,6 +38,10 @@ pub struct Scenario {
     pub flows: Vec<FlowPlan>,
     /// The event-building system, if the file describes one.
     pub readout: Option<ReadoutPlan>,
+    /// What the simulator is told beside this.
+    pub sim: SimPlan,
+    /// How each host works inside, for the simulator, by the index of the host; `None`: as assumed.
+    pub host_models: Vec<Option<HostModel>>,
     /// What the record is judged by.
     pub expectations: Vec<ExpectationPlan>,
     /// The scenario is a switch test: its flows are sent at many loads.

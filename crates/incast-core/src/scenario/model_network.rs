@@ -6,7 +6,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::model_sim::SwitchModel;
 use crate::link::PathPlan;
+use crate::time::Span;
 use crate::units::{BitRate, Bytes};
 
 /// Switches and cables; hosts are those of the scenario, by their index.
@@ -49,6 +51,8 @@ pub struct SwitchPlan {
     pub forwarding: Forwarding,
     /// What a full port does.
     pub when_full: WhenFull,
+    /// How it works inside, for the simulator.
+    pub model: SwitchModel,
 }
 
 /// How a switch forwards.
@@ -118,6 +122,10 @@ pub struct CablePlan {
     pub offloads: bool,
     /// What happens on the way, if anything.
     pub path: Option<PathPlan>,
+    /// How long a bit travels, for the simulator.
+    pub travel: Span,
+    /// Probability that a bit arrives wrong, for the simulator; the packet is lost at its check sum.
+    pub bit_errors: f64,
     /// Address of the host at its near end; `None` between switches.
     pub address: Option<Ipv4Addr>,
 }

@@ -15,6 +15,7 @@ use super::cable;
 use super::findings::{Findings, quoted};
 use super::hosts::Hosts;
 use super::model_network::{CableEnd, CablePlan, Forwarding, NetworkPlan, Subnet, SwitchPlan, WhenFull};
+use super::model_sim::SwitchModel;
 use super::reader::Reader;
 
 /// What the tables have said so far.
@@ -96,7 +97,13 @@ impl<'h> Network<'h> {
         if let Some(subnet) = subnet {
             self.stated_subnets.insert(index, subnet);
         }
-        self.switches.push(SwitchPlan { name, network: index, forwarding, when_full });
+        self.switches.push(SwitchPlan {
+            name,
+            network: index,
+            forwarding,
+            when_full,
+            model: SwitchModel::default(),
+        });
         self.switch_places.push(place);
         self.defaults.push(defaults);
     }
