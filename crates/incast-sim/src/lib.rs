@@ -19,3 +19,6 @@
 pub mod courier;
 pub mod fabric;
 pub mod packet;
+pub mod report;
+pub mod stack;
+pub mod world;
