@@ -13,6 +13,9 @@ use incast_core::time::{Span, Time};
 
 use crate::packet::{NicId, Packet};
 
+pub mod digest;
+pub mod meter;
+
 /// Links, switches, and which way packets go.
 #[derive(Clone, Debug)]
 pub struct FabricPlan {
