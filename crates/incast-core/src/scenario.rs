@@ -40,7 +40,7 @@ pub use model_readout::{
     FaultKind, FaultPlan, FilesPlan, FragmentCarrier, NodeShare, Placed, ReadoutPlan, SinkShare,
 };
 pub use model_sim::{
-    Connections, HostModel, Matching, Queueing, ReceivePath, SimPlan, SwitchModel, WhenBacklogFull,
+    Connections, HostModel, Matching, Queueing, ReceivePath, SimPlan, StallHolds, SwitchModel, WhenBacklogFull,
 };
 pub use vary::{Setting, SettingError};
 
