@@ -15,6 +15,7 @@ use crate::packet::{NicId, Packet};
 
 pub mod digest;
 pub mod meter;
+pub mod wire;
 
 /// Links, switches, and which way packets go.
 #[derive(Clone, Debug)]
