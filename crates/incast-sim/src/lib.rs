@@ -18,4 +18,5 @@
 
 pub mod courier;
 pub mod fabric;
+pub mod host;
 pub mod packet;
