@@ -40,7 +40,8 @@ pub use model_readout::{
     FaultKind, FaultPlan, FilesPlan, FragmentCarrier, NodeShare, Placed, ReadoutPlan, SinkShare,
 };
 pub use model_sim::{
-    Connections, HostModel, Matching, Queueing, ReceivePath, SimPlan, StallHolds, SwitchModel, WhenBacklogFull,
+    Connections, HostModel, Matching, Queueing, ReceivePath, SimPlan, StallHolds, SwitchModel,
+    WhenBacklogFull,
 };
 pub use vary::{Setting, SettingError};
 

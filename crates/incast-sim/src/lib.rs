@@ -19,6 +19,7 @@
 pub mod agenda;
 pub mod courier;
 pub mod fabric;
+pub mod host;
 pub mod packet;
 pub mod report;
 pub mod stack;
