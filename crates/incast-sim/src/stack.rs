@@ -119,7 +119,12 @@ impl<F: Fabric> Stack<F> {
     pub fn new(plan: StackPlan, fabric: F) -> Self {
         let path_copies = |path: &Option<PathPlan>| path.is_some_and(|path| path.duplicate > 0.0);
         let has_copies = plan.topology.fabric.links.iter().any(|link| path_copies(&link.path));
-        let receiving = Receiving::new(&plan.hosts, &plan.names, plan.topology.fabric.seed);
+        let receiving = Receiving::new(
+            &plan.hosts,
+            &plan.names,
+            plan.topology.fabric.seed,
+            plan.topology.fabric.interval,
+        );
         Self {
             fabric,
             carried: Slab::new(),

@@ -17,8 +17,12 @@ pub enum Grave {
 pub enum HostGrave {
     /// The receive ring of its card.
     Ring,
-    /// The backlog.
+    /// The backlog, which was full.
     Backlog,
+    /// The backlog, which had been full and was not empty yet.
+    BacklogUntilEmpty,
+    /// The backlog, which was thrown away whole.
+    BacklogPurged,
     /// Where datagrams are put together: another of its packets was lost.
     Reassembly,
     /// The socket's buffer.
@@ -36,7 +40,9 @@ impl Grave {
             },
             Self::Link(..) => "link",
             Self::Host(_, HostGrave::Ring) => "receiver_ring",
-            Self::Host(_, HostGrave::Backlog) => "receiver_backlog",
+            Self::Host(_, HostGrave::Backlog | HostGrave::BacklogUntilEmpty | HostGrave::BacklogPurged) => {
+                "receiver_backlog"
+            }
             Self::Host(_, HostGrave::Reassembly) => "reassembly",
             Self::Host(_, HostGrave::Socket) => "socket_buffer",
         }
@@ -52,7 +58,7 @@ impl Grave {
                 let name = hosts.get(host.0 as usize).map_or("", String::as_str);
                 let what = match stage {
                     HostGrave::Ring => "ring",
-                    HostGrave::Backlog => "backlog",
+                    HostGrave::Backlog | HostGrave::BacklogUntilEmpty | HostGrave::BacklogPurged => "backlog",
                     HostGrave::Reassembly => "reassembly",
                     HostGrave::Socket => "socket",
                 };
@@ -66,6 +72,8 @@ impl Grave {
     pub const fn why(self) -> &'static str {
         match self {
             Self::Link(_, why) => why.name(),
+            Self::Host(_, HostGrave::BacklogUntilEmpty) => "until_empty",
+            Self::Host(_, HostGrave::BacklogPurged) => "purged",
             Self::Host(..) => "full",
         }
     }

@@ -12,9 +12,10 @@ use incast_core::record::{Buffer, TcpSummary};
 use incast_core::scenario::{FlowPlan, HostModel, Scenario};
 use incast_core::time::{Span, Time};
 
-use super::stream::{Route, SendBuffer, Stream, true_bytes};
+use super::stream::{Route, SendBuffer, Stream};
 use crate::courier::{Channel, HostIndex};
 use crate::fabric::{Fabric, Taken};
+use crate::host::true_size;
 use crate::stack::grave::Grave;
 use crate::stack::{Stack, StackNews, Timers, ip};
 use crate::tcp::{Congestion, TcpPlan};
@@ -246,7 +247,7 @@ impl<F: Fabric> FlowWorld<F> {
             }
             (Route::Network(ends), Transport::Udp) => {
                 let payload = stream.message_bytes + ip::UDP_HEADER_BYTES;
-                let charge = true_bytes(payload + ip::IP_HEADER_BYTES);
+                let charge = true_size(payload + ip::IP_HEADER_BYTES);
                 match self.stack.send_datagram(now, ends, stream.socket, payload, cargo) {
                     Taken::Leaves(at) => stream.buffer.charge(Some(at), charge),
                     Taken::Waits => stream.buffer.charge(None, charge),

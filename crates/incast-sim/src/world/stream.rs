@@ -100,11 +100,3 @@ impl SendBuffer {
         None
     }
 }
-
-/// What the kernel charges for a packet of so many bytes: its buffer, a power of two that holds it with headroom
-/// and `skb_shared_info`, and the `sk_buff` (Linux: `SKB_TRUESIZE`, net/core/skbuff.c).
-pub(super) fn true_bytes(ip_bytes: u32) -> u64 {
-    const HEADROOM_AND_INFO: u64 = 64 + 320;
-    const SK_BUFF: u64 = 256;
-    (u64::from(ip_bytes) + HEADROOM_AND_INFO).next_power_of_two() + SK_BUFF
-}
