@@ -265,7 +265,7 @@ impl<F: Fabric> Stack<F> {
             let ends = connection.ends;
             let (from, to, carried, ip_bytes, piece) = if let Some(ack) = connection.poll_ack(now) {
                 let carried = Carried::Acknowledgement { connection: name, ack };
-                let bytes = ip::IP_HEADER_BYTES + ip::TCP_HEADER_BYTES + ack.option_bytes();
+                let bytes = ip::IP_HEADER_BYTES + ip::TCP_HEADER_BYTES + ack.sack_option_bytes();
                 (ends.to, ends.from, carried, bytes, None)
             } else if let Some(piece) = connection.poll_piece(now) {
                 let Piece { start, bytes } = piece;

@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::metric::Metric;
+use super::model_fault::CableFaultPlan;
 use super::model_network::NetworkPlan;
 use super::model_readout::ReadoutPlan;
-use super::model_sim::{HostModel, SimPlan};
+use super::model_sim::{HostModel, SimPlan, StatedModel};
 use crate::load::{Load, Spacing, Stop, Transport};
 use crate::random::Random;
 use crate::switch_test::SearchPlan;
@@ -43,6 +44,10 @@ pub struct Scenario {
     pub sim: SimPlan,
     /// How each host works inside, for the simulator, by the index of the host; `None`: as assumed.
     pub host_models: Vec<Option<HostModel>>,
+    /// What the scenario says of these models, for the record.
+    pub stated_models: Vec<StatedModel>,
+    /// What is done to cables while the run lasts, for the simulator; what is done to roles is in `readout`.
+    pub cable_faults: Vec<CableFaultPlan>,
     /// What the record is judged by.
     pub expectations: Vec<ExpectationPlan>,
     /// The scenario is a switch test: its flows are sent at many loads.

@@ -32,6 +32,8 @@ pub(super) struct Connection {
     in_interface: u64,
     /// Most of that.
     interface_max: u64,
+    /// Bytes that its receiving application has read.
+    read: u64,
     /// Its owner waits for room.
     pub(super) wants_room: bool,
     /// The moment at which a timer is set.
@@ -76,7 +78,7 @@ impl Connection {
         interface_max: u64,
     ) -> Self {
         let kind = match how {
-            Connections::Tcp => Kind::Tcp(Box::new((TcpSender::new(plan, now), TcpReceiver::new(plan, now)))),
+            Connections::Tcp => Kind::Tcp(Box::new((TcpSender::new(*plan, now), TcpReceiver::new(*plan)))),
             Connections::Plain => Kind::Plain(Plain { segment_bytes: plan.mss_bytes, ..Plain::default() }),
         };
         Self {
@@ -89,6 +91,7 @@ impl Connection {
             leaving: VecDeque::new(),
             in_interface: 0,
             interface_max,
+            read: 0,
             wants_room: false,
             armed: None,
         }
@@ -121,7 +124,7 @@ impl Connection {
 
     fn arrived_bytes(&self) -> u64 {
         match &self.kind {
-            Kind::Tcp(ends) => ends.1.arrived_bytes(),
+            Kind::Tcp(ends) => self.read + ends.1.readable_bytes(),
             Kind::Plain(plain) => plain.arrived,
         }
     }
@@ -191,7 +194,7 @@ impl Connection {
 
     pub(super) fn handle_ack(&mut self, now: Time, ack: &Ack) {
         if let Kind::Tcp(ends) = &mut self.kind {
-            ends.0.handle_ack(now, ack);
+            ends.0.handle_ack(now, *ack);
         }
     }
 
@@ -221,15 +224,11 @@ impl Connection {
     /// The next message that has arrived whole, read by its application.
     pub(super) fn poll_message(&mut self, now: Time) -> Option<u64> {
         let (end, cargo) = *self.messages.front()?;
-        let readable = match &self.kind {
-            Kind::Tcp(ends) => ends.1.readable_bytes(),
-            Kind::Plain(plain) => plain.arrived,
-        };
-        let arrived = self.arrived_bytes();
         if let Kind::Tcp(ends) = &mut self.kind {
             // The application reads what there is, whether or not a message is whole with it.
-            ends.1.handle_read(now, readable);
+            self.read += ends.1.handle_read(now, u64::MAX);
         }
+        let arrived = self.arrived_bytes();
         if arrived < end {
             return None;
         }
