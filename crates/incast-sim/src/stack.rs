@@ -6,6 +6,7 @@
 
 mod carried;
 mod connection;
+mod network_courier;
 pub mod grave;
 pub mod ip;
 mod receiving;
@@ -14,19 +15,20 @@ mod timers;
 
 pub mod topology;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use incast_core::link::PathPlan;
 use incast_core::scenario::{Connections, HostModel};
 use incast_core::time::{Span, Time};
 
-use crate::courier::{Channel, Courier, Fate, HostIndex, Service};
+use crate::courier::{Channel, HostIndex};
 use crate::fabric::{End, Fabric, LinkFault, LinkId, News, Taken};
 use crate::packet::{NicId, Packet};
 use crate::tcp::TcpPlan;
 use carried::{Carried, CarriedSegment, Datagram, Ends, cargo_of, name_of};
 use connection::{Connection, Kind, Piece};
 use grave::{Grave, HostGrave};
+pub use network_courier::NetworkCourier;
 pub use receiving::HostReport;
 use receiving::{Received, Receiving};
 use slab::Slab;
@@ -77,6 +79,8 @@ pub struct Stack<F> {
     /// What travels within a host, by when it arrives.
     local: BTreeMap<(Time, u64), Local>,
     local_number: u64,
+    /// Connections within hosts.
+    local_channels: BTreeSet<Channel>,
     /// Whether the network makes copies: then datagrams are remembered for a while.
     has_copies: bool,
     kept: VecDeque<(Time, u64)>,
@@ -86,7 +90,7 @@ pub struct Stack<F> {
 
 #[derive(Clone, Copy, Debug)]
 enum Local {
-    Datagram { cargo: u64, socket: u32 },
+    Datagram { cargo: u64 },
     Message { channel: Channel, cargo: u64 },
 }
 
@@ -134,6 +138,7 @@ impl<F: Fabric> Stack<F> {
             receiving,
             local: BTreeMap::new(),
             local_number: 0,
+            local_channels: BTreeSet::new(),
             has_copies,
             kept: VecDeque::new(),
             news: VecDeque::new(),
@@ -190,10 +195,29 @@ impl<F: Fabric> Stack<F> {
     }
 
     /// Sends a datagram within a host.
-    pub fn send_local(&mut self, now: Time, socket: u32, cargo: u64) {
+    pub fn send_local(&mut self, now: Time, cargo: u64) {
         self.local_number += 1;
         let at = now + self.plan.local_delay;
-        self.local.insert((at, self.local_number), Local::Datagram { cargo, socket });
+        self.local.insert((at, self.local_number), Local::Datagram { cargo });
+    }
+
+    /// Opens a connection within a host, or between hosts that no network joins.
+    pub fn open_local(&mut self, channel: Channel) {
+        self.local_channels.insert(channel);
+    }
+
+    /// Puts a message on such a connection.
+    pub fn send_local_message(&mut self, now: Time, channel: Channel, cargo: u64) {
+        self.local_number += 1;
+        let at = now + self.plan.local_delay;
+        self.local.insert((at, self.local_number), Local::Message { channel, cargo });
+    }
+
+    /// Bytes that wait at the sender of a connection.
+    #[must_use]
+    pub fn backlog_bytes(&self, channel: Channel) -> u64 {
+        let found = self.by_channel.get(&channel).and_then(|name| self.connections.get(*name));
+        found.map_or(0, Connection::backlog_bytes)
     }
 
     /// Opens a connection. Messages on it go from the first interface to the second.
@@ -251,6 +275,16 @@ impl<F: Fabric> Stack<F> {
 
     /// Cuts a connection: nothing that is on it arrives.
     pub fn cut(&mut self, channel: Channel) {
+        if self.local_channels.remove(&channel) {
+            let news = &mut self.news;
+            self.local.retain(|_, local| match local {
+                Local::Message { channel: of, cargo } if *of == channel => {
+                    news.push_back(StackNews::Cut(*cargo));
+                    false
+                }
+                _ => true,
+            });
+        }
         let Some(name) = self.by_channel.remove(&channel) else { return };
         self.timers.set(name, None);
         if let Some(connection) = self.connections.remove(name) {
@@ -477,13 +511,8 @@ impl<F: Fabric> Stack<F> {
                     self.pump(now, name);
                 }
             } else if let Some(entry) = self.local.first_entry().filter(|entry| entry.key().0 <= now) {
-                let news = match entry.remove() {
-                    Local::Datagram { cargo, .. } => Some(StackNews::Delivered(cargo)),
-                    Local::Message { channel, cargo } => {
-                        self.by_channel.contains_key(&channel).then_some(StackNews::Delivered(cargo))
-                    }
-                };
-                self.news.extend(news);
+                let (Local::Datagram { cargo } | Local::Message { cargo, .. }) = entry.remove();
+                self.news.push_back(StackNews::Delivered(cargo));
             } else {
                 self.forget_kept(Some(now));
                 return self.news.pop_front();

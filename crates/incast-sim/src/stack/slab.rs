@@ -33,6 +33,12 @@ impl<T> Slab<T> {
         name(index, 0)
     }
 
+    pub(crate) fn get(&self, name: u64) -> Option<&T> {
+        let (index, use_number) = parts(name);
+        let place = self.places.get(index).filter(|place| place.use_number == use_number)?;
+        place.thing.as_ref()
+    }
+
     pub(crate) fn get_mut(&mut self, name: u64) -> Option<&mut T> {
         let (index, use_number) = parts(name);
         let place = self.places.get_mut(index)?;

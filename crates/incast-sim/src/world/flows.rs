@@ -130,6 +130,12 @@ impl<F: Fabric> FlowWorld<F> {
         [self.stack.next_timeout(), self.timers.next()].into_iter().flatten().min()
     }
 
+    /// What carries them, to do something to it.
+    #[must_use]
+    pub const fn stack_mut(&mut self) -> &mut Stack<F> {
+        &mut self.stack
+    }
+
     /// Virtual time.
     #[must_use]
     pub const fn now(&self) -> Time {
@@ -241,7 +247,7 @@ impl<F: Fabric> FlowWorld<F> {
     fn give(&mut self, now: Time, index: usize, cargo: u64) {
         let stream = &mut self.streams[index];
         match (stream.route, stream.transport) {
-            (Route::Local(_), _) => self.stack.send_local(now, stream.socket, cargo),
+            (Route::Local(_), _) => self.stack.send_local(now, cargo),
             (Route::Network(_), Transport::Tcp) => {
                 self.stack.send_message(now, stream.channel, stream.message_bytes, cargo);
             }
