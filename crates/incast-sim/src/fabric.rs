@@ -13,6 +13,7 @@ use incast_core::time::{Span, Time};
 
 use crate::packet::{NicId, Packet};
 
+pub mod computed;
 pub mod digest;
 pub mod meter;
 pub mod wire;
