@@ -23,4 +23,5 @@ pub mod host;
 pub mod packet;
 pub mod report;
 pub mod stack;
+pub mod tcp;
 pub mod world;
