@@ -7,12 +7,14 @@
 //!
 //! Neither knows hosts, connections or messages.
 
+pub use any::AnyFabric;
 use incast_core::link::PathPlan;
 use incast_core::scenario::SwitchModel;
 use incast_core::time::{Span, Time};
 
 use crate::packet::{NicId, Packet};
 
+mod any;
 pub mod computed;
 pub mod digest;
 pub mod meter;
