@@ -8,7 +8,11 @@
 //!
 //! Both: links of 1 us, phases from a seed, 100 ms. The clock is read here; the library has none.
 #![expect(clippy::print_stdout, reason = "a program for people")]
-#![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "it measures the library from outside")]
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "it measures the library from outside"
+)]
 
 use std::time::Instant;
 
@@ -109,7 +113,13 @@ fn star(hosts: u32) -> FabricPlan {
     });
     // One packet of the hundred is being sent.
     let down = (0..hosts).map(|host| {
-        link(switch, End::Nic(NicId(host)), 99, format!("port of main to h{host}"), format!("main -> h{host}"))
+        link(
+            switch,
+            End::Nic(NicId(host)),
+            99,
+            format!("port of main to h{host}"),
+            format!("main -> h{host}"),
+        )
     });
     FabricPlan {
         seed: 1,
