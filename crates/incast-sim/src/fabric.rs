@@ -17,6 +17,7 @@ use crate::packet::{NicId, Packet};
 mod any;
 pub mod computed;
 pub mod digest;
+pub mod explicit;
 pub mod meter;
 pub mod wire;
 
@@ -109,6 +110,12 @@ impl ByteTime {
     pub fn span(self, bytes: u64) -> Span {
         let exact = (u128::from(self.0) * u128::from(bytes)) >> Self::PLACES;
         Span(u64::try_from(exact).unwrap_or(u64::MAX))
+    }
+
+    /// Whether a byte takes less time than at another rate.
+    #[must_use]
+    pub const fn is_faster_than(self, other: Self) -> bool {
+        self.0 < other.0
     }
 
     /// Whether it takes no time.
