@@ -47,7 +47,7 @@ pub use model_fault::{CableFaultKind, CableFaultPlan, CableWay, FaultKind, Fault
 pub use model_network::{CableEnd, CablePlan, Forwarding, NetworkPlan, Subnet, SwitchPlan, WhenFull};
 pub use model_readout::{FilesPlan, FragmentCarrier, NodeShare, Placed, ReadoutPlan, SinkShare};
 pub use model_sim::{
-    Connections, HostModel, Matching, Queueing, ReceivePath, SimPlan, StatedModel, SwitchModel,
+    Connections, HostModel, Matching, Queueing, ReceivePath, SimPlan, StallHolds, StatedModel, SwitchModel,
     WhenBacklogFull,
 };
 pub use vary::{Setting, SettingError};

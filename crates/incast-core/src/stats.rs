@@ -3,6 +3,8 @@
 //! Nothing here is fitted or smoothed. A quantile is a value that so many samples did not exceed,
 //! with the relative error that is stated at [`LogHistogram`].
 
+pub mod summary;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// `part` over `whole`; none when there is no whole.

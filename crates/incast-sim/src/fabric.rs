@@ -13,6 +13,11 @@ use incast_core::time::{Span, Time};
 
 use crate::packet::{NicId, Packet};
 
+pub mod computed;
+pub mod digest;
+pub mod meter;
+pub mod wire;
+
 /// Links, switches, and which way packets go.
 #[derive(Clone, Debug)]
 pub struct FabricPlan {

@@ -141,5 +141,7 @@ plain_data! {
         pub least: f64,
         /// Largest.
         pub most: f64,
+        /// The value of each replica in the order of their seeds; empty where all have the same, bounded at 10 000.
+        pub values: Vec<f64>,
     }
 }

@@ -14,6 +14,7 @@ use super::model_network::NetworkPlan;
 use super::model_readout::ReadoutPlan;
 use super::model_sim::{HostModel, SimPlan, StatedModel};
 use crate::load::{Load, Spacing, Stop, Transport};
+use crate::random::Random;
 use crate::switch_test::SearchPlan;
 use crate::time::Span;
 use crate::units::Bytes;
@@ -132,6 +133,14 @@ pub struct FlowPlan {
     pub receiver: Option<String>,
     /// The network that carries it, by the index of its first switch, when the file describes one.
     pub network: Option<usize>,
+}
+
+impl FlowPlan {
+    /// What its random numbers are drawn from: flows of one scenario share no departures.
+    #[must_use]
+    pub fn seed(&self, scenario_seed: u64) -> u64 {
+        Random::named(scenario_seed, &self.name).next_u64()
+    }
 }
 
 /// What is asked of the kernel for the sockets of a flow; `None` leaves its default.
