@@ -2,9 +2,12 @@
 //! of cables, which levels a source has; and what other worlds say of it.
 
 use incast_core::readout::{Level, Peer, SourceId};
+use incast_core::record::{
+    ByteBook, DelayPart, DropPlace, Flow, QueueHistory, Record, Simulation, TimeDistribution,
+};
 use incast_core::scenario::{
     CableEnd, CableFaultKind, CableWay, Connections, FaultKind, HostModel, Matching, Queueing, ReceivePath,
-    Scenario, Setting, SimPlan, SwitchModel, WhenBacklogFull,
+    Scenario, Setting, SimPlan, StallHolds, SwitchModel, WhenBacklogFull, is_meant, judge,
 };
 use incast_core::time::Span;
 use incast_core::units::Bytes;
@@ -45,10 +48,7 @@ fn the_table_of_the_simulator() {
     let wrong = [
         ("direct_delay = \"2s\"", "s:8:16: `direct_delay` is 2s; allowed: 0s to 1s"),
         ("queues_shown = 4097", "s:8:16: `queues_shown` is 4097; allowed: 0 to 4096"),
-        (
-            "connections = \"udp\"",
-            "s:8:15: unknown kind of connection `udp`; allowed: tcp, plain",
-        ),
+        ("connections = \"udp\"", "s:8:15: unknown kind of connection `udp`; allowed: tcp, plain"),
     ];
     for (key, expected) in wrong {
         check(&with(&format!("{SWITCH}[sim]\n{key}")), &[expected]);
@@ -92,7 +92,9 @@ fn every_key_of_a_model_has_its_place() {
     let keys = "receive = \"interrupt\"\nring = 8\ncoalesce = \"10ms\"\ncoalesce_packets = 2\nbacklog = 3\n\
          when_backlog_full = \"purge\"\nbudget = 4\nweight = 5\ninterrupt_cost = \"6us\"\npacket_cost = \"7us\"\n\
          byte_cost = \"250ps\"\nsoftirq_share = 0.5\nread_cost = \"8us\"\nread_every = \"9us\"\n\
-         send_cost = \"10us\"\nsocket_buffer = \"208KiB\"\nclock_offset = \"-11us\"\nclock_drift_ppm = -3.5";
+         send_cost = \"10us\"\nsocket_buffer = \"208KiB\"\nclock_offset = \"-11us\"\nclock_drift_ppm = -3.5\n\
+         interrupt_packet_cost = \"12us\"\nstall_every = \"13s\"\nstall_time = \"14ms\"\nstall_speed = 0.015\n\
+         stall_holds = \"interrupts\"";
     let model = HostModel {
         receive: ReceivePath::Interrupt,
         ring_packets: 8,
@@ -112,6 +114,11 @@ fn every_key_of_a_model_has_its_place() {
         socket_buffer: Bytes(208 << 10),
         clock_offset_ns: -11_000,
         clock_drift_ppb: -3_500,
+        interrupt_packet_cost: Span::from_us(12),
+        stall_every: Span::from_s(13),
+        stall_time: Span::from_ms(14),
+        stall_speed_milli: 15,
+        stall_holds: StallHolds::Interrupts,
     };
     let scenario = parse(&with(&format!("{SWITCH}[[model]]\nhosts = \"x\"\n{keys}")));
     assert_eq!(scenario.host_models, [Some(model), None, None]);
@@ -398,4 +405,101 @@ fn models_can_be_set_from_outside_where_the_file_has_none() {
     assert_eq!(scenario.sim.connections, Connections::Plain);
     assert!(scenario.host_models.iter().all(|model| model.is_some_and(|model| model.ring_packets == 512)));
     assert_eq!(scenario.network.expect("a network").switches[0].model.queueing, Queueing::InputFifo);
+}
+
+/// The expectation of a scenario of lines 6 and on, judged by a record with these queues and deaths.
+fn judged(expect: &str) -> (Option<f64>, Option<bool>) {
+    let scenario = parse(&with(&format!("{SWITCH}[[expect]]\nname = \"e\"\nsource = \"s\"\n{expect}")));
+    let time = |count: u64, p99: f64| TimeDistribution {
+        count,
+        us_p50: Some(p99 / 2.0),
+        us_p99: Some(p99),
+        ..TimeDistribution::default()
+    };
+    let queue = |place: &str, bytes_max, bytes_mean, (count, mean, p99)| QueueHistory {
+        place: place.into(),
+        bytes_max,
+        bytes_mean,
+        dropped_packets: bytes_max / 100,
+        busy: Some(bytes_mean / 1e3),
+        wait_us: Some(time(count, p99)),
+        wait_us_mean: Some(mean),
+        ..QueueHistory::default()
+    };
+    let drop = |stage: &str, packets| DropPlace { stage: stage.into(), packets, ..DropPlace::default() };
+    let delay = |of: &str, part: &str, p99| DelayPart { of: of.into(), part: part.into(), us: time(5, p99) };
+    let simulation = Simulation {
+        bytes: ByteBook { residual: -3, ..ByteBook::default() },
+        queues: vec![
+            queue("port of s to y-1", 300, 100.0, (10, 4.0, 50.0)),
+            queue("port of s to y-2", 500, 20.0, (30, 8.0, 40.0)),
+            queue("port of s to x", 900, 500.0, (40, 1.0, 9.0)),
+        ],
+        drops: vec![drop("switch_port", 40), drop("host_queue", 2), drop("socket_buffer", 100)],
+        delays: vec![
+            delay("all", "queueing", 1.0),
+            delay("all", "whole", 70.0),
+            delay("f/y-1", "whole", 60.0),
+        ],
+        ..Simulation::default()
+    };
+    let flows = ["f/y-1", "f/y-2"].map(|name| Flow { name: name.into(), ..Flow::default() });
+    let record = Record { flows: flows.to_vec(), simulation: Some(simulation), ..Record::default() };
+    let judged = judge(&scenario.expectations[0], &record);
+    (judged.measured, judged.met)
+}
+
+#[test]
+fn what_only_a_simulator_sees_can_be_expected() {
+    let value = |what: &str, more: &str| judged(&format!("what = \"{what}\"\nat_least = 0\n{more}")).0;
+    let group = "queue = \"port of s to y\"";
+    let cases = [
+        ("queue_bytes_max", "", 900.0),
+        ("queue_bytes_max", group, 500.0),
+        ("queue_bytes_mean", "queue = \"port of s to y-1\"", 100.0),
+        ("queue_bytes_mean", group, 120.0),
+        // (10 x 4 + 30 x 8) / 40.
+        ("queue_wait_us_mean", group, 7.0),
+        ("queue_wait_us_p99", group, 50.0),
+        ("queue_busy", group, 0.1),
+        ("queue_dropped_packets", group, 8.0),
+        ("queue_dropped_packets", "", 42.0),
+        ("packets_dropped", "", 142.0),
+        ("delay_us_p99", "", 70.0),
+        ("delay_us_p50", "flow = \"f/y-1\"", 30.0),
+    ];
+    for (what, more, expected) in cases {
+        assert_eq!(value(what, more), Some(expected), "{what} {more}");
+    }
+    assert_eq!(judged("what = \"byte_residual\"\nequals = 0"), (Some(-3.0), Some(false)));
+    assert_eq!(value("queue_busy", "queue = \"nic of x\""), None, "the record does not show it");
+    assert_eq!(judged("what = \"queue_bytes_max\"\nat_most = \"1KiB\""), (Some(900.0), Some(true)));
+    // Of one of its flows the delay is not known.
+    assert_eq!(value("delay_us_p99", "flow = \"f\""), None);
+}
+
+#[test]
+fn the_queue_of_an_expectation_is_one_that_there_is() {
+    let expect =
+        |keys: &str| with(&format!("{SWITCH}[[expect]]\nname = \"e\"\nsource = \"s\"\nequals = 0\n{keys}"));
+    check(
+        &expect("what = \"queue_bytes_max\"\nqueue = \"port of s to z\""),
+        &[
+            "s:12:9: there is no queue `port of s to z`; write for example `port of main to x` or `nic of x`, with \
+           the names of a switch and a host of this file",
+        ],
+    );
+    check(
+        &expect("what = \"sent\"\nqueue = \"nic of x\""),
+        &["s:12:9: `sent` is of no queue: leave `queue` out"],
+    );
+    check(
+        &expect("what = \"queue_busy\"\nflow = \"f\""),
+        &["s:12:8: `queue_busy` is of no flow: leave `flow` out"],
+    );
+    let scenario = parse(&expect("what = \"queue_bytes_max\"\nqueue = \"port of s to y\""));
+    assert_eq!(scenario.expected_queues().collect::<Vec<_>>(), ["port of s to y"]);
+    assert!(
+        is_meant("port of s to y-12", "port of s to y") && !is_meant("port of s to yy", "port of s to y")
+    );
 }
