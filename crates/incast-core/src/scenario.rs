@@ -19,6 +19,7 @@ mod host_model;
 mod hosts;
 mod judge;
 mod metric;
+mod metric_sim;
 mod model;
 mod model_fault;
 mod model_network;
@@ -26,6 +27,7 @@ mod model_readout;
 mod model_sim;
 mod network;
 mod only_sim;
+mod queues;
 mod reader;
 mod readout;
 mod search;
@@ -39,6 +41,7 @@ mod ways;
 pub use error::{ScenarioError, ScenarioErrors};
 pub use judge::judge;
 pub use metric::Metric;
+pub use metric_sim::is_meant;
 pub use model::{
     AnswerKind, AskPlan, ExpectationPlan, FlowPlan, HostPlan, Limits, Scenario, Scope, SocketPlan, Start,
     VariantPlan,
@@ -57,6 +60,7 @@ use flows::Flows;
 use host_model::HostModels;
 use hosts::Hosts;
 use network::Network;
+use queues::Queues;
 use reader::Reader;
 use toml::de::DeTable;
 use ways::Ways;
@@ -142,9 +146,10 @@ fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Sce
     let cable_faults = fault::read_cables(cable_faults, (network.as_ref(), &ways), reader.findings);
     let is_readout = !readout_tables.is_empty();
     let readout = readout::read(readout_tables, &mut reader, (&hosts, flows.takes_part()), (seed, duration));
+    let queues = Queues { hosts: &hosts, ways: &ways };
     let mut expectations = Vec::new();
     for (table, header) in expect_tables.unwrap_or_default() {
-        expectations.extend(expect::read(table, header, &flows, reader.findings));
+        expectations.extend(expect::read(table, header, (&flows, &queues), reader.findings));
     }
     let flows = flows.finish(is_readout, reader.findings);
     Scenario {

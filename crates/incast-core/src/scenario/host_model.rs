@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::findings::Findings;
 use super::hosts::Hosts;
-use super::model_sim::{HostModel, ReceivePath, StatedModel, WhenBacklogFull};
+use super::model_sim::{HostModel, ReceivePath, StallHolds, StatedModel, WhenBacklogFull};
 use super::reader::Reader;
 use crate::time::Span;
 use crate::units::{BYTES_EXAMPLES, Bytes, SPAN_EXAMPLES};
@@ -88,9 +88,14 @@ struct Stated {
     budget: Option<u32>,
     weight: Option<u32>,
     interrupt_cost: Option<Span>,
+    interrupt_packet_cost: Option<Span>,
     packet_cost: Option<Span>,
     byte_cost: Option<Span>,
     softirq_share_milli: Option<u32>,
+    stall_every: Option<Span>,
+    stall_time: Option<Span>,
+    stall_speed_milli: Option<u32>,
+    stall_holds: Option<StallHolds>,
     read_cost: Option<Span>,
     read_every: Option<Span>,
     send_cost: Option<Span>,
@@ -112,12 +117,16 @@ impl Stated {
             ("drop-tail", WhenBacklogFull::DropTail),
             ("purge", WhenBacklogFull::Purge),
         ];
+        let stall_holds = [("softirqs", StallHolds::Softirqs), ("interrupts", StallHolds::Interrupts)];
         let mut span = |key: &str, most: Span| reader.quantity_within(key, SPAN_EXAMPLES, [Span::ZERO, most]);
         Self {
             coalesce: span("coalesce", Span::from_ms(10)),
             interrupt_cost: span("interrupt_cost", COST_MAX),
+            interrupt_packet_cost: span("interrupt_packet_cost", COST_MAX),
             packet_cost: span("packet_cost", COST_MAX),
             byte_cost: span("byte_cost", BYTE_COST_MAX),
+            stall_every: span("stall_every", Span::from_s(86_400)),
+            stall_time: span("stall_time", Span::from_s(10)),
             read_cost: span("read_cost", Span::from_s(1)),
             read_every: span("read_every", Span::from_s(1)),
             send_cost: span("send_cost", Span::from_s(1)),
@@ -128,7 +137,9 @@ impl Stated {
             backlog: reader.small("backlog", 1..=PACKETS_MAX),
             budget: reader.small("budget", 1..=PACKETS_MAX),
             weight: reader.small("weight", 1..=PACKETS_MAX),
-            softirq_share_milli: share(reader),
+            softirq_share_milli: thousandths(reader, "softirq_share", 0.01),
+            stall_speed_milli: thousandths(reader, "stall_speed", 0.0),
+            stall_holds: reader.word("stall_holds", "kind of work", &stall_holds),
             socket_buffer: reader.quantity_within("socket_buffer", BYTES_EXAMPLES, SOCKET_BUFFERS),
             clock_offset_ns: offset_ns(reader),
             clock_drift_ppb: drift_ppb(reader),
@@ -149,9 +160,14 @@ impl Stated {
         put(&mut model.budget_packets, self.budget);
         put(&mut model.weight_packets, self.weight);
         put(&mut model.interrupt_cost, self.interrupt_cost);
+        put(&mut model.interrupt_packet_cost, self.interrupt_packet_cost);
         put(&mut model.packet_cost, self.packet_cost);
         put(&mut model.byte_cost_ps, self.byte_cost.map(|cost| cost.0));
         put(&mut model.softirq_share_milli, self.softirq_share_milli);
+        put(&mut model.stall_every, self.stall_every);
+        put(&mut model.stall_time, self.stall_time);
+        put(&mut model.stall_speed_milli, self.stall_speed_milli);
+        put(&mut model.stall_holds, self.stall_holds);
         put(&mut model.read_cost, self.read_cost);
         put(&mut model.read_every, self.read_every);
         put(&mut model.send_cost, self.send_cost);
@@ -161,14 +177,14 @@ impl Stated {
     }
 }
 
-/// `softirq_share`, in thousandths.
-fn share(reader: &mut Reader<'_, '_>) -> Option<u32> {
-    let share = reader.number("softirq_share", "a number from 0.01 to 1, for example 0.5", |_| None)?;
-    if !(0.01..=1.0).contains(&share) {
-        reader.fault("softirq_share", format!("`softirq_share` is {share}; allowed: 0.01 to 1, a fraction"));
+/// A fraction from `least` to 1, in thousandths.
+fn thousandths(reader: &mut Reader<'_, '_>, key: &str, least: f64) -> Option<u32> {
+    let share = reader.number(key, &format!("a number from {least} to 1, for example 0.5"), |_| None)?;
+    if !(least..=1.0).contains(&share) {
+        reader.fault(key, format!("`{key}` is {share}; allowed: {least} to 1, a fraction"));
         return None;
     }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "10 to 1000")]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 1000")]
     Some((share * 1e3).round() as u32)
 }
 
@@ -217,6 +233,7 @@ pub(super) const KEYS: &[&str] = &[
     "coalesce_packets",
     "hosts",
     "interrupt_cost",
+    "interrupt_packet_cost",
     "name",
     "packet_cost",
     "read_cost",
@@ -226,6 +243,10 @@ pub(super) const KEYS: &[&str] = &[
     "send_cost",
     "socket_buffer",
     "softirq_share",
+    "stall_every",
+    "stall_holds",
+    "stall_speed",
+    "stall_time",
     "weight",
     "when_backlog_full",
 ];

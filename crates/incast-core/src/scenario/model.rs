@@ -222,6 +222,11 @@ pub enum Scope {
         /// How many flows the scenario makes of it; a record that shows fewer is incomplete.
         count: usize,
     },
+    /// These queues, together.
+    Queues {
+        /// Where it is: `port of main to x`; with the name of a group, each of its members.
+        name: String,
+    },
 }
 
 /// What a measured number is held against; never empty, never not-a-number.

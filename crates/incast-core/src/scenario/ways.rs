@@ -84,6 +84,11 @@ impl<'h> Ways<'h> {
         ways
     }
 
+    /// Whether it is the name of a switch, or of a group of them.
+    pub(super) fn is_switch(&self, name: &str) -> bool {
+        self.switches.contains_key(name)
+    }
+
     fn ends(&self, name: &str, place: &Range<usize>, findings: &mut Findings<'_>) -> Option<Ends> {
         if let Some(switches) = self.switches.get(name) {
             return Some(Ends::Switches(switches.clone()));

@@ -103,6 +103,8 @@ fn history(place: &str, capacity_bytes: Option<u64>, counts: &QueueCounts, seen:
         bytes_mean: counts.byte_ps as f64 / elapsed_ps,
         busy: capacity_bytes.map(|_| counts.busy_ps as f64 / elapsed_ps),
         wait_us: distribution("wait", &counts.wait_ns),
+        wait_us_mean: (counts.wait_ns.count() > 0)
+            .then(|| counts.wait_sum_ps as f64 / counts.wait_ns.count() as f64 / 1e6),
         bytes_over_time: counts.bytes_over_time.clone(),
         interval_s: seen.plan.interval.as_s_f64(),
     }
