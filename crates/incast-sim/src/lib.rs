@@ -19,3 +19,4 @@
 pub mod courier;
 pub mod fabric;
 pub mod packet;
+pub mod world;
