@@ -3,6 +3,7 @@
 use incast_core::random::Random;
 use incast_core::scenario::{Matching, Queueing, SwitchModel};
 use incast_core::time::{Span, Time};
+use incast_core::units::Bytes;
 use incast_sim::fabric::explicit::{LARGEST_FRAME_BYTES, PausedWay, headroom, reaction};
 use incast_sim::fabric::{ByteTime, End, Fabric, FabricPlan, LinkId, LinkSpec, SwitchId, SwitchSpec, Taken};
 use incast_sim::packet::NicId;
@@ -262,4 +263,33 @@ fn a_ring_of_switches_that_wait_for_each_other_does_not_stand_for_ever() {
     run.finish();
     assert_eq!(run.deliveries().len() + run.deaths().len(), 300);
     assert!(!run.deaths().is_empty(), "what broke the ring is counted");
+}
+
+#[test]
+fn a_shared_memory_with_headroom_for_all_its_ports_loses_nothing() {
+    // Three hosts into a slow port; the ports' own limits never count, and the mark of the whole is at 10 kB.
+    let byte_time = ByteTime::of(Some(1_000_000_000));
+    let way = PausedWay {
+        byte_time,
+        back_byte_time: byte_time,
+        travel: Span::from_us(4),
+        latency: Span::ZERO,
+        frame_bytes: FRAME,
+    };
+    for (bytes, is_enough) in [(4 * headroom(way) + 10_000, true), (headroom(way), false)] {
+        let queueing = Queueing::SharedMemory { bytes: Bytes(bytes) };
+        let model = SwitchModel { queueing, ..SwitchModel::default() };
+        let star = Star { travel: Span::from_us(2), model, pauses: true, ..Star::new(4) };
+        let mut plan = star.plan();
+        plan.links[port(3).0 as usize].byte_time = ByteTime::of(Some(50_000_000));
+        let mut run = Run::new(&plan);
+        for cargo in 0..100 {
+            for host in 0..3 {
+                run.send(Time::ZERO, host, 3, FRAME, cargo);
+            }
+        }
+        run.finish();
+        assert_eq!(run.deaths().is_empty(), is_enough, "{bytes} B");
+        assert_eq!(run.deliveries().len() + run.deaths().len(), 300);
+    }
 }

@@ -11,8 +11,8 @@
 //!  memory of the port = low mark | low mark | headroom
 //!                                ^ high mark
 //! ```
-//! Headroom as computed for 802.3x and 802.1Qbb (Linux `drivers/net/ethernet/intel/ixgbe/ixgbe_type.h`, "flow control
-//! delay values"; Cisco's and others' tables), all in bytes that the partner sends meanwhile:
+//! Headroom as computed for 802.3x and 802.1Qbb (Linux `drivers/net/ethernet/intel/ixgbe/ixgbe_type.h`, `IXGBE_DV`;
+//! the tables for Cisco's Nexus), all in bytes that the partner sends meanwhile:
 //! the frame that passes the mark; the switch's own latency; its own frame that has just begun and that the
 //! PAUSE frame cannot interrupt; the PAUSE frame; the cable, there and back; the partner's reaction; the
 //! partner's frame that has just begun.

@@ -3,7 +3,7 @@
 use incast_core::time::{Span, Time};
 
 use super::Explicit;
-use super::line::Order;
+use super::line::PauseFrame;
 use super::pause::{WATCHDOG, longest};
 use super::queue::Item;
 use super::steps::Step;
@@ -178,7 +178,7 @@ impl Explicit {
         if is_pausable && input.asked.is_none() && (is_high || input.pool.held > marks.high) {
             input.asked = Some(now);
             self.pause_again_later(now, by, now);
-            self.order(now, back, Order { link: by, on: true });
+            self.send_frame(now, back, PauseFrame { link: by, on: true });
         }
     }
 
@@ -191,7 +191,7 @@ impl Explicit {
             return;
         }
         self.pause_again_later(now, link, asked);
-        self.order(now, back, Order { link, on: true });
+        self.send_frame(now, back, PauseFrame { link, on: true });
     }
 
     fn pause_again_later(&mut self, now: Time, link: LinkId, asked: Time) {
@@ -205,12 +205,12 @@ impl Explicit {
         let (Some(marks), Some(back)) = (input.marks, input.back) else { return };
         if input.asked.is_some() && input.pool.held <= marks.low {
             input.asked = None;
-            self.order(now, back, Order { link, on: false });
+            self.send_frame(now, back, PauseFrame { link, on: false });
         }
     }
 
-    fn order(&mut self, now: Time, back: LinkId, order: Order) {
-        self.line_mut(back).order = Some(order);
+    fn send_frame(&mut self, now: Time, back: LinkId, frame: PauseFrame) {
+        self.line_mut(back).frame = Some(frame);
         self.start_next(now, back);
     }
 }

@@ -61,7 +61,7 @@ fn matchings_join_nobody_twice_and_leave_nobody_who_could_be_joined() {
 fn under_full_load_islip_pointers_slip_apart_and_serve_all_pairs_equally() {
     let all: Vec<usize> = (0..PORTS).collect();
     let mut islip = Islip::new(PORTS, PORTS);
-    // The first slots put the pointers apart (McKeown 1999, section II.C).
+    // The first slots put the pointers apart (McKeown 1999).
     for _ in 0..PORTS {
         islip.join(&all, &all, |_, _| 1);
     }
