@@ -4,6 +4,7 @@
 //! with the relative error that is stated at [`LogHistogram`].
 
 pub mod summary;
+pub mod peaks;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

@@ -22,6 +22,7 @@ pub mod fabric;
 pub mod host;
 pub mod packet;
 pub mod report;
+pub mod simulate;
 pub mod stack;
 pub mod tcp;
 pub mod world;

@@ -3,5 +3,5 @@
 mod books;
 mod simulation;
 
-pub use books::{deaths, ledger, network};
+pub use books::{add_deaths_in_hosts, deaths, ledger, network};
 pub use simulation::{Seen, distribution, simulation};

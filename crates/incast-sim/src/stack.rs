@@ -6,9 +6,9 @@
 
 mod carried;
 mod connection;
-mod network_courier;
 pub mod grave;
 pub mod ip;
+mod network_courier;
 mod receiving;
 mod slab;
 mod timers;
@@ -22,9 +22,9 @@ use incast_core::scenario::{Connections, HostModel};
 use incast_core::time::{Span, Time};
 
 use crate::courier::{Channel, HostIndex};
-use crate::fabric::{End, Fabric, LinkFault, LinkId, News, Taken};
+use crate::fabric::{Fabric, LinkFault, LinkId, News, Taken};
 use crate::packet::{NicId, Packet};
-use crate::tcp::TcpPlan;
+use crate::tcp::{SenderCounts, TcpPlan};
 use carried::{Carried, CarriedSegment, Datagram, Ends, cargo_of, name_of};
 use connection::{Connection, Kind, Piece};
 use grave::{Grave, HostGrave};
@@ -266,9 +266,10 @@ impl<F: Fabric> Stack<F> {
 
     /// What TCP's sender knows of a connection.
     #[must_use]
-    pub fn tcp_of(&mut self, channel: Channel) -> Option<&crate::tcp::TcpSender> {
-        match &self.connection(channel)?.kind {
-            Kind::Tcp(ends) => Some(&ends.0),
+    pub fn tcp_of(&mut self, channel: Channel) -> Option<(TcpPlan, SenderCounts)> {
+        let connection = self.connection(channel)?;
+        match &connection.kind {
+            Kind::Tcp(ends) => Some((connection.tcp_plan(), ends.0.counts())),
             Kind::Plain(_) => None,
         }
     }
@@ -299,7 +300,7 @@ impl<F: Fabric> Stack<F> {
             let ends = connection.ends;
             let (from, to, carried, ip_bytes, piece) = if let Some(ack) = connection.poll_ack(now) {
                 let carried = Carried::Acknowledgement { connection: name, ack };
-                let bytes = ip::IP_HEADER_BYTES + ip::TCP_HEADER_BYTES + ack.sack_option_bytes();
+                let bytes = ip::IP_HEADER_BYTES + connection.tcp_plan().ack_bytes(&ack);
                 (ends.to, ends.from, carried, bytes, None)
             } else if let Some(piece) = connection.poll_piece(now) {
                 let Piece { start, bytes } = piece;

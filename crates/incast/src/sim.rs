@@ -45,7 +45,9 @@ fn run_one(
     scenario.seed = args.seed.unwrap_or(scenario.seed);
     check(&scenario)?;
     describe(&scenario);
-    if let Some(found) = args.resume.then(|| replicas::finished(out, variant, &scenario, args.replicas)).flatten() {
+    if let Some(found) =
+        args.resume.then(|| replicas::finished(out, variant, &scenario, args.replicas)).flatten()
+    {
         note(&format!("simulated before, and taken from {}", found.1.display()));
         return Ok(found);
     }

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use incast_core::record::{Ledger, LinkReport, LossStage, Network, PacketAccount, QueueReport};
 use incast_core::scenario::Scenario;
 
-use crate::fabric::{Died, End, FabricPlan, LinkSpec, QueueCounts, Why};
-use crate::stack::StackCounts;
-use crate::stack::grave::Grave;
+use crate::fabric::{Died, FabricPlan, LinkSpec, QueueCounts, Why};
+use crate::host::HostStage;
+use crate::stack::grave::{Grave, HostGrave};
 use crate::stack::topology::Topology;
+use crate::stack::{HostReport, StackCounts};
 use crate::world::flows::FlowResult;
 
 /// Stages along the path.
@@ -126,9 +127,16 @@ pub fn deaths(counts: &[QueueCounts]) -> BTreeMap<Grave, Died> {
     deaths
 }
 
-/// Whether a link begins at a host.
-pub(super) const fn is_of_host(spec: &LinkSpec) -> bool {
-    matches!(spec.from, End::Nic(_))
+/// Adds where packets died in hosts.
+pub fn add_deaths_in_hosts(deaths: &mut BTreeMap<Grave, Died>, hosts: &[HostReport]) {
+    for report in hosts {
+        let stages = [(&report.counts.ring, HostStage::Ring), (&report.counts.backlog, HostStage::Backlog)];
+        for (counts, stage) in stages {
+            for (why, died) in &counts.dropped {
+                deaths.insert(Grave::Host(report.host, HostGrave::of(stage, *why)), *died);
+            }
+        }
+    }
 }
 
 fn signed(count: u64) -> i64 {

@@ -21,6 +21,7 @@ pub(super) struct Connection {
     pub(super) channel: Channel,
     pub(super) ends: Ends,
     pub(super) kind: Kind,
+    plan: TcpPlan,
     /// Messages on it: where each ends in the stream, and its cargo.
     messages: VecDeque<(u64, u64)>,
     /// Bytes that its owner has given to it.
@@ -85,6 +86,7 @@ impl Connection {
             channel,
             ends,
             kind,
+            plan: *plan,
             messages: VecDeque::new(),
             written: 0,
             taken: 0,
@@ -95,6 +97,11 @@ impl Connection {
             wants_room: false,
             armed: None,
         }
+    }
+
+    /// What TCP was told.
+    pub(super) const fn tcp_plan(&self) -> TcpPlan {
+        self.plan
     }
 
     /// Takes a message in.
@@ -110,11 +117,6 @@ impl Connection {
             Kind::Plain(plain) => self.taken - plain.next,
         };
         self.written - self.taken + in_carrier
-    }
-
-    /// Bytes that have not arrived yet.
-    pub(super) fn under_way_bytes(&self) -> u64 {
-        self.written - self.arrived_bytes()
     }
 
     /// Whether the carrier has room for more of its owner's bytes.

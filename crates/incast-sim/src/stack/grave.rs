@@ -2,6 +2,7 @@
 
 use crate::courier::HostIndex;
 use crate::fabric::{End, FabricPlan, LinkId, Why};
+use crate::host::{DropCause, HostStage};
 
 /// Where, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +28,19 @@ pub enum HostGrave {
     Reassembly,
     /// The socket's buffer.
     Socket,
+}
+
+impl HostGrave {
+    /// Of a packet that died in a host's model.
+    #[must_use]
+    pub const fn of(stage: HostStage, why: DropCause) -> Self {
+        match (stage, why) {
+            (HostStage::Ring, _) => Self::Ring,
+            (HostStage::Backlog, DropCause::Full) => Self::Backlog,
+            (HostStage::Backlog, DropCause::UntilEmpty) => Self::BacklogUntilEmpty,
+            (HostStage::Backlog, DropCause::Purged) => Self::BacklogPurged,
+        }
+    }
 }
 
 impl Grave {

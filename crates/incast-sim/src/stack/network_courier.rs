@@ -58,7 +58,8 @@ impl<F: Fabric> NetworkCourier<F> {
         if let Some(ends) = ends {
             // Roles say TCP_NODELAY: their messages do not wait for each other.
             let mss_bytes = self.stack.mss_of(ends);
-            let plan = TcpPlan { mss_bytes, segment_bytes_max: mss_bytes, has_nagle: false, ..TcpPlan::default() };
+            let plan =
+                TcpPlan { mss_bytes, segment_bytes_max: mss_bytes, has_nagle: false, ..TcpPlan::default() };
             self.stack.open(now, channel, ends, &plan);
         } else {
             self.stack.open_local(channel);

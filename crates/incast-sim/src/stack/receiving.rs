@@ -13,7 +13,7 @@ use super::grave::{Grave, HostGrave};
 use super::ip;
 use crate::agenda::{Agenda, Rank};
 use crate::courier::HostIndex;
-use crate::host::{DropCause, Host, HostCounts, HostNews, HostStage, SocketBuffer, true_size};
+use crate::host::{Host, HostCounts, HostNews, SocketBuffer, true_size};
 use crate::packet::Packet;
 
 /// All hosts and their sockets.
@@ -127,7 +127,13 @@ impl Receiving {
     }
 
     /// A datagram is through protocol input.
-    pub(super) fn handle_datagram(&mut self, now: Time, socket: u32, payload_bytes: u32, cargo: u64) -> Received {
+    pub(super) fn handle_datagram(
+        &mut self,
+        now: Time,
+        socket: u32,
+        payload_bytes: u32,
+        cargo: u64,
+    ) -> Received {
         let Some(to) = self.sockets.get_mut(socket as usize) else { return Received::Read };
         let host = to.host;
         let Some(modelled) = self.hosts.get_mut(host.0 as usize).and_then(Option::as_deref_mut) else {
@@ -162,12 +168,7 @@ impl Receiving {
                 None => self.arm(HostIndex(index)),
                 Some(HostNews::Arrived(packet)) => return Some(FromHost::Arrived(packet)),
                 Some(HostNews::Dropped { packet, stage, why }) => {
-                    let stage = match (stage, why) {
-                        (HostStage::Ring, _) => HostGrave::Ring,
-                        (HostStage::Backlog, DropCause::Full) => HostGrave::Backlog,
-                        (HostStage::Backlog, DropCause::UntilEmpty) => HostGrave::BacklogUntilEmpty,
-                        (HostStage::Backlog, DropCause::Purged) => HostGrave::BacklogPurged,
-                    };
+                    let stage = HostGrave::of(stage, why);
                     return Some(FromHost::Dropped(packet, Grave::Host(HostIndex(index), stage)));
                 }
                 Some(HostNews::JobDone(socket)) => {

@@ -5,7 +5,6 @@
 pub(crate) struct Slab<T> {
     places: Vec<Place<T>>,
     free: Vec<u32>,
-    held: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -16,12 +15,11 @@ struct Place<T> {
 
 impl<T> Slab<T> {
     pub(crate) const fn new() -> Self {
-        Self { places: Vec::new(), free: Vec::new(), held: 0 }
+        Self { places: Vec::new(), free: Vec::new() }
     }
 
     /// Takes a thing in; the name says where it is.
     pub(crate) fn insert(&mut self, thing: T) -> u64 {
-        self.held += 1;
         if let Some(index) = self.free.pop() {
             let place = &mut self.places[index as usize];
             place.thing = Some(thing);
@@ -51,13 +49,7 @@ impl<T> Slab<T> {
         let thing = place.thing.take()?;
         place.use_number = (place.use_number + 1) & USE_NUMBER_MAX;
         self.free.push(u32::try_from(index).unwrap_or(u32::MAX));
-        self.held -= 1;
         Some(thing)
-    }
-
-    /// How many there are.
-    pub(crate) const fn held(&self) -> usize {
-        self.held
     }
 }
 
@@ -86,6 +78,6 @@ mod tests {
         let c = slab.insert('c');
         assert_ne!(a, c);
         assert_eq!((slab.remove(a), slab.get_mut(b).copied()), (None, Some('b')));
-        assert_eq!((slab.remove(c), slab.held()), (Some('c'), 1));
+        assert_eq!(slab.remove(c), Some('c'));
     }
 }

@@ -5,7 +5,8 @@
 
 use incast_core::flood::assemble::FlowIdentity;
 use incast_core::flood::report::{Measured, Sent};
-use incast_core::flood::{FloodReceiver, FloodSender, StreamPlan, merge};
+use incast_core::flood::sender::StreamPlan;
+use incast_core::flood::{FloodReceiver, FloodSender, merge};
 use incast_core::load::Transport;
 use incast_core::random::Random;
 use incast_core::record::{Buffer, TcpSummary};
@@ -309,28 +310,35 @@ impl<F: Fabric> FlowWorld<F> {
         }
     }
 
-    /// Closes all accounts, and says what each flow did; and the stack, for what it saw.
+    /// TCP at the sender of a flow, over all its connections.
+    fn tcp_of(&mut self, flow: &Flow, streams: std::ops::Range<usize>) -> Option<TcpSummary> {
+        let mut summary: Option<TcpSummary> = None;
+        for index in streams {
+            let Some((plan, counts)) = self.stack.tcp_of(Channel(index as u64)) else { continue };
+            let round_trip_us = Some(counts.srtt_ps.now / 1_000_000);
+            let sum = summary.get_or_insert_with(|| TcpSummary {
+                congestion: flow.congestion.clone().unwrap_or_else(|| "cubic".into()),
+                retransmits: Some(0),
+                round_trip_us,
+                segment_bytes: Some(plan.mss_bytes.into()),
+            });
+            sum.retransmits = sum.retransmits.map(|before| before + counts.retransmits);
+            sum.round_trip_us = sum.round_trip_us.max(round_trip_us);
+        }
+        summary
+    }
+
+    /// Closes all accounts, and says what each flow did; and the stack, for what it saw until when.
     #[must_use]
-    pub fn finish(mut self) -> (Vec<FlowResult>, Stack<F>) {
+    pub fn finish(mut self) -> (Vec<FlowResult>, Stack<F>, Time) {
         self.run_out();
         let mut results = Vec::new();
-        for flow in &self.flows {
+        for flow in std::mem::take(&mut self.flows) {
             let range = flow.first_stream..flow.first_stream + flow.streams;
+            let tcp = self.tcp_of(&flow, range.clone());
             let streams = &self.streams[range.clone()];
             let senders: Vec<&FloodSender> = streams.iter().map(|stream| &stream.sender).collect();
             let receivers: Vec<&FloodReceiver> = streams.iter().map(|stream| &stream.receiver).collect();
-            let tcp = range.clone().filter_map(|index| {
-                let sender = self.stack.tcp_of(Channel(index as u64))?;
-                Some((sender.counts().retransmits, sender.counts().srtt_us(), sender.mss_bytes()))
-            });
-            let tcp = tcp.reduce(|one, other| (one.0 + other.0, one.1.max(other.1), one.2)).map(
-                |(retransmits, round_trip_us, mss)| TcpSummary {
-                    congestion: flow.congestion.clone().unwrap_or_else(|| "cubic".into()),
-                    retransmits: Some(retransmits),
-                    round_trip_us,
-                    segment_bytes: Some(mss.into()),
-                },
-            );
             let sent =
                 Sent { tcp, buffer: flow.send_buffer.clone(), complete: true, ..merge::sent(&senders) };
             let measured = Measured { complete: true, ..merge::measured(&receivers) };
@@ -342,7 +350,7 @@ impl<F: Fabric> FlowWorld<F> {
             let graves = by_grave.into_iter().collect();
             results.push(FlowResult { identity: flow.identity.clone(), sent, measured, graves });
         }
-        (results, self.stack)
+        (results, self.stack, self.now)
     }
 }
 

@@ -12,9 +12,10 @@ pub(super) fn of(record: &Record) -> BTreeMap<String, f64> {
         let value = metric.of_record(record)?;
         Some((metric.name().to_owned(), value))
     });
-    let expected = record.expectations.iter().filter_map(|expectation| {
-        Some((format!("{EXPECTED}{}", expectation.name), expectation.measured?))
-    });
+    let expected = record
+        .expectations
+        .iter()
+        .filter_map(|expectation| Some((format!("{EXPECTED}{}", expectation.name), expectation.measured?)));
     metrics.chain(expected).filter(|(_, value)| value.is_finite()).collect()
 }
 

@@ -32,9 +32,13 @@ impl Line {
         self.drawn = elapsed;
         let virtual_s = now.since(Time::ZERO).as_s_f64();
         let took_s = elapsed.as_secs_f64();
-        let left = self.expected_s.filter(|expected| *expected > virtual_s && virtual_s > 0.0).map(|expected| {
-            format!(" of {expected:.3} s, about {:.0} s left", (expected - virtual_s) / virtual_s * took_s)
-        });
+        let left =
+            self.expected_s.filter(|expected| *expected > virtual_s && virtual_s > 0.0).map(|expected| {
+                format!(
+                    " of {expected:.3} s, about {:.0} s left",
+                    (expected - virtual_s) / virtual_s * took_s
+                )
+            });
         let left = left.unwrap_or_default();
         self.bar.set_message(format!("virtual time {virtual_s:.3} s{left}"));
         self.bar.tick();

@@ -170,7 +170,11 @@ fn read(path: &Path, scenario: &Scenario) -> anyhow::Result<BTreeMap<u64, BTreeM
 }
 
 /// Opens the file anew with what is known: whole, or the old one stays.
-fn open(path: &Path, scenario: &Scenario, known: &BTreeMap<u64, BTreeMap<String, f64>>) -> anyhow::Result<File> {
+fn open(
+    path: &Path,
+    scenario: &Scenario,
+    known: &BTreeMap<u64, BTreeMap<String, f64>>,
+) -> anyhow::Result<File> {
     let beside = path.with_extension("new");
     let mut text = serde_json::to_string(&Of::scenario(scenario))?;
     for (seed, figures) in known {
@@ -188,7 +192,8 @@ fn open(path: &Path, scenario: &Scenario, known: &BTreeMap<u64, BTreeMap<String,
 
 /// The directory of a run of these replicas that did not come to its end.
 pub(super) fn unfinished(out: &Path, name: &str, scenario: &Scenario) -> Option<RecordDir> {
-    let mut dirs: Vec<PathBuf> = fs::read_dir(out).ok()?.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    let mut dirs: Vec<PathBuf> =
+        fs::read_dir(out).ok()?.filter_map(|entry| Some(entry.ok()?.path())).collect();
     dirs.sort();
     let is_one = |dir: &PathBuf| {
         let own = dir.file_name().is_some_and(|found| found.to_string_lossy().contains(name));
