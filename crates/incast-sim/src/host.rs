@@ -183,7 +183,7 @@ impl Host {
             self.interrupt(now);
             self.refresh();
         } else if let Some(due) = self.card.next_timeout() {
-            self.next = Some(self.next.map_or(due, |next| next.min(due)));
+            self.next = sooner(self.next, Some(due));
         }
     }
 
@@ -256,8 +256,8 @@ impl Host {
     }
 
     fn refresh(&mut self) {
-        let timers = [self.cpu.next_timeout(), self.card.next_timeout(), self.jobs.next_timeout()];
-        self.next = timers.into_iter().flatten().min();
+        let next = sooner(self.cpu.next_timeout(), self.card.next_timeout());
+        self.next = sooner(next, self.jobs.next_timeout());
     }
 
     fn step(&mut self, now: Time) {
@@ -398,5 +398,13 @@ impl Host {
                 }
             }
         }
+    }
+}
+
+/// The earlier of two times, if there is one. (An iterator over three of them is a third of a packet's cost.)
+fn sooner(one: Option<Time>, other: Option<Time>) -> Option<Time> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
