@@ -169,10 +169,7 @@ impl Host {
             self.tell(now, HostNews::Arrived(packet));
             return;
         }
-        if self.ring.has_unstarted() {
-            self.ring.start(now, self.done_at(now, &self.ring, self.ring_class()));
-        }
-        if self.ring.len() >= self.ring_packets {
+        if !self.ring_has_room(now) {
             self.ring.refuse(now, packet, DropCause::Full);
             self.tell(now, HostNews::Dropped { packet, stage: HostStage::Ring, why: DropCause::Full });
             return;
@@ -185,6 +182,16 @@ impl Host {
         } else if let Some(due) = self.card.next_timeout() {
             self.next = sooner(self.next, Some(due));
         }
+    }
+
+    /// Whether the ring takes another packet: a card with flow control stops its link while it does not (IEEE
+    /// 802.3 annex 31B), and then nothing is dropped here.
+    #[must_use]
+    pub fn ring_has_room(&mut self, now: Time) -> bool {
+        if self.ring.has_unstarted() {
+            self.ring.start(now, self.done_at(now, &self.ring, self.ring_class()));
+        }
+        self.ring.len() < self.ring_packets
     }
 
     /// A process wants the CPU for `cost`, behind all that wanted it before.

@@ -7,7 +7,6 @@ use incast_core::time::Span;
 use incast_sim::host::{DropCause, HostStage};
 
 #[path = "support/host_wire.rs"]
-#[expect(dead_code, reason = "each test file uses its part")]
 mod wire;
 use wire::{SECOND, Wire, free};
 

@@ -7,7 +7,6 @@ use incast_core::time::{Span, Time};
 use incast_sim::host::Host;
 
 #[path = "support/host_wire.rs"]
-#[expect(dead_code, reason = "each test file uses its part")]
 mod wire;
 use wire::{Wire, free};
 
