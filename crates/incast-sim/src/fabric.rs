@@ -7,11 +7,19 @@
 //!
 //! Neither knows hosts, connections or messages.
 
+pub use any::AnyFabric;
 use incast_core::link::PathPlan;
 use incast_core::scenario::SwitchModel;
 use incast_core::time::{Span, Time};
 
 use crate::packet::{NicId, Packet};
+
+mod any;
+pub mod computed;
+pub mod digest;
+pub mod explicit;
+pub mod meter;
+pub mod wire;
 
 /// Links, switches, and which way packets go.
 #[derive(Clone, Debug)]
@@ -102,6 +110,12 @@ impl ByteTime {
     pub fn span(self, bytes: u64) -> Span {
         let exact = (u128::from(self.0) * u128::from(bytes)) >> Self::PLACES;
         Span(u64::try_from(exact).unwrap_or(u64::MAX))
+    }
+
+    /// Whether a byte takes less time than at another rate.
+    #[must_use]
+    pub const fn is_faster_than(self, other: Self) -> bool {
+        self.0 < other.0
     }
 
     /// Whether it takes no time.

@@ -40,6 +40,17 @@ pub enum Connections {
     Plain,
 }
 
+/// One key of a `[[model]]` table, for the record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatedModel {
+    /// Of which hosts, as the file names them; `all`.
+    pub of: String,
+    /// The key: `receive`, `packet_cost`.
+    pub name: String,
+    /// As the file writes it.
+    pub value: String,
+}
+
 /// How a host works inside.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HostModel {

@@ -273,7 +273,7 @@ impl<P: Clone> TriggerRole<P> {
         self.under_way[level as usize].insert(event, events, destination, life, triggered);
         // The builder first: it knows of the event before its fragments come.
         self.outbox.push_back((Peer::Builder(destination), Message::Assigned { level, assigned }));
-        for source in self.sources.keys() {
+        for source in self.sources.keys().filter(|source| self.plan.run.has_level(**source, level)) {
             self.outbox.push_back((Peer::Source(*source), Message::Assigned { level, assigned }));
         }
     }
