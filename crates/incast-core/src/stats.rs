@@ -3,8 +3,8 @@
 //! Nothing here is fitted or smoothed. A quantile is a value that so many samples did not exceed,
 //! with the relative error that is stated at [`LogHistogram`].
 
-pub mod summary;
 pub mod peaks;
+pub mod summary;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -72,6 +72,16 @@ impl LogHistogram {
         self.count += 1;
         self.min = self.min.min(value);
         self.max = self.max.max(value);
+    }
+
+    /// Counts one value so many times.
+    pub fn record_many(&mut self, value: u64, times: u64) {
+        if times > 0 {
+            self.buckets[bucket_of(value)] += times;
+            self.count += times;
+            self.min = self.min.min(value);
+            self.max = self.max.max(value);
+        }
     }
 
     /// How many values were recorded.
@@ -242,7 +252,7 @@ mod tests {
                 (LogHistogram::new(), LogHistogram::new(), LogHistogram::new());
             for (index, sample) in samples.iter().enumerate() {
                 whole.record(*sample);
-                if index % 3 == 0 { left.record(*sample) } else { right.record(*sample) }
+                if index % 3 == 0 { left.record(*sample) } else { right.record_many(*sample, 1) }
             }
             left.add(&right);
             assert_eq!(left, whole, "seed {seed}");

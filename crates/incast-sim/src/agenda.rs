@@ -20,7 +20,10 @@ use incast_core::time::Time;
 /// When something is due, for each of a fixed number of slots.
 #[derive(Clone, Debug)]
 pub struct Agenda {
-    /// The root at 1, the children of `i` at `2 i` and `2 i + 1`, the leaf of slot `s` at `leaves + s`.
+    /// The winner of all.
+    root: Node,
+    /// All others. The children of `i` are `2 i` and `2 i + 1`, those of the root 2 and 3, and the leaf of slot `s` is
+    /// `leaves + s`.
     nodes: Vec<Node>,
     leaves: usize,
     ranks: Vec<Rank>,
@@ -58,16 +61,17 @@ impl Agenda {
     #[must_use]
     pub fn new(ranks: Vec<Rank>) -> Self {
         let leaves = ranks.len().next_power_of_two();
-        let leaf_of = |node: usize| {
-            // The leftmost leaf under a node: all are idle, and lower slots have the earlier of the idle times.
-            let mut leaf = node.max(1);
+        let first_under = |node: usize| {
+            // All are idle, and of these lower slots are before higher ones.
+            let mut leaf = node;
             while leaf < leaves {
                 leaf *= 2;
             }
-            u32::try_from(leaf - leaves).unwrap_or_else(|_| unreachable!("fewer than 2^31 slots"))
+            let slot = u32::try_from(leaf - leaves).ok().filter(|slot| *slot < 1 << 31);
+            Node::idle(slot.unwrap_or_else(|| panic!("fewer than 2^31 slots")))
         };
-        let nodes = (0..2 * leaves).map(leaf_of).map(Node::idle).collect();
-        Self { nodes, leaves, ranks }
+        let nodes = (0..2 * leaves).map(|node| first_under(node.max(1))).collect();
+        Self { root: Node::idle(0), nodes, leaves, ranks }
     }
 
     /// Makes `slot` due at a time, or idle. What it was before is forgotten.
@@ -80,11 +84,13 @@ impl Agenda {
         assert!((slot as usize) < self.ranks.len(), "a slot of this agenda");
         let mut winner = at.map_or_else(|| Node::idle(slot), |at| Node { at: at.0.min(IDLE_FROM - 1), slot });
         let mut place = self.leaves + slot as usize;
-        self.nodes[place] = winner;
+        // Taken out, so that they stay in registers.
+        let (nodes, ranks) = (self.nodes.as_mut_slice(), self.ranks.as_slice());
         while place > 1 {
-            let other = self.nodes[place ^ 1];
+            nodes[place] = winner;
+            let other = nodes[place ^ 1];
             if other.at == winner.at {
-                winner = self.first_of_equals(winner, other);
+                winner = first_of_equals(ranks, winner, other);
             } else {
                 // Written so that the compiler selects instead of branching.
                 let is_other = other.at < winner.at;
@@ -92,16 +98,15 @@ impl Agenda {
                 winner.slot = if is_other { other.slot } else { winner.slot };
             }
             place >>= 1;
-            self.nodes[place] = winner;
         }
+        self.root = winner;
     }
 
     /// The earliest; `None` when all slots are idle.
     #[inline]
     #[must_use]
     pub fn next(&self) -> Option<(Time, u32)> {
-        let root = self.nodes[1];
-        (root.at < IDLE_FROM).then_some((Time(root.at), root.slot))
+        (self.root.at < IDLE_FROM).then_some((Time(self.root.at), self.root.slot))
     }
 
     /// When the earliest is due.
@@ -114,18 +119,21 @@ impl Agenda {
     /// When a slot is due.
     #[must_use]
     pub fn at(&self, slot: u32) -> Option<Time> {
-        let at = self.nodes[self.leaves + slot as usize].at;
+        let place = self.leaves + slot as usize;
+        // With one slot the root is its leaf.
+        let at = if place == 1 { self.root.at } else { self.nodes[place].at };
         (at < IDLE_FROM).then_some(Time(at))
     }
+}
 
-    #[cold]
-    fn first_of_equals(&self, one: Node, other: Node) -> Node {
-        let order = |node: Node| {
-            let Rank { class, name } = self.ranks[node.slot as usize];
-            (class, mixed(name, node.at), node.slot)
-        };
-        if order(other) < order(one) { other } else { one }
-    }
+/// Which of two that are due at the same time comes first.
+#[cold]
+fn first_of_equals(ranks: &[Rank], one: Node, other: Node) -> Node {
+    let order = |node: Node| {
+        let Rank { class, name } = ranks[node.slot as usize];
+        (class, mixed(name, node.at), node.slot)
+    };
+    if order(other) < order(one) { other } else { one }
 }
 
 impl Node {

@@ -2,7 +2,7 @@
 //!
 //! The stack ([`crate::stack`]) does it over a network with its hosts; [`Direct`] where the scenario describes none.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
 use incast_core::time::{Span, Time};
 
@@ -69,21 +69,21 @@ pub trait Courier {
 #[derive(Clone, Debug)]
 pub struct Direct {
     delay: Span,
-    /// By when they arrive, and their number.
-    under_way: BTreeMap<(Time, u64), (Option<Channel>, u64)>,
-    cut: std::collections::VecDeque<u64>,
-    number: u64,
+    /// When each arrives, rising: all take the same time.
+    under_way: VecDeque<(Time, Option<Channel>, u64)>,
+    cut: VecDeque<u64>,
 }
 
 impl Direct {
     /// Everything takes `delay`.
     #[must_use]
-    pub fn new(delay: Span) -> Self {
-        Self { delay, under_way: BTreeMap::new(), cut: std::collections::VecDeque::new(), number: 0 }
+    pub const fn new(delay: Span) -> Self {
+        Self { delay, under_way: VecDeque::new(), cut: VecDeque::new() }
     }
 }
 
 impl Courier for Direct {
+    #[inline]
     fn handle_message(
         &mut self,
         now: Time,
@@ -97,13 +97,14 @@ impl Courier for Direct {
             Service::Connection(channel) => Some(channel),
             Service::Datagram { .. } => None,
         };
-        self.number += 1;
-        self.under_way.insert((now + self.delay, self.number), (channel, cargo));
+        // Time that went backwards counts as standing still.
+        let last = self.under_way.back().map_or(Time::ZERO, |(at, ..)| *at);
+        self.under_way.push_back(((now + self.delay).max(last), channel, cargo));
     }
 
     fn handle_cut(&mut self, _now: Time, channel: Channel) {
         let cut = &mut self.cut;
-        self.under_way.retain(|_, (of, cargo)| {
+        self.under_way.retain(|(_, of, cargo)| {
             let is_cut = *of == Some(channel);
             if is_cut {
                 cut.push_back(*cargo);
@@ -112,6 +113,7 @@ impl Courier for Direct {
         });
     }
 
+    #[inline]
     fn backlog_bytes(&self, _channel: Channel) -> u64 {
         0
     }
@@ -120,15 +122,14 @@ impl Courier for Direct {
         if !self.cut.is_empty() {
             return Some(Time::ZERO);
         }
-        self.under_way.first_key_value().map(|((at, _), _)| *at)
+        self.under_way.front().map(|(at, ..)| *at)
     }
 
     fn poll(&mut self, now: Time) -> Option<(u64, Fate)> {
         if let Some(cargo) = self.cut.pop_front() {
             return Some((cargo, Fate::Cut));
         }
-        let entry = self.under_way.first_entry().filter(|entry| entry.key().0 <= now)?;
-        let (_, cargo) = entry.remove();
+        let (_, _, cargo) = self.under_way.pop_front_if(|(at, ..)| *at <= now)?;
         Some((cargo, Fate::Delivered))
     }
 }

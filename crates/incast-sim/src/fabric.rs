@@ -60,7 +60,8 @@ pub struct LinkSpec {
     pub byte_time: ByteTime,
     /// How long a bit travels.
     pub travel: Span,
-    /// Bytes that wait in front of it, the packet that is being sent not counted.
+    /// Bytes that wait in front of it, the packet that is being sent not counted. Out of a switch that pauses, or
+    /// whose packets wait at inputs: bytes that came in by the same port, and wait for any other.
     pub queue_bytes: u64,
     /// What happens on the way, if anything.
     pub path: Option<PathPlan>,

@@ -6,6 +6,7 @@
 
 mod carried;
 mod connection;
+mod delays;
 pub mod grave;
 pub mod ip;
 mod network_courier;
@@ -18,6 +19,7 @@ pub mod topology;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use incast_core::link::PathPlan;
+use incast_core::record::DelayPart;
 use incast_core::scenario::{Connections, HostModel};
 use incast_core::time::{Span, Time};
 
@@ -27,10 +29,11 @@ use crate::packet::{NicId, Packet};
 use crate::tcp::{SenderCounts, TcpPlan};
 use carried::{Carried, CarriedSegment, Datagram, Ends, cargo_of, name_of};
 use connection::{Connection, Kind, Piece};
+use delays::{Delays, Stations};
 use grave::{Grave, HostGrave};
 pub use network_courier::NetworkCourier;
 pub use receiving::HostReport;
-use receiving::{Received, Receiving};
+use receiving::{Parcel, Received, Receiving};
 use slab::Slab;
 pub(crate) use timers::Timers;
 use topology::Topology;
@@ -86,6 +89,10 @@ pub struct Stack<F> {
     kept: VecDeque<(Time, u64)>,
     news: VecDeque<StackNews>,
     counts: StackCounts,
+    /// By socket.
+    delays: Vec<Delays>,
+    /// Of messages on connections.
+    on_connections: Delays,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -105,8 +112,10 @@ pub struct StackCounts {
     pub connections: (u64, u64),
     /// Segments sent again.
     pub repeated: u64,
-    /// Packets that died, by their grave.
+    /// Packets that died.
     pub died: u64,
+    /// Datagrams that found their socket's buffer full.
+    pub socket_drops: u64,
 }
 
 /// Copies of a datagram come within this time after it: paths hold packets for a minute at most.
@@ -143,12 +152,17 @@ impl<F: Fabric> Stack<F> {
             kept: VecDeque::new(),
             news: VecDeque::new(),
             counts: StackCounts::default(),
+            delays: Vec::new(),
+            on_connections: Delays::new("connections"),
             plan,
         }
     }
 
     /// Opens the socket of a receiving application, with a buffer of so many bytes, or its host's.
-    pub fn open_socket(&mut self, host: HostIndex, buffer_bytes: Option<u64>) -> u32 {
+    ///
+    /// What comes to it is called `of` where delays are told.
+    pub fn open_socket(&mut self, host: HostIndex, buffer_bytes: Option<u64>, of: &str) -> u32 {
+        self.delays.push(Delays::new(of));
         self.receiving.open_socket(host, buffer_bytes)
     }
 
@@ -171,6 +185,8 @@ impl<F: Fabric> Stack<F> {
             cargo,
             socket,
             payload_bytes,
+            ends,
+            sent: now,
             packets,
             under_way: packets,
             arrived: 0,
@@ -247,7 +263,7 @@ impl<F: Fabric> Stack<F> {
             return;
         };
         if let Some(connection) = self.connections.get_mut(name) {
-            connection.handle_message(bytes, cargo);
+            connection.handle_message(now, bytes, cargo);
         }
         self.pump(now, name);
     }
@@ -326,7 +342,8 @@ impl<F: Fabric> Stack<F> {
             }
         }
         let Some(connection) = self.connections.get_mut(name) else { return };
-        while let Some(cargo) = connection.poll_message(now) {
+        while let Some((cargo, sent)) = connection.poll_message(now) {
+            self.on_connections.record_whole(now.since(sent));
             self.news.push_back(StackNews::Delivered(cargo));
         }
         if connection.wants_room && connection.has_room() {
@@ -399,21 +416,33 @@ impl<F: Fabric> Stack<F> {
             } else if !was_over {
                 self.kept.push_back((now + KEEP, name));
             }
-            let received = self.receiving.handle_datagram(now, copy.socket, copy.payload_bytes, copy.cargo);
-            self.handle_received(now, received, copy.cargo);
+            let Datagram { cargo, socket, payload_bytes, ends, sent, .. } = copy;
+            let parcel = Parcel { cargo, socket, payload_bytes, ends, sent, arrived: now };
+            match self.receiving.handle_datagram(now, parcel) {
+                Received::Read => self.handle_read(now, parcel),
+                Received::Waits => {}
+                Received::Dropped(host) => {
+                    let grave = Grave::Host(host, HostGrave::Socket);
+                    self.counts.socket_drops += 1;
+                    self.news.push_back(StackNews::Lost(cargo, grave));
+                }
+            }
         } else if copy.under_way == 0 && copy.grave.is_some() {
             self.bury(now, name);
         }
     }
 
-    fn handle_received(&mut self, _now: Time, received: Received, cargo: u64) {
-        match received {
-            Received::Read => self.news.push_back(StackNews::Delivered(cargo)),
-            Received::Waits => {}
-            Received::Dropped(host) => {
-                self.news.push_back(StackNews::Lost(cargo, Grave::Host(host, HostGrave::Socket)));
-            }
+    /// An application has a datagram.
+    fn handle_read(&mut self, now: Time, parcel: Parcel) {
+        let Parcel { cargo, socket, payload_bytes, ends, sent, arrived } = parcel;
+        let mtu = self.plan.topology.nics[ends[0].0 as usize].mtu_bytes;
+        if let Some(delays) = self.delays.get_mut(socket as usize) {
+            let sizes = ip::fragments(payload_bytes, mtu).map(ip::wire_bytes);
+            let (all, last) = sizes.fold((0, 0), |(all, _), bytes| (all + bytes, bytes));
+            let unloaded = delays::unloaded(&self.plan.topology, ends, [all - last, last]);
+            delays.record(Stations { sent, arrived, read: now }, unloaded);
         }
+        self.news.push_back(StackNews::Delivered(cargo));
     }
 
     /// A packet died.
@@ -555,7 +584,7 @@ impl<F: Fabric> Stack<F> {
         match received {
             receiving::FromHost::Arrived(packet) => self.handle_arrived(now, packet),
             receiving::FromHost::Dropped(packet, grave) => self.handle_died(now, packet, grave),
-            receiving::FromHost::Read(cargo) => self.news.push_back(StackNews::Delivered(cargo)),
+            receiving::FromHost::Read(parcel) => self.handle_read(now, parcel),
         }
     }
 
@@ -575,6 +604,11 @@ impl<F: Fabric> Stack<F> {
     #[must_use]
     pub const fn counts(&self) -> &StackCounts {
         &self.counts
+    }
+
+    /// How long messages took, and what took it.
+    pub fn delays(&self) -> impl Iterator<Item = DelayPart> {
+        self.delays.iter().chain([&self.on_connections]).flat_map(Delays::to_record)
     }
 
     /// What the receiving sides of the hosts counted.

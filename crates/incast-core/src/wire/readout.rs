@@ -37,11 +37,13 @@ use super::little_endian::{length, put, u16_at, u32_at};
 use super::refusal::Refusal;
 use crate::readout::Message;
 
+mod bytes;
 mod emit;
 mod parse;
 #[cfg(test)]
 mod tests;
 
+pub use bytes::message_bytes;
 pub use emit::{emit_head, ends_that_fit};
 pub use parse::{parse_body, parse_prefix};
 

@@ -3,6 +3,7 @@
 use incast_core::time::Time;
 
 use super::computed::Computed;
+use super::explicit::Explicit;
 use super::{Fabric, FabricPlan, LinkFault, LinkId, News, QueueCounts, Taken};
 use crate::packet::{NicId, Packet};
 
@@ -11,12 +12,15 @@ use crate::packet::{NicId, Packet};
 pub enum AnyFabric {
     /// The fast one.
     Computed(Box<Computed>),
+    /// The other.
+    Explicit(Box<Explicit>),
 }
 
 macro_rules! each {
     ($fabric:expr, $inner:ident => $call:expr) => {
         match $fabric {
             AnyFabric::Computed($inner) => $call,
+            AnyFabric::Explicit($inner) => $call,
         }
     };
 }
@@ -25,7 +29,11 @@ impl AnyFabric {
     /// The engine for this plan.
     #[must_use]
     pub fn new(plan: &FabricPlan) -> Self {
-        Self::Computed(Box::new(Computed::new(plan)))
+        if Computed::can(plan) {
+            Self::Computed(Box::new(Computed::new(plan)))
+        } else {
+            Self::Explicit(Box::new(Explicit::new(plan)))
+        }
     }
 }
 

@@ -86,6 +86,7 @@ impl Explicit {
         match step {
             Step::Pause { link, on } => self.handle_pause(now, link, on),
             Step::PauseEnds { link, pause } => self.handle_pause_end(now, link, pause),
+            Step::PauseAgain { link, asked } => self.handle_pause_again(now, link, asked),
             Step::Sent(link) => self.handle_sent(now, link),
             Step::Known { link, packet } => self.handle_known(now, link, packet),
             Step::Through(link) => self.handle_through(now, link),

@@ -34,7 +34,9 @@ pub struct Meter {
     sending_since: Time,
     busy_ps: u64,
     wait_sum_ps: u128,
+    /// Of those that did wait; the others are in `passed_packets`.
     wait_ns: LogHistogram,
+    passed_packets: u64,
     interval: Span,
     slice_end: Time,
     slice_bytes_max: u64,
@@ -70,6 +72,7 @@ impl Meter {
             busy_ps: 0,
             wait_sum_ps: 0,
             wait_ns: LogHistogram::new(),
+            passed_packets: 0,
             interval,
             slice_end: Time::ZERO + interval,
             slice_bytes_max: 0,
@@ -122,7 +125,8 @@ impl Meter {
     pub fn record_pass(&mut self, now: Time, bytes: u32) {
         self.offered_packets += 1;
         self.offered_bytes += u64::from(bytes);
-        self.send(now, bytes, Span::ZERO);
+        self.passed_packets += 1;
+        self.send(now, bytes);
     }
 
     /// The first bit leaves of a packet that has waited for `wait`.
@@ -136,7 +140,9 @@ impl Meter {
         debug_assert!(self.waiting_packets > 0 && self.waiting_bytes >= u64::from(bytes), "it waited");
         self.waiting_packets -= 1;
         self.waiting_bytes -= u64::from(bytes);
-        self.send(now, bytes, wait);
+        self.wait_ns.record(wait.as_ns());
+        self.wait_sum_ps += u128::from(wait.0);
+        self.send(now, bytes);
     }
 
     /// The last bit has left of the packet that was being sent.
@@ -185,6 +191,7 @@ impl Meter {
         until.integrate(now);
         until.close_slices(now);
         until.keep_slice(until.slice_bytes_max, 1);
+        until.wait_ns.record_many(0, until.passed_packets);
         let counts = QueueCounts {
             offered_packets: until.offered_packets,
             offered_bytes: until.offered_bytes,
@@ -208,13 +215,11 @@ impl Meter {
     }
 
     #[inline]
-    fn send(&mut self, now: Time, bytes: u32, wait: Span) {
+    fn send(&mut self, now: Time, bytes: u32) {
         debug_assert_eq!(self.sending_packets, 0, "one after the other");
         self.sending_packets = 1;
         self.sending_bytes = u64::from(bytes);
         self.sending_since = now;
-        self.wait_ns.record(wait.as_ns());
-        self.wait_sum_ps += u128::from(wait.0);
     }
 
     #[inline]

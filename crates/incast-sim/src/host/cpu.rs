@@ -54,6 +54,8 @@ pub(super) struct Cpu {
     is_demoted: bool,
     share_milli: u64,
     stalls: Option<Stalls>,
+    /// Who gets how much, until somebody begins or ends.
+    speeds: Speeds,
     time: CpuTime,
 }
 
@@ -63,8 +65,8 @@ const WHOLE: u64 = 1_000_000;
 impl Cpu {
     pub(super) fn new(share_milli: u32, stalls: Option<Stalls>) -> Self {
         let share_milli = u64::from(share_milli.clamp(1, 1_000));
-        let time = CpuTime::default();
-        Self { since: Time::ZERO, left: [None; 3], is_demoted: false, share_milli, stalls, time }
+        let (left, speeds, time) = ([None; 3], Speeds { of: [0; 3], taken: 0 }, CpuTime::default());
+        Self { since: Time::ZERO, left, is_demoted: false, share_milli, stalls, speeds, time }
     }
 
     pub(super) fn has(&self, class: Class) -> bool {
@@ -75,6 +77,7 @@ impl Cpu {
     pub(super) fn add(&mut self, class: Class, work: u64) {
         let left = &mut self.left[class as usize];
         *left = Some(left.unwrap_or(0).saturating_add(work));
+        self.speeds = self.shared_out();
     }
 
     /// Takes work away that will not be done after all, as packets that it was for are gone.
@@ -85,16 +88,20 @@ impl Cpu {
     }
 
     pub(super) fn demote(&mut self, is_demoted: bool) {
-        self.is_demoted = is_demoted;
+        if self.is_demoted != is_demoted {
+            self.is_demoted = is_demoted;
+            self.speeds = self.shared_out();
+        }
     }
 
     /// The highest class that has done all its work; it has none from now on.
     pub(super) fn poll_done(&mut self) -> Option<Class> {
         // Work of no length waits for its turn like any other.
-        let speeds = self.speeds();
-        let is_done = |class: &Class| self.left[*class as usize] == Some(0) && speeds.of[*class as usize] > 0;
+        let is_done =
+            |class: &Class| self.left[*class as usize] == Some(0) && self.speeds.of[*class as usize] > 0;
         let class = CLASSES.into_iter().find(is_done)?;
         self.left[class as usize] = None;
+        self.speeds = self.shared_out();
         Some(class)
     }
 
@@ -103,18 +110,17 @@ impl Cpu {
         if self.left.iter().all(Option::is_none) {
             return None;
         }
-        let speeds = self.speeds();
-        let done = (0..3).filter_map(|class| {
-            let (left, speed) = (self.left[class]?, speeds.of[class]);
+        let mut next = self.stalls.as_ref().map_or(Time(u64::MAX), Stalls::next_change);
+        for (left, speed) in self.left.iter().zip(self.speeds.of) {
+            let Some(left) = left else { continue };
             let span = match speed {
-                0 => return None,
-                WHOLE => left,
-                _ => scaled_up(left, speed),
+                0 => continue,
+                WHOLE => *left,
+                _ => scaled_up(*left, speed),
             };
-            Some(self.since + Span(span))
-        });
-        let change = self.stalls.as_ref().map(Stalls::next_change);
-        done.chain(change).min()
+            next = next.min(self.since + Span(span));
+        }
+        (next < Time(u64::MAX)).then_some(next)
     }
 
     /// Works until `now`.
@@ -128,6 +134,7 @@ impl Cpu {
             if let Some(stalls) = &mut self.stalls {
                 stalls.change();
             }
+            self.speeds = self.shared_out();
         }
         self.work(now);
     }
@@ -136,7 +143,7 @@ impl Cpu {
     pub(super) fn left_at(&self, now: Time, class: Class) -> u64 {
         let Some(left) = self.left[class as usize] else { return 0 };
         let passed = now.since(self.since).0;
-        match self.speeds().of[class as usize] {
+        match self.speeds.of[class as usize] {
             0 => left,
             WHOLE => left.saturating_sub(passed),
             speed => left.saturating_sub(scaled_down(passed, speed)),
@@ -162,7 +169,7 @@ impl Cpu {
             return;
         }
         self.since = now;
-        let speeds = self.speeds();
+        let speeds = self.speeds;
         let mut rest = passed;
         let spent = [&mut self.time.interrupt, &mut self.time.softirq, &mut self.time.process];
         for ((left, spent), speed) in self.left.iter_mut().zip(spent).zip(speeds.of) {
@@ -188,7 +195,8 @@ impl Cpu {
         }
     }
 
-    fn speeds(&self) -> Speeds {
+    /// How the CPU is shared out among those who have work.
+    fn shared_out(&self) -> Speeds {
         let mut of = [0; 3];
         let [interrupt, softirq, process] = self.left.map(|left| left.is_some());
         let below = self.base(Class::Softirq);
@@ -211,6 +219,7 @@ impl Cpu {
 }
 
 /// Who gets how much, millionths.
+#[derive(Clone, Copy, Debug)]
 struct Speeds {
     of: [u64; 3],
     /// By a stall.

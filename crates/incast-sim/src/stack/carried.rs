@@ -23,6 +23,10 @@ pub(super) struct Datagram {
     pub(super) socket: u32,
     /// Bytes that IP carries.
     pub(super) payload_bytes: u32,
+    /// Which way it goes.
+    pub(super) ends: [NicId; 2],
+    /// When it was sent.
+    pub(super) sent: Time,
     /// Packets that it was cut into.
     pub(super) packets: u8,
     /// Of these, those whose fate is not known yet.

@@ -22,8 +22,8 @@ pub(super) struct Connection {
     pub(super) ends: Ends,
     pub(super) kind: Kind,
     plan: TcpPlan,
-    /// Messages on it: where each ends in the stream, and its cargo.
-    messages: VecDeque<(u64, u64)>,
+    /// Messages on it: where each ends in the stream, its cargo, and when it was given.
+    messages: VecDeque<(u64, u64, Time)>,
     /// Bytes that its owner has given to it.
     written: u64,
     /// Bytes of these that the carrier has taken.
@@ -105,9 +105,9 @@ impl Connection {
     }
 
     /// Takes a message in.
-    pub(super) fn handle_message(&mut self, bytes: u32, cargo: u64) {
+    pub(super) fn handle_message(&mut self, now: Time, bytes: u32, cargo: u64) {
         self.written += u64::from(bytes.max(1));
-        self.messages.push_back((self.written, cargo));
+        self.messages.push_back((self.written, cargo, now));
     }
 
     /// Bytes that wait at the sender: not yet sent for the first time.
@@ -145,8 +145,10 @@ impl Connection {
         let waiting = self.written - self.taken;
         match &mut self.kind {
             Kind::Tcp(ends) => {
-                if waiting > 0 {
-                    self.taken += ends.0.handle_write(now, waiting);
+                let kept = ends.0.unsent_bytes() + ends.0.unacked_bytes();
+                let room = send_buffer(&ends.0, &self.plan).saturating_sub(kept);
+                if waiting > 0 && room > 0 {
+                    self.taken += ends.0.handle_write(now, waiting.min(room));
                 }
                 let segment = ends.0.poll_transmit(now)?;
                 Some(Piece { start: segment.start, bytes: segment.bytes })
@@ -224,8 +226,9 @@ impl Connection {
     }
 
     /// The next message that has arrived whole, read by its application.
-    pub(super) fn poll_message(&mut self, now: Time) -> Option<u64> {
-        let (end, cargo) = *self.messages.front()?;
+    /// Its cargo, and when it was given.
+    pub(super) fn poll_message(&mut self, now: Time) -> Option<(u64, Time)> {
+        let (end, cargo, given) = *self.messages.front()?;
         if let Kind::Tcp(ends) = &mut self.kind {
             // The application reads what there is, whether or not a message is whole with it.
             self.read += ends.1.handle_read(now, u64::MAX);
@@ -235,13 +238,20 @@ impl Connection {
             return None;
         }
         self.messages.pop_front();
-        Some(cargo)
+        Some((cargo, given))
     }
 
     /// What never arrives now that it is cut.
     pub(super) fn into_cut(self) -> impl Iterator<Item = u64> {
-        self.messages.into_iter().map(|(_, cargo)| cargo)
+        self.messages.into_iter().map(|(_, cargo, _)| cargo)
     }
+}
+
+/// Bytes that a sender's buffer holds now. It grows with the window: twice as many segments as the largest so
+/// far, in true sizes, of which some 0.63 are data (Linux: `tcp_sndbuf_expand`, net/ipv4/tcp_input.c).
+fn send_buffer(sender: &TcpSender, plan: &TcpPlan) -> u64 {
+    let window = sender.counts().cwnd_bytes.max.max(u64::from(plan.mss_bytes) * 10);
+    (window * 2 * 63 / 100).min(plan.send_buffer_bytes)
 }
 
 impl Plain {

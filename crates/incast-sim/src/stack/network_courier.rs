@@ -43,6 +43,12 @@ impl<F: Fabric> NetworkCourier<F> {
         &mut self.stack
     }
 
+    /// The same, when no message is carried any more.
+    #[must_use]
+    pub fn into_stack(self) -> Stack<F> {
+        self.stack
+    }
+
     /// Datagrams lost, by where.
     #[must_use]
     pub const fn graves(&self) -> &BTreeMap<super::grave::Grave, u64> {
@@ -90,7 +96,8 @@ impl<F: Fabric> Courier for NetworkCourier<F> {
             Service::Datagram { header_bytes } => {
                 let ends = self.stack.plan().topology.between(from, to).filter(|_| from != to);
                 let stack = &mut self.stack;
-                let socket = *self.sockets.entry(to).or_insert_with(|| stack.open_socket(to, None));
+                let socket =
+                    *self.sockets.entry(to).or_insert_with(|| stack.open_socket(to, None, "fragments"));
                 match ends {
                     // What its own interface drops is told as lost.
                     Some(ends) => {

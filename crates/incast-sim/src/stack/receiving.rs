@@ -14,7 +14,7 @@ use super::ip;
 use crate::agenda::{Agenda, Rank};
 use crate::courier::HostIndex;
 use crate::host::{Host, HostCounts, HostNews, SocketBuffer, true_size};
-use crate::packet::Packet;
+use crate::packet::{NicId, Packet};
 
 /// All hosts and their sockets.
 #[derive(Debug)]
@@ -40,8 +40,19 @@ struct Modelled {
 struct Socket {
     host: HostIndex,
     buffer: SocketBuffer,
-    /// Datagrams that wait to be read: cargo and true size.
-    waiting: VecDeque<(u64, u64)>,
+    /// Datagrams that wait to be read, with their true sizes.
+    waiting: VecDeque<(Parcel, u64)>,
+}
+
+/// A datagram as it comes to its socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Parcel {
+    pub(super) cargo: u64,
+    pub(super) socket: u32,
+    pub(super) payload_bytes: u32,
+    pub(super) ends: [NicId; 2],
+    pub(super) sent: Time,
+    pub(super) arrived: Time,
 }
 
 /// What became of a datagram at its socket.
@@ -63,7 +74,7 @@ pub(super) enum FromHost {
     /// A packet died.
     Dropped(Packet, Grave),
     /// A datagram was read.
-    Read(u64),
+    Read(Parcel),
 }
 
 /// What the receiving side of a host counted.
@@ -127,24 +138,18 @@ impl Receiving {
     }
 
     /// A datagram is through protocol input.
-    pub(super) fn handle_datagram(
-        &mut self,
-        now: Time,
-        socket: u32,
-        payload_bytes: u32,
-        cargo: u64,
-    ) -> Received {
-        let Some(to) = self.sockets.get_mut(socket as usize) else { return Received::Read };
+    pub(super) fn handle_datagram(&mut self, now: Time, parcel: Parcel) -> Received {
+        let Some(to) = self.sockets.get_mut(parcel.socket as usize) else { return Received::Read };
         let host = to.host;
         let Some(modelled) = self.hosts.get_mut(host.0 as usize).and_then(Option::as_deref_mut) else {
             return Received::Read;
         };
-        let size = true_size(payload_bytes + ip::IP_HEADER_BYTES);
+        let size = true_size(parcel.payload_bytes + ip::IP_HEADER_BYTES);
         if !to.buffer.charge(size) {
             return Received::Dropped(host);
         }
-        to.waiting.push_back((cargo, size));
-        modelled.host.handle_read(now, socket.into());
+        to.waiting.push_back((parcel, size));
+        modelled.host.handle_read(now, parcel.socket.into());
         self.arm(host);
         Received::Waits
     }
@@ -174,10 +179,10 @@ impl Receiving {
                 Some(HostNews::JobDone(socket)) => {
                     let socket = usize::try_from(socket).ok().and_then(|socket| self.sockets.get_mut(socket));
                     if let Some(socket) = socket
-                        && let Some((cargo, size)) = socket.waiting.pop_front()
+                        && let Some((parcel, size)) = socket.waiting.pop_front()
                     {
                         socket.buffer.release(size);
-                        return Some(FromHost::Read(cargo));
+                        return Some(FromHost::Read(parcel));
                     }
                 }
             }

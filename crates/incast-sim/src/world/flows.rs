@@ -84,7 +84,7 @@ impl<F: Fabric> FlowWorld<F> {
             let (from, to) = (host(&plan.from), host(&plan.to));
             let asked = plan.sockets.receive_buffer.map(|bytes| bytes.0 * 2);
             let key = (to, plan.receiver.clone());
-            let socket = *sockets.entry(key).or_insert_with(|| stack.open_socket(to, asked));
+            let socket = *sockets.entry(key).or_insert_with(|| stack.open_socket(to, asked, &plan.group));
             let first_stream = world_streams.len();
             for index in 0..plan.streams {
                 let channel = Channel(world_streams.len() as u64);

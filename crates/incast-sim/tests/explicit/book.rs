@@ -1,12 +1,14 @@
 //! The books close after every step, whatever is built and sent; and a run depends on its seed alone.
 
+use std::collections::BTreeSet;
+
 use incast_core::link::PathPlan;
 use incast_core::random::Random;
 use incast_core::scenario::{Matching, Queueing, SwitchModel};
 use incast_core::time::{Span, Time};
 use incast_core::units::Bytes;
 use incast_sim::fabric::{
-    ByteTime, End, Fabric, FabricPlan, LinkFault, LinkId, LinkSpec, News, SwitchId, SwitchSpec, Taken,
+    ByteTime, End, Fabric, FabricPlan, LinkFault, LinkId, LinkSpec, News, SwitchId, SwitchSpec, Taken, Why,
 };
 use incast_sim::packet::{NicId, Packet};
 
@@ -193,6 +195,7 @@ fn check(run: &Run, now: Time) {
 
 #[test]
 fn the_books_close_after_every_step_of_random_networks() {
+    let (mut waited, mut whys) = (0, BTreeSet::new());
     for seed in 0..150 {
         let mut random = Random::numbered(seed, "book", 0);
         let plan = random_plan(&mut random, seed);
@@ -206,7 +209,13 @@ fn the_books_close_after_every_step_of_random_networks() {
         assert_eq!(sent + copies, refused + delivered + dropped, "seed {seed}");
         let hops: u64 = counts.iter().map(|counts| counts.forwarded_packets).sum();
         assert_eq!(hops, run.fabric.packet_hops(), "seed {seed}");
+        waited += waiting;
+        whys.extend(run.deaths().into_iter().map(|(_, _, why)| why));
     }
+    // The networks had something of everything.
+    assert!(waited > 100, "{waited}");
+    let all = [Why::Full, Why::Memory, Why::Loss, Why::BitError, Why::LinkDown, Why::Fault];
+    assert!(whys.into_iter().eq(all));
 }
 
 #[test]
@@ -220,4 +229,58 @@ fn the_same_seed_gives_the_same_run() {
         });
         assert!(runs[0] == runs[1], "seed {seed}");
     }
+}
+
+/// The same network with its links declared in another order, and where each link of the one is in the other.
+fn reordered(plan: &FabricPlan, random: &mut Random) -> (FabricPlan, Vec<LinkId>) {
+    let mut order: Vec<usize> = (0..plan.links.len()).collect();
+    for last in (1..order.len()).rev() {
+        order.swap(last, place(below(random, last as u64 + 1)));
+    }
+    let mut places = vec![LinkId(0); order.len()];
+    for (new, old) in order.iter().enumerate() {
+        places[*old] = LinkId(id(new as u64));
+    }
+    let renamed = |link: LinkId| places[link.0 as usize];
+    let mut other = plan.clone();
+    other.links = order.iter().map(|old| plan.links[*old].clone()).collect();
+    other.nics = plan.nics.iter().copied().map(renamed).collect();
+    for switch in &mut other.switches {
+        switch.routes = switch.routes.iter().map(|link| link.map(renamed)).collect();
+    }
+    (other, places)
+}
+
+#[test]
+fn the_order_in_which_links_are_declared_changes_nothing() {
+    let mut ties = 0;
+    for seed in 0..60 {
+        let mut random = Random::numbered(seed, "book", 2);
+        let mut plan = random_plan(&mut random, seed);
+        // Rates and lengths alike, so that much happens at one moment.
+        for link in &mut plan.links {
+            (link.byte_time, link.travel, link.path) = (ByteTime::of(Some(1_000_000_000)), Span(0), None);
+        }
+        let (other, places) = reordered(&plan, &mut random);
+        let [one, other] = [plan, other].map(|plan| {
+            let mut run = Run::new(&plan);
+            let mut random = Random::numbered(seed, "book", 3);
+            let hosts = plan.nics.len() as u64;
+            for round in 0..100 {
+                for from in 0..hosts {
+                    let to = (from + 1 + below(&mut random, hosts - 1)) % hosts;
+                    run.send(Time::from_ns(round * 12_304), id(from), id(to), 1_538, round);
+                }
+            }
+            let end = run.finish();
+            let delivered = run.deliveries();
+            (delivered, run.fabric.counts(end), run.fabric.digest(), run.fabric.ties(), end)
+        });
+        ties += one.3;
+        assert_eq!((one.0, one.2, one.3, one.4), (other.0, other.2, other.3, other.4), "seed {seed}");
+        for (counts, at) in one.1.iter().zip(places) {
+            assert_eq!(*counts, other.1[at.0 as usize], "seed {seed}");
+        }
+    }
+    assert!(ties > 1_000, "{ties}");
 }

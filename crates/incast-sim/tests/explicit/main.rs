@@ -2,5 +2,9 @@
 //! of its books.
 
 mod book;
+mod crossbar;
+mod fault;
 mod fifo;
+mod memory;
 mod net;
+mod pause;

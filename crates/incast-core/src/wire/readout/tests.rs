@@ -293,3 +293,33 @@ fn a_fragment_is_no_message_of_this_kind() {
     let message = Message::Fragment { level: Level::First, fragment };
     assert_eq!((Kind::of(&message), emit(&message, &mut Vec::new())), (None, Err(Refusal::Kind)));
 }
+
+#[test]
+fn the_length_of_every_kind_is_known_without_writing_it() {
+    let mut kinds = std::collections::BTreeSet::new();
+    for (message, _) in short().into_iter().chain(long()) {
+        let mut head = Vec::new();
+        let built = emit_head(&message, &mut head).unwrap();
+        let payload_bytes = built.map_or(0, |built| built.event().bytes);
+        assert_eq!(message_bytes(&message), head.len() as u64 + payload_bytes, "{message:?}");
+        kinds.extend(Kind::of(&message));
+    }
+    assert_eq!(kinds.len(), Kind::ALL.len(), "{kinds:?}");
+}
+
+#[test]
+fn ends_for_several_messages_count_with_every_head() {
+    let end = |how: &Ended| End { first: EVENT, events: 1, how: how.clone() };
+    let all: SourceSet = (0..60_000).map(SourceId).collect();
+    for (how, count) in [(Ended::Rejected, 2 * ENDS_MAX + 1), (Ended::Incomplete(all), 80)] {
+        let ends = vec![end(&how); count];
+        let mut written = Vec::new();
+        let mut rest = &ends[..];
+        while !rest.is_empty() {
+            let (told, later) = rest.split_at(ends_that_fit(rest));
+            emit_head::<Vec<u8>>(&Message::Ends(told.to_vec()), &mut written).unwrap();
+            rest = later;
+        }
+        assert_eq!(message_bytes::<Vec<u8>>(&Message::Ends(ends)), written.len() as u64);
+    }
+}

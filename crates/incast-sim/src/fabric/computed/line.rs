@@ -223,12 +223,9 @@ impl Line {
     }
 
     /// Tells the meter who left and who began since, in the order of time.
-    #[inline]
+    #[inline(always)]
     fn carry_on(&mut self, now: Time, link: LinkId, news: &mut VecDeque<News>) {
-        while let Some(bytes) = self.sending {
-            if self.sent > now {
-                return;
-            }
+        while let Some(bytes) = self.sending.filter(|_| self.sent <= now) {
             self.meter.record_leave(self.sent, bytes);
             self.sending = None;
             if self.wire.is_some() {

@@ -90,3 +90,6 @@ impl Crossbar {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,7 +24,7 @@ pub(super) struct Line {
     /// What it sends.
     pub(super) sending: Option<Sending>,
     /// A PAUSE frame that it sends next. A newer one takes the place of an older.
-    pub(super) order: Option<Order>,
+    pub(super) frame: Option<PauseFrame>,
     /// Whether its far end has asked it to stop.
     pub(super) is_paused: bool,
     /// Pauses so far.
@@ -62,12 +62,12 @@ pub(super) enum Sending {
         is_known: bool,
     },
     /// A PAUSE frame.
-    Order(Order),
+    Frame(PauseFrame),
 }
 
 /// What a PAUSE frame says.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Order {
+pub(super) struct PauseFrame {
     /// Whose near end is meant: the way to the switch that says it.
     pub(super) link: LinkId,
     /// To stop, or to go on.
@@ -87,7 +87,7 @@ impl Line {
             name,
             queue: Queue::default(),
             sending: None,
-            order: None,
+            frame: None,
             is_paused: false,
             pauses: 0,
             through_due: None,
@@ -104,7 +104,7 @@ impl Line {
 
     /// Whether it could begin to send a packet now. A link that takes no time always can.
     pub(super) fn can_send(&self) -> bool {
-        self.spec.byte_time.is_zero() || (self.sending.is_none() && self.order.is_none() && !self.is_paused)
+        self.spec.byte_time.is_zero() || (self.sending.is_none() && self.frame.is_none() && !self.is_paused)
     }
 
     /// Whether a packet that comes now begins to be sent now.

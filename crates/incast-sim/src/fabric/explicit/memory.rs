@@ -38,4 +38,6 @@ pub(super) struct Input {
     pub(super) place: usize,
     /// When it was asked to stop, if it was and was not let go since.
     pub(super) asked: Option<Time>,
+    /// When a packet last left this memory.
+    pub(super) moved: Time,
 }

@@ -11,15 +11,16 @@
 //!  memory of the port = low mark | low mark | headroom
 //!                                ^ high mark
 //! ```
-//! Headroom as computed for 802.3x and 802.1Qbb (Linux `drivers/net/ethernet/intel/ixgbe/ixgbe_type.h`, "flow control
-//! delay values"; Cisco's and others' tables), all in bytes that the partner sends meanwhile:
+//! Headroom as computed for 802.3x and 802.1Qbb (Linux `drivers/net/ethernet/intel/ixgbe/ixgbe_type.h`, `IXGBE_DV`;
+//! the tables for Cisco's Nexus), all in bytes that the partner sends meanwhile:
 //! the frame that passes the mark; the switch's own latency; its own frame that has just begun and that the
 //! PAUSE frame cannot interrupt; the PAUSE frame; the cable, there and back; the partner's reaction; the
 //! partner's frame that has just begun.
 //!
-//! Pauses are taken as on and off: real switches repeat theirs. One that is not lifted ends after the longest time
-//! that a frame can ask for, so not even a ring of switches that wait for each other stands for ever; in trees, where
-//! hosts take everything, no such ring exists.
+//! A pause ends after the longest time that a frame can ask for (65535 quanta, 33 ms at 1 Gb/s), and is asked for again
+//! halfway. Switches that wait for each other in a ring would do so for ever; trees, whose hosts take everything,
+//! have no such ring. Still there is a guard, as switches have one ("PFC watchdog"): who could let nothing go
+//! for [`WATCHDOG`] asks no more, and drops.
 
 use incast_core::time::Span;
 
@@ -36,6 +37,9 @@ const QUANTUM_BYTES: u64 = 64;
 
 /// Most quanta that one PAUSE frame can ask for: its field has 16 bits.
 const LONGEST_PAUSE_QUANTA: u64 = 65_535;
+
+/// How long a switch keeps its partner waiting without letting a single packet go (SONiC, `pfcwd`: detection time).
+pub(super) const WATCHDOG: Span = Span::from_ms(200);
 
 /// A way into a switch, as far as its headroom goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

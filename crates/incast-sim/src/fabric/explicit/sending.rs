@@ -71,9 +71,9 @@ impl Explicit {
         if line.sending.is_some() {
             return;
         }
-        if let Some(order) = line.order.take() {
+        if let Some(frame) = line.frame.take() {
             // MAC control frames wait for nobody but the frame that is being sent, not even for a pause.
-            line.sending = Some(Sending::Order(order));
+            line.sending = Some(Sending::Frame(frame));
             let ends = now + line.spec.byte_time.span(PAUSE_FRAME_BYTES);
             self.steps.push(ends, Step::Sent(link));
             return;
@@ -98,13 +98,13 @@ impl Explicit {
     pub(super) fn handle_sent(&mut self, now: Time, link: LinkId) {
         match self.line_mut(link).sending.take() {
             Some(Sending::Packet { item, is_known, .. }) => self.leave(now, link, item, is_known),
-            Some(Sending::Order(order)) => {
+            Some(Sending::Frame(frame)) => {
                 let back = self.line(link);
                 // It takes hold when its partner must have stopped at the latest, and lets go likewise: so
                 // the later of two never overtakes the earlier.
-                let holds = now + back.spec.travel + reaction(self.line(order.link).spec.byte_time);
+                let holds = now + back.spec.travel + reaction(self.line(frame.link).spec.byte_time);
                 if !back.is_down {
-                    self.steps.push(holds, Step::Pause { link: order.link, on: order.on });
+                    self.steps.push(holds, Step::Pause { link: frame.link, on: frame.on });
                 }
             }
             None => {}

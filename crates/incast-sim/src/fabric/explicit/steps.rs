@@ -32,6 +32,13 @@ pub(super) enum Step {
         /// Of which pause of this link, counted.
         pause: u64,
     },
+    /// A switch looks whether it still wants a link to stop.
+    PauseAgain {
+        /// The link.
+        link: LinkId,
+        /// Since when it has wanted it.
+        asked: Time,
+    },
     /// The last bit of what a link sends leaves.
     Sent(LinkId),
     /// As much of a packet has left as a switch that cuts through must know of it.
@@ -53,7 +60,7 @@ impl Step {
         match self {
             Self::Pause { .. } | Self::PauseEnds { .. } => 0,
             Self::Sent(_) => 1,
-            Self::Known { .. } | Self::Through(_) => 2,
+            Self::Known { .. } | Self::Through(_) | Self::PauseAgain { .. } => 2,
             Self::Matched(_) => 3,
         }
     }
@@ -63,6 +70,7 @@ impl Step {
         match self {
             Self::Pause { link, .. }
             | Self::PauseEnds { link, .. }
+            | Self::PauseAgain { link, .. }
             | Self::Sent(link)
             | Self::Known { link, .. }
             | Self::Through(link) => Some(link),

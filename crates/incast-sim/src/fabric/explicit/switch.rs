@@ -23,7 +23,7 @@ pub(super) struct Switch {
     pub(super) pauses: bool,
     /// The link by which each interface is reached.
     routes: Vec<Option<LinkId>>,
-    /// Links that come in, by their places.
+    /// Links that come in, by their places. These follow from names, so that the order of declaration changes nothing.
     pub(super) inputs: Vec<LinkId>,
     /// Links that go out, by their places.
     pub(super) outputs: Vec<LinkId>,
@@ -50,10 +50,12 @@ impl Switch {
         self.pauses || self.crossbar.is_some()
     }
 
-    fn new(plan: &FabricPlan, spec: &SwitchSpec, id: SwitchId) -> Self {
+    fn new(plan: &FabricPlan, lines: &[Line], spec: &SwitchSpec, id: SwitchId) -> Self {
         let at = |end: fn(&LinkSpec) -> End| -> Vec<LinkId> {
             let here = |link: &LinkId| end(&plan.links[link.0 as usize]) == End::Switch(id);
-            links(plan).filter(here).collect()
+            let mut links: Vec<_> = links(plan).filter(here).collect();
+            links.sort_by_key(|link| (lines[link.0 as usize].name, *link));
+            links
         };
         let (inputs, outputs) = (at(|link| link.to), at(|link| link.from));
         let crossbar = Crossbar::of(
@@ -85,7 +87,7 @@ impl Switch {
 pub(super) fn switches(plan: &FabricPlan, lines: &mut [Line]) -> Vec<Switch> {
     let ids = (0..).map(SwitchId);
     let switches: Vec<_> =
-        plan.switches.iter().zip(ids).map(|(spec, id)| Switch::new(plan, spec, id)).collect();
+        plan.switches.iter().zip(ids).map(|(spec, id)| Switch::new(plan, lines, spec, id)).collect();
     let backs = backs(plan);
     for switch in &switches {
         for (place, output) in switch.outputs.iter().enumerate() {
@@ -96,7 +98,8 @@ pub(super) fn switches(plan: &FabricPlan, lines: &mut [Line]) -> Vec<Switch> {
             // Cables have two ways. Where a plan has only one, the queue at its near end says what is usual.
             let port = back.unwrap_or(*link);
             let pool = Pool { bytes: plan.links[port.0 as usize].queue_bytes, held: 0 };
-            lines[link.0 as usize].input = Some(Input { pool, marks: None, back, place, asked: None });
+            lines[link.0 as usize].input =
+                Some(Input { pool, marks: None, back, place, asked: None, moved: Time::ZERO });
         }
     }
     switches

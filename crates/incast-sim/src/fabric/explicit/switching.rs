@@ -1,10 +1,10 @@
 //! Switches of the explicit engine: packets that come to a queue, find room in its memory, and are let go.
 
-use incast_core::time::Time;
+use incast_core::time::{Span, Time};
 
 use super::Explicit;
-use super::line::Order;
-use super::pause::longest;
+use super::line::PauseFrame;
+use super::pause::{WATCHDOG, longest};
 use super::queue::Item;
 use super::steps::Step;
 use crate::fabric::{End, LinkId, News, SwitchId, Why};
@@ -155,6 +155,7 @@ impl Explicit {
         let is_high = inside.memory.is_some_and(|memory| memory.held > inside.memory_high);
         if let Some(input) = &mut self.line_mut(by).input {
             input.pool.held -= item.bytes();
+            input.moved = now;
         }
         if was_high && !is_high {
             for place in 0..self.switches[switch.0 as usize].inputs.len() {
@@ -171,17 +172,31 @@ impl Explicit {
         let inside = &self.switches[switch.0 as usize];
         let is_high = inside.memory.is_some_and(|memory| memory.held > inside.memory_high);
         let line = self.line_mut(by);
-        let again = longest(line.spec.byte_time);
         let is_pausable = line.is_pausable();
         let Some(input) = &mut line.input else { return };
         let (Some(marks), Some(back)) = (input.marks, input.back) else { return };
-        let is_above = is_high || input.pool.held > marks.high;
-        // A pause that has ended by itself is asked for again when it is needed again.
-        let was_asked = input.asked.is_some_and(|at| now < at + again);
-        if is_above && !was_asked && is_pausable {
+        if is_pausable && input.asked.is_none() && (is_high || input.pool.held > marks.high) {
             input.asked = Some(now);
-            self.order(now, back, Order { link: by, on: true });
+            self.pause_again_later(now, by, now);
+            self.send_frame(now, back, PauseFrame { link: by, on: true });
         }
+    }
+
+    /// A pause is about to end: it is renewed if it is still wanted, and of any use.
+    pub(super) fn handle_pause_again(&mut self, now: Time, link: LinkId, asked: Time) {
+        let Some(input) = &mut self.line_mut(link).input else { return };
+        let Some(back) = input.back.filter(|_| input.asked == Some(asked)) else { return };
+        if now.since(asked.max(input.moved)) > WATCHDOG {
+            input.asked = None;
+            return;
+        }
+        self.pause_again_later(now, link, asked);
+        self.send_frame(now, back, PauseFrame { link, on: true });
+    }
+
+    fn pause_again_later(&mut self, now: Time, link: LinkId, asked: Time) {
+        let half = Span(longest(self.line(link).spec.byte_time).0 / 2);
+        self.steps.push(now + half, Step::PauseAgain { link, asked });
     }
 
     /// Lets whoever sends on a link go on, if there is room again.
@@ -190,12 +205,12 @@ impl Explicit {
         let (Some(marks), Some(back)) = (input.marks, input.back) else { return };
         if input.asked.is_some() && input.pool.held <= marks.low {
             input.asked = None;
-            self.order(now, back, Order { link, on: false });
+            self.send_frame(now, back, PauseFrame { link, on: false });
         }
     }
 
-    fn order(&mut self, now: Time, back: LinkId, order: Order) {
-        self.line_mut(back).order = Some(order);
+    fn send_frame(&mut self, now: Time, back: LinkId, frame: PauseFrame) {
+        self.line_mut(back).frame = Some(frame);
         self.start_next(now, back);
     }
 }

@@ -1,0 +1,384 @@
+//! A readout in virtual time: the roles of `incast-core` as they are, with a courier between them.
+//!
+//! ```text
+//!  conductor   starts, stops, buries, brings back: run control
+//!  actor       a role's place: its machine, whom it knows, what is held back
+//!  play        one turn of a role        post   messages to and from the courier
+//! ```
+//! No rule of a readout is here. What is, the real program does in `incast/src/readout` with processes, sockets
+//! and clocks. Roles whose time has come are found by a tree, those to whom something came by a list: nothing
+//! looks at all roles.
+//!
+//! Everything follows from plan, seed and courier: the same gives the same [`digest`](ReadoutWorld::digest).
+
+use std::collections::{BTreeMap, VecDeque};
+
+use incast_core::load::Load;
+use incast_core::random::Random;
+use incast_core::readout::role::{BuilderRole, NodeRole, SinkRole, SourceRole, TriggerRole};
+use incast_core::readout::{Incarnation, Peer, RunNumber};
+use incast_core::scenario::{FragmentCarrier, ReadoutPlan, SimPlan};
+use incast_core::time::{Span, Time};
+
+use crate::courier::{Courier, HostIndex};
+
+mod actor;
+mod algorithm;
+mod checks;
+mod conductor;
+mod disk;
+mod lengths;
+mod play;
+mod post;
+mod record;
+mod roster;
+mod slab;
+mod wakes;
+mod work;
+
+use actor::{Actor, Machine};
+use algorithm::Workers;
+use conductor::{Conductor, Phase};
+use disk::{Disk, Stored};
+use post::{Letter, Parcel, Wire};
+use roster::{Roster, Seat, talk};
+use slab::Slab;
+use wakes::Wakes;
+use work::{Player, Supply, Talks};
+
+pub use conductor::Deed;
+pub use disk::DiskPlan;
+pub use record::ReadoutResult;
+
+/// What a readout is made of, beside its plan.
+#[derive(Clone, Debug)]
+pub struct ReadoutSetup<'a> {
+    /// The readout. Its run number and incarnations are given here.
+    pub plan: &'a ReadoutPlan,
+    /// What lives, and everything that the plan's own seed does not draw, are drawn from.
+    pub seed: u64,
+    /// Length of the slices of the record.
+    pub interval: Span,
+    /// The host of each role; of those that are not here, the first.
+    pub places: &'a BTreeMap<Peer, HostIndex>,
+    /// What the scenario says for the simulator.
+    pub sim: &'a SimPlan,
+    /// How fast the disks of all sinks are.
+    pub disk: DiskPlan,
+    /// A word of run control takes up to so much longer than [`SimPlan::direct_delay`], at random.
+    pub words_within: Span,
+}
+
+impl<'a> ReadoutSetup<'a> {
+    /// With slices of a second, usual disks, and words of run control that all take the same time.
+    #[must_use]
+    pub fn new(
+        plan: &'a ReadoutPlan,
+        seed: u64,
+        places: &'a BTreeMap<Peer, HostIndex>,
+        sim: &'a SimPlan,
+    ) -> Self {
+        let disk = DiskPlan::default();
+        Self { plan, seed, interval: Span::from_s(1), places, sim, disk, words_within: Span::ZERO }
+    }
+}
+
+/// A readout under way.
+#[derive(Debug)]
+pub struct ReadoutWorld<C> {
+    plan: ReadoutPlan,
+    seed: u64,
+    interval: Span,
+    disk: DiskPlan,
+    now: Time,
+    roster: Roster,
+    actors: Vec<Actor>,
+    wakes: Wakes,
+    /// Roles to which something came, in that order.
+    touched: Vec<Seat>,
+    serving: Vec<Seat>,
+    courier: C,
+    carrier: FragmentCarrier,
+    is_mep: bool,
+    /// Header bytes of the datagrams that fragments travel in, if they do.
+    fragment_header: Option<u32>,
+    letters: Slab<Letter>,
+    parcels: Slab<Parcel>,
+    /// Words of the trigger on wires of its own: all take the same time.
+    timing: VecDeque<Wire>,
+    timing_delay: Option<Span>,
+    word_delay: Span,
+    words_within: Span,
+    conductor: Conductor,
+    /// What is on the disks of sinks that are away.
+    disks: BTreeMap<Seat, Stored>,
+    /// Whether the trigger goes as fast as it can, and until when it is busy with that.
+    is_unlimited: bool,
+    trigger_busy: Time,
+    random: Random,
+    deaths: u64,
+    lost_datagrams: u64,
+    lost_fragments: u64,
+    /// What reached a role that was not there any more.
+    to_nobody: u64,
+    steps: u64,
+    digest: u64,
+}
+
+/// Number of the run: a simulated one follows no other.
+const RUN: RunNumber = RunNumber(1);
+/// What may wait for one peer (`incast/src/readout/role.rs`).
+const QUEUE_BYTES: u64 = 64 << 20;
+
+impl<C: Courier> ReadoutWorld<C> {
+    /// The trigger is the first of all roles.
+    const TRIGGER: Seat = Seat(0);
+
+    /// A readout whose roles all are there, and know of each other, at time zero.
+    #[must_use]
+    pub fn new(setup: &ReadoutSetup<'_>, courier: C) -> Self {
+        let plan = numbered(setup.plan.clone());
+        let roster = Roster::new(plan.roles().map(|(peer, _, _)| peer));
+        let seats = roster.len();
+        let host = |peer: Peer| setup.places.get(&peer).copied().unwrap_or_default();
+        let actor = |seat| {
+            let peer = roster.peer(seat);
+            Actor::new(host(peer), seats, queue_bytes_max(&plan, peer))
+        };
+        let mut world = Self {
+            seed: setup.seed,
+            interval: setup.interval.max(INTERVAL_MIN),
+            disk: setup.disk,
+            now: Time::ZERO,
+            actors: roster.seats().map(actor).collect(),
+            wakes: Wakes::new(seats),
+            touched: Vec::new(),
+            serving: Vec::new(),
+            courier,
+            carrier: plan.carrier,
+            is_mep: plan.carrier.is_mep(),
+            fragment_header: lengths::datagram_header(plan.carrier),
+            letters: Slab::new(),
+            parcels: Slab::new(),
+            timing: VecDeque::new(),
+            timing_delay: setup.sim.timing_delay,
+            word_delay: setup.sim.direct_delay,
+            words_within: setup.words_within,
+            conductor: Conductor::new(seats),
+            disks: BTreeMap::new(),
+            is_unlimited: plan.trigger.plan.load == Load::Unlimited,
+            trigger_busy: Time::ZERO,
+            random: Random::named(setup.seed, "run control"),
+            deaths: 0,
+            lost_datagrams: 0,
+            lost_fragments: 0,
+            to_nobody: 0,
+            steps: 0,
+            digest: DIGEST_START,
+            roster,
+            plan,
+        };
+        world.begin_all();
+        world
+    }
+
+    /// When something happens next; `None` once the run is over.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Time> {
+        if self.is_over() {
+            return None;
+        }
+        let wires = self.timing.front().map(|wire| wire.at);
+        let roles = self.wakes.next().map(|(at, _)| at);
+        let all = [self.courier.next_timeout(), wires, roles, self.next_of_conductor()];
+        all.into_iter().flatten().min().map(|at| at.max(self.now))
+    }
+
+    /// Does everything that is due at `now`.
+    pub fn handle_timeout(&mut self, now: Time) {
+        self.now = self.now.max(now);
+        let now = self.now;
+        while !self.is_over() {
+            while let Some((cargo, fate)) = self.courier.poll(now) {
+                self.arrive(cargo, fate);
+            }
+            while let Some(wire) = self.timing.pop_front_if(|wire| wire.at <= now) {
+                self.arrive_by_wire(wire);
+            }
+            while let Some(entry) = self.conductor.poll(now) {
+                self.carry_out(entry);
+            }
+            while let Some((_, seat)) = self.wakes.next().filter(|(at, _)| *at <= now) {
+                self.wakes.set(seat, None);
+                self.touch(seat);
+            }
+            if self.touched.is_empty() {
+                break;
+            }
+            self.serve_touched();
+            self.conduct();
+            self.check();
+        }
+    }
+
+    /// Runs from here to the end.
+    pub fn run(&mut self) {
+        while let Some(next) = self.next_timeout() {
+            self.handle_timeout(next);
+        }
+    }
+
+    /// Runs until nothing more is due before `until`, or until the end.
+    pub fn run_until(&mut self, until: Time) {
+        while let Some(next) = self.next_timeout().filter(|next| *next <= until) {
+            self.handle_timeout(next);
+        }
+    }
+
+    /// Whether the run is over.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.conductor.phase == Phase::Over
+    }
+
+    /// How far it is.
+    #[must_use]
+    pub const fn now(&self) -> Time {
+        self.now
+    }
+
+    /// What carries messages.
+    pub const fn courier(&self) -> &C {
+        &self.courier
+    }
+
+    /// What carries messages, to be told of what is not the readout's.
+    pub const fn courier_mut(&mut self) -> &mut C {
+        &mut self.courier
+    }
+
+    /// Messages handed over so far.
+    #[must_use]
+    pub const fn messages(&self) -> u64 {
+        self.steps
+    }
+
+    /// Of all that was handed over, in its order: equal digests, equal runs.
+    #[must_use]
+    pub const fn digest(&self) -> u64 {
+        self.digest
+    }
+
+    fn serve_touched(&mut self) {
+        std::mem::swap(&mut self.touched, &mut self.serving);
+        let mut serving = std::mem::take(&mut self.serving);
+        for seat in serving.drain(..) {
+            self.serve(seat);
+        }
+        self.serving = serving;
+    }
+
+    /// Everybody is there from the beginning: no word has to travel for that.
+    fn begin_all(&mut self) {
+        for seat in self.roster.seats() {
+            self.begin(seat);
+        }
+        for seat in self.roster.seats() {
+            for other in self.roster.seats() {
+                if talk(self.roster.peer(seat), self.roster.peer(other)) {
+                    let life = self.actors[other.index()].life;
+                    self.hear_joined(seat, other, life);
+                }
+            }
+            self.touch(seat);
+        }
+        self.arm();
+    }
+
+    /// A role is there, in a new life. It knows nobody.
+    fn begin(&mut self, seat: Seat) {
+        let peer = self.roster.peer(seat);
+        let lives = self.actors[seat.index()].lives + 1;
+        let name = format!("lives of {peer}");
+        let life = Incarnation(Random::numbered(self.seed, &name, lives.into()).next_u64());
+        let machine = self.machine(seat, life);
+        let actor = &mut self.actors[seat.index()];
+        (actor.lives, actor.life, actor.machine) = (lives, life, Some(machine));
+    }
+
+    fn machine(&mut self, seat: Seat, life: Incarnation) -> Machine {
+        let (plan, peer) = (&self.plan, self.roster.peer(seat));
+        match peer {
+            Peer::Trigger => {
+                let role = TriggerRole::new(plan.trigger.plan.clone());
+                Machine::Trigger(Box::new(Player { role, work: Talks }))
+            }
+            Peer::Source(id) => {
+                let source = plan.sources.iter().find(|one| one.plan.source == id);
+                let source = source.unwrap_or_else(|| unknown(peer));
+                let role = SourceRole::new(source.plan.clone());
+                Machine::Source(Box::new(Player { role, work: Supply::default() }))
+            }
+            Peer::Builder(id) => {
+                let builder = plan.builders.iter().find(|one| one.plan.builder == id);
+                let mut plan = builder.unwrap_or_else(|| unknown(peer)).plan.clone();
+                plan.incarnation = life;
+                Machine::Builder(Box::new(Player { role: BuilderRole::new(plan), work: Talks }))
+            }
+            Peer::Node(id) => {
+                let node = plan.nodes.iter().find(|one| one.plan.role.node == id);
+                let node = &node.unwrap_or_else(|| unknown(peer)).plan;
+                let mut role = node.role.clone();
+                role.incarnation = life;
+                let factor_milli = self.actors[seat.index()].factor_milli;
+                let work = Workers::new(&node.algorithm, role.run.seed, factor_milli);
+                Machine::Node(Box::new(Player { role: NodeRole::new(role), work }))
+            }
+            Peer::Sink(id) => {
+                let sink = plan.sinks.iter().find(|one| one.plan.role.sink == id);
+                let sink = &sink.unwrap_or_else(|| unknown(peer)).plan;
+                let mut role = SinkRole::new(sink.role.clone());
+                let stored = self.disks.remove(&seat).unwrap_or_default();
+                let work = Disk::open(self.disk, stored, &mut role);
+                Machine::Sink(Box::new(Player { role, work }))
+            }
+        }
+    }
+}
+
+/// Shortest slice: a scenario asks for no shorter ones.
+const INTERVAL_MIN: Span = Span::from_ms(1);
+/// FNV-1a, over words.
+const DIGEST_START: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// Roles are those of the plan.
+fn unknown(peer: Peer) -> ! {
+    unreachable!("{peer} is of the plan")
+}
+
+/// The plan with its run number everywhere.
+fn numbered(mut plan: ReadoutPlan) -> ReadoutPlan {
+    plan.run.run = RUN;
+    plan.trigger.plan.run.run = RUN;
+    plan.sources.iter_mut().for_each(|source| source.plan.run.run = RUN);
+    plan.builders.iter_mut().for_each(|builder| builder.plan.run.run = RUN);
+    plan.nodes.iter_mut().for_each(|node| node.plan.role.run.run = RUN);
+    plan.sinks.iter_mut().for_each(|sink| sink.plan.role.run.run = RUN);
+    plan
+}
+
+/// When a message to a peer is held back, as each role's sockets are told.
+fn queue_bytes_max(plan: &ReadoutPlan, peer: Peer) -> u64 {
+    match peer {
+        Peer::Source(id) => {
+            let source = plan.sources.iter().find(|one| one.plan.source == id);
+            source.map_or(QUEUE_BYTES, |source| source.plan.queue_bytes_max)
+        }
+        // What it holds it may have given to one node.
+        Peer::Builder(id) => {
+            let builder = plan.builders.iter().find(|one| one.plan.builder == id);
+            builder.map_or(QUEUE_BYTES, |builder| builder.plan.held_bytes_max.max(QUEUE_BYTES))
+        }
+        Peer::Trigger | Peer::Node(_) | Peer::Sink(_) => QUEUE_BYTES,
+    }
+}

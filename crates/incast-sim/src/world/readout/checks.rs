@@ -1,0 +1,82 @@
+//! The laws of events and credits, held against every role while it runs.
+
+use incast_core::readout::role::RoleCounts;
+
+use super::ReadoutWorld;
+use super::actor::Machine;
+use super::roster::Seat;
+use crate::courier::Courier;
+
+/// Steps between two looks at what every role counted, where they are looked at.
+const EVERY: u64 = 256;
+
+impl<C: Courier> ReadoutWorld<C> {
+    /// Notes that a message was handed over.
+    #[inline]
+    pub(super) fn note_step(&mut self, from: Seat, to: Seat) {
+        self.steps += 1;
+        let word = self.now.0 ^ u64::from(from.0) << 48 ^ u64::from(to.0) << 24;
+        self.digest = (self.digest ^ word).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(23);
+    }
+
+    /// Law 2 after every step, and now and then the laws of all roles. Not in a release build: there the
+    /// machines' own assertions hold, and [`Self::check_laws`] at the end.
+    #[inline]
+    pub(super) fn check(&self) {
+        if cfg!(debug_assertions) {
+            if let Some(Machine::Trigger(trigger)) = &self.actors[Self::TRIGGER.index()].machine {
+                trigger.role.account().check_laws();
+            }
+            if self.steps.is_multiple_of(EVERY) {
+                self.check_laws();
+            }
+        }
+    }
+
+    /// Asserts the laws of every role that is there.
+    ///
+    /// # Panics
+    ///
+    /// When one is broken: our mistake.
+    pub fn check_laws(&self) {
+        for machine in self.actors.iter().filter_map(|actor| actor.machine.as_ref()) {
+            if let Machine::Trigger(trigger) = machine {
+                trigger.role.account().check_laws_one_by_one();
+            }
+            check_counts(&machine.counts());
+        }
+    }
+}
+
+/// Asserts what has to hold within the account of one role.
+///
+/// # Panics
+///
+/// When it does not: our mistake.
+pub(super) fn check_counts(counts: &RoleCounts) {
+    match counts {
+        RoleCounts::Trigger(trigger) => {
+            assert_eq!(trigger.events.residual(), 0, "law 2: {}", trigger.events);
+            assert_eq!(trigger.credits.residual(), 0, "law 3: {}", trigger.credits);
+        }
+        RoleCounts::Builder(builder) => {
+            for level in &builder.levels {
+                assert_eq!(level.credits.residual(), 0, "law 3: {}", level.credits);
+            }
+            let storing = &builder.storing;
+            assert!(storing.stored <= storing.entered, "{storing:?}");
+        }
+        RoleCounts::Source(source) => {
+            let not_sent: u64 = source.not_sent.values().sum();
+            let known = source.sent + source.dropped + not_sent + source.waiting;
+            assert_eq!(source.assigned, known, "assigned = sent + dropped + not sent + waiting: {source:?}");
+        }
+        RoleCounts::Node(node) => {
+            let known = node.answered + node.dropped + node.no_room + node.queued + node.working;
+            assert_eq!(node.events, known, "events = answered + dropped + waiting: {node:?}");
+        }
+        RoleCounts::Sink(sink) => {
+            assert!(sink.stored_incomplete <= sink.stored, "{sink:?}");
+        }
+    }
+}
