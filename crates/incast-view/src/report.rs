@@ -91,7 +91,7 @@ fn record(html: &mut Html, at: &RecordAt<'_>, number: usize, level: usize) {
     let has_flows = record.readout.is_none() || !record.flows.is_empty();
     readout::tiles(html, record.readout.as_ref());
     if has_flows {
-        totals::tiles(html, &record.totals);
+        totals::tiles(html, record);
     }
     let part = level + 1;
     answers::show(html, record, part);
@@ -101,7 +101,7 @@ fn record(html: &mut Html, at: &RecordAt<'_>, number: usize, level: usize) {
     asked::show(html, &record.scenario, part);
     if has_flows {
         flows::show(html, record, part);
-        totals::show(html, &record.totals, part);
+        totals::show(html, record, part);
     }
     over_time::show(html, record, part);
     simulation::show(html, record, part);

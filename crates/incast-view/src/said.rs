@@ -50,6 +50,17 @@ pub(crate) fn metric(metric: Option<Metric>, value: Option<f64>) -> String {
     }
 }
 
+/// Whether what CPU the run took has a meaning: a simulator spends none of the scenario's hosts, unless a model says so.
+pub(crate) fn has_cost(record: &Record) -> bool {
+    let totals = &record.totals;
+    record.simulation.is_none() || totals.cpu_seconds_per_gigabyte.is_some() || totals.cpu.is_some()
+}
+
+/// Whether the host of a record is worth a line: a simulation is the same on every host, so its record names none.
+pub(crate) fn has_host(record: &Record) -> bool {
+    record.simulation.is_none() || host(&record.host) != UNKNOWN
+}
+
 /// The program that wrote a record.
 pub(crate) fn build(build: &Build) -> String {
     let version = if build.version.is_empty() { UNKNOWN } else { &build.version };

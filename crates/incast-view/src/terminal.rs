@@ -105,10 +105,8 @@ fn provenance(page: &mut Page, record: &Record) {
         record.started_at.as_ref().map(|at| format!("began {at}")).unwrap_or_default(),
     ];
     page.words(&label(""), &said::listed(parts));
-    let host = said::host(&record.host);
-    // A simulation is the same on every host, so its record names none.
-    if record.simulation.is_none() || host != UNKNOWN {
-        page.words(&label("host"), &host);
+    if said::has_host(record) {
+        page.words(&label("host"), &said::host(&record.host));
     }
     for agent in record.agents.iter().take(HOSTS_MAX) {
         page.words(&label("agent"), &said::host(agent));

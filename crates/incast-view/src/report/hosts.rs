@@ -13,7 +13,12 @@ pub(super) fn show(html: &mut Html, record: &Record, level: usize) {
     html.heading(level, "Where it was made");
     let build = said::build(&record.incast);
     html.tag("p").text(&format!("Written by {build}, schema {}.", record.schema));
-    let hosts = || std::iter::once(&record.host).chain(&record.agents);
+    let own = Some(&record.host).filter(|_| said::has_host(record));
+    let hosts = || own.into_iter().chain(&record.agents);
+    if hosts().next().is_none() {
+        html.note("A simulation is the same on every host, so no host is named.");
+        return;
+    }
     table(hosts()).show(html, "hosts");
     for host in hosts().take(HOSTS_MAX) {
         cores(html, host);

@@ -1,22 +1,24 @@
 //! All flows together: the few numbers that are looked at first, and the whole account.
 
-use incast_core::record::{Messages, Totals};
+use incast_core::record::{Messages, Record, Totals};
 
 use crate::html::Html;
+use crate::said;
 use crate::units::{about, bytes, count, difference, percent, rate, seconds};
 
 /// The numbers of flows that are looked at first.
-pub(super) fn tiles(html: &mut Html, totals: &Totals) {
+pub(super) fn tiles(html: &mut Html, record: &Record) {
+    let totals = &record.totals;
+    let cost = ("CPU seconds per GB", about(totals.cpu_seconds_per_gigabyte));
+    let cost = Some(cost).filter(|_| said::has_cost(record));
     let throughput = totals.throughput_bits_per_s.map(|found| ("throughput", rate(Some(found))));
     let tiles = [
         ("goodput", rate(totals.goodput_bits_per_s)),
         ("loss", percent(totals.lost_fraction)),
         ("Jain's fairness index", about(totals.fairness_jain)),
-        ("CPU seconds per GB", about(totals.cpu_seconds_per_gigabyte)),
-        ("delivered", bytes(totals.delivered_bytes)),
-        ("duration", seconds(totals.duration_s)),
     ];
-    large(html, throughput.into_iter().chain(tiles));
+    let amounts = [("delivered", bytes(totals.delivered_bytes)), ("duration", seconds(totals.duration_s))];
+    large(html, throughput.into_iter().chain(tiles).chain(cost).chain(amounts));
 }
 
 /// Numbers that are looked at first, large.
@@ -32,12 +34,17 @@ pub(super) fn large(html: &mut Html, numbers: impl Iterator<Item = (&'static str
 }
 
 /// Loads, the account and the cost.
-pub(super) fn show(html: &mut Html, totals: &Totals, level: usize) {
+pub(super) fn show(html: &mut Html, record: &Record, level: usize) {
+    let totals = &record.totals;
     html.heading(level, "All flows together");
     html.tag("dl").class("facts").holds(|html| {
         loads(html, totals);
         account(html, &totals.messages);
-        cost(html, totals);
+        if said::has_cost(record) {
+            cost(html, totals);
+        }
+        let drops = count(totals.receiver_socket_drops);
+        fact(html, "full sockets", &[format!("{drops} datagrams dropped at receiving sockets")]);
     });
 }
 
@@ -110,6 +117,4 @@ fn cost(html: &mut Html, totals: &Totals) {
         cost.push(format!("system {}", seconds(Some(cpu.system_s))));
     }
     fact(html, "cost", &cost);
-    let drops = count(totals.receiver_socket_drops);
-    fact(html, "full sockets", &[format!("{drops} datagrams dropped at receiving sockets")]);
 }

@@ -15,8 +15,7 @@ pub(super) fn show(page: &mut Page, record: &Record) {
     loads(page, totals);
     fairness(page, totals);
     account(page, &totals.messages);
-    // A simulator spends no CPU of the scenario's hosts: an unknown cost says nothing there.
-    if record.simulation.is_none() || totals.cpu_seconds_per_gigabyte.is_some() || totals.cpu.is_some() {
+    if crate::said::has_cost(record) {
         cost(page, totals);
     }
 }

@@ -67,7 +67,8 @@ fn plot(html: &mut Html, record: &Record, figure: &ReplicaFigure) {
         return;
     }
     let found = peaks(record, figure);
-    let x = Axis::exact(least, most, PLAIN);
+    let scale = if most < MILLIONTHS_MOST { MILLIONTHS } else { PLAIN };
+    let x = Axis::exact(least, most, scale);
     let bins = bins(&values, least, most);
     let highest = bins.iter().copied().max().unwrap_or(1);
     let is_few = values.len() <= MARKS_MAX;
@@ -80,7 +81,7 @@ fn plot(html: &mut Html, record: &Record, figure: &ReplicaFigure) {
     let title = format!("{}: {what}", cut(&figure.name, NAME_CELLS_MAX));
     html.tag("figure").class("points").holds(|html| {
         let height = if is_few { HEIGHT_FEW } else { HEIGHT };
-        let x_title = format!("{} of a replica", cut(&figure.name, NAME_CELLS_MAX));
+        let x_title = format!("{} of a replica{}", cut(&figure.name, NAME_CELLS_MAX), scale.unit);
         let frame = Frame { title: &title, x: &x, y: &y, height, x_title: Some(&x_title), legend: &[] };
         frame.draw(html, |html, area| {
             if is_few {
@@ -179,6 +180,9 @@ fn marks(html: &mut Html, values: &[f64], x: &Axis, area: Area) {
 }
 
 const PLAIN: Scale = Scale { factor: 1.0, unit: "" };
+/// Small lost fractions: the papers say "per million".
+const MILLIONTHS: Scale = Scale { factor: 1e-6, unit: ", per million" };
+const MILLIONTHS_MOST: f64 = 1e-3;
 /// Figures with a plot.
 const PLOTS_MAX: usize = 8;
 /// So few values are drawn one by one: a histogram of them is all noise.

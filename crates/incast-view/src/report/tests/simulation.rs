@@ -124,6 +124,15 @@ fn everything_that_a_simulator_saw_is_there() {
 }
 
 #[test]
+fn a_simulation_has_neither_a_cost_nor_a_host_of_its_own() {
+    let record = simulated();
+    let page = shown(&record);
+    assert!(!page.contains("CPU seconds per GB") && page.contains("no host is named"), "{page}");
+    let page = shown(&Record { simulation: None, ..record });
+    assert!(page.contains("CPU seconds per GB") && !page.contains("no host is named"), "{page}");
+}
+
+#[test]
 fn a_record_that_was_not_simulated_has_nothing_of_it() {
     let page = shown(&star(2));
     for words in
