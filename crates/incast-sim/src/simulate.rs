@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use incast_core::caveat::{Caveat, CaveatKind};
 use incast_core::record::{Ledger, ModelUsed, Network, Readout, Simulation};
-use incast_core::scenario::{ReadoutPlan, Scenario};
+use incast_core::scenario::{ReadoutPlan, Scenario, Scope};
 use incast_core::time::Time;
 
 use crate::courier::HostIndex;
@@ -153,6 +153,7 @@ impl<'s> Run<'s> {
             ties: stack.fabric().ties(),
             digest: stack.fabric().digest(),
             queues_shown: scenario.sim.queues_shown,
+            always: &expected_queues(scenario),
         });
         let ledger =
             report::ledger(&flows, &deaths, stack.counts(), copies, &plan.topology.fabric, &plan.names);
@@ -183,6 +184,18 @@ impl<'s> Run<'s> {
             network,
         }
     }
+}
+
+/// Queues of which something is expected.
+fn expected_queues(scenario: &Scenario) -> Vec<&str> {
+    let name = |scope: &'_ Scope| matches!(scope, Scope::Queues { .. });
+    let expected = scenario.expectations.iter().filter(|plan| name(&plan.scope));
+    expected
+        .filter_map(|plan| match &plan.scope {
+            Scope::Queues { name } => Some(name.as_str()),
+            _ => None,
+        })
+        .collect()
 }
 
 /// The roles of a readout, each on its host; those without one are together on the first.

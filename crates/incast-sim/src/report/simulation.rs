@@ -29,6 +29,8 @@ pub struct Seen<'a> {
     pub digest: u64,
     /// Queues shown, the fullest first.
     pub queues_shown: u32,
+    /// Queues that are shown however empty they are: those of which something is expected.
+    pub always: &'a [&'a str],
 }
 
 /// The parts of the record that follow from the network.
@@ -47,7 +49,11 @@ pub fn simulation(seen: &Seen<'_>) -> Simulation {
     queues.sort_by(|one, other| {
         (other.bytes_max, other.packets).cmp(&(one.bytes_max, one.packets)).then(one.place.cmp(&other.place))
     });
-    queues.truncate(seen.queues_shown as usize);
+    let shown = seen.queues_shown as usize;
+    let mut place = 0..;
+    queues.retain(|queue| {
+        place.next().is_some_and(|place| place < shown) || seen.always.contains(&queue.place.as_str())
+    });
     let mut drops: Vec<DropPlace> = seen
         .deaths
         .iter()
