@@ -75,8 +75,9 @@ impl TcpSender {
         if is_duplicate {
             self.duplicates += 1;
         }
-        // RFC 6582 section 3.2 step 1: duplicates of what an earlier recovery sent twice say nothing.
-        let is_fresh = self.recover.is_none_or(|recover| self.flight.una() > recover) || self.plan.has_sack;
+        // RFC 6582 section 3.2 step 1: duplicates of what an earlier recovery sent twice say nothing. Its text asks for more
+        // than `recover`; then a stream that loses the very next segment waits for the timer. As in ns-3, all of it is enough.
+        let is_fresh = self.plan.has_sack || self.recover.is_none_or(|recover| self.flight.una() >= recover);
         let is_lost = if self.plan.has_rack {
             self.rack_finds(now)
         } else {
