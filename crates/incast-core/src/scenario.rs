@@ -6,50 +6,64 @@
 //! (file, hosts, flows, streams, faults) are named where they are checked.
 //! `scenarios/first-light.toml` explains the format by example.
 
+mod addresses;
 mod asks;
 mod cable;
 mod describe;
 mod error;
 mod expect;
+mod fault;
 mod findings;
 mod flows;
+mod host_model;
 mod hosts;
 mod judge;
 mod metric;
+mod metric_sim;
 mod model;
+mod model_fault;
 mod model_network;
 mod model_readout;
 mod model_sim;
 mod network;
+mod only_sim;
+mod queues;
 mod reader;
 mod readout;
 mod search;
+mod sim;
 mod sockets;
+mod switch;
 mod syntax;
 mod vary;
+mod ways;
 
 pub use error::{ScenarioError, ScenarioErrors};
 pub use judge::judge;
 pub use metric::Metric;
+pub use metric_sim::is_meant;
 pub use model::{
     AnswerKind, AskPlan, ExpectationPlan, FlowPlan, HostPlan, Limits, Scenario, Scope, SocketPlan, Start,
     VariantPlan,
 };
+pub use model_fault::{CableFaultKind, CableFaultPlan, CableWay, FaultKind, FaultPlan, FaultTimes};
 pub use model_network::{CableEnd, CablePlan, Forwarding, NetworkPlan, Subnet, SwitchPlan, WhenFull};
-pub use model_readout::{
-    FaultKind, FaultPlan, FilesPlan, FragmentCarrier, NodeShare, Placed, ReadoutPlan, SinkShare,
-};
+pub use model_readout::{FilesPlan, FragmentCarrier, NodeShare, Placed, ReadoutPlan, SinkShare};
 pub use model_sim::{
-    Connections, HostModel, Matching, Queueing, ReceivePath, SimPlan, SwitchModel, WhenBacklogFull,
+    Connections, HostModel, Matching, Queueing, ReceivePath, SimPlan, StallHolds, StatedModel, SwitchModel,
+    WhenBacklogFull,
 };
 pub use vary::{Setting, SettingError};
 
 use findings::Findings;
 use flows::Flows;
+use host_model::HostModels;
 use hosts::Hosts;
 use network::Network;
+use queues::Queues;
 use reader::Reader;
 use toml::de::DeTable;
+use ways::Ways;
 
 use crate::time::Span;
 use crate::units::SPAN_EXAMPLES;
@@ -107,39 +121,35 @@ fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Sce
         reader.word("start", "start", &[("together", Start::Together), ("as-they-come", Start::AsTheyCome)]);
     let interval = reader.quantity_within("interval", SPAN_EXAMPLES, interval).unwrap_or(INTERVAL_DEFAULT);
     let duration = reader.quantity_within("duration", SPAN_EXAMPLES, [Span(1), flows::SPAN_MAX]);
-    let switch_tables = reader.tables("switch", flows::FLOWS_MAX);
-    let cable_tables = reader.tables("cable", flows::FLOWS_MAX);
     let search = search::read(&mut reader);
     let asks = asks::read_asks(&mut reader);
     let variants = asks::read_variants(&mut reader);
     let host_tables = reader.tables("host", flows::FLOWS_MAX);
     let flow_tables = reader.tables("flow", flows::FLOWS_MAX);
     let expect_tables = reader.tables("expect", expect::EXPECTATIONS_MAX);
-    let readout_tables = readout::ReadoutTables::find(&mut reader);
+    let mut readout_tables = readout::ReadoutTables::find(&mut reader);
+    let cable_faults = std::mem::take(&mut readout_tables.cable_faults);
 
     let mut hosts = Hosts::new(host_tables.is_none());
     for (table, header) in host_tables.unwrap_or_default() {
         hosts.read(table, header, reader.findings);
     }
-    let mut network = Network::new(&hosts, switch_tables.is_none() || cable_tables.is_none());
-    for (table, header) in switch_tables.unwrap_or_default() {
-        network.read_switch(table, header, reader.findings);
-    }
-    for (table, header) in cable_tables.unwrap_or_default() {
-        network.read_cable(table, header, reader.findings);
-    }
-    let network = network.finish(reader.findings);
+    let sim = sim::read(&mut reader);
+    let models = read_models(&mut reader, &hosts);
+    let (network, ways) = read_network(&mut reader, &hosts);
     let duration = duration.unwrap_or(DURATION_DEFAULT);
     let mut flows = Flows::new(&hosts, network.as_ref(), duration);
     flows.incomplete |= flow_tables.is_none();
     for (table, header) in flow_tables.unwrap_or_default() {
         flows.read(table, header, reader.findings);
     }
+    let cable_faults = fault::read_cables(cable_faults, (network.as_ref(), &ways), reader.findings);
     let is_readout = !readout_tables.is_empty();
     let readout = readout::read(readout_tables, &mut reader, (&hosts, flows.takes_part()), (seed, duration));
+    let queues = Queues { hosts: &hosts, ways: &ways };
     let mut expectations = Vec::new();
     for (table, header) in expect_tables.unwrap_or_default() {
-        expectations.extend(expect::read(table, header, &flows, reader.findings));
+        expectations.extend(expect::read(table, header, (&flows, &queues), reader.findings));
     }
     let flows = flows.finish(is_readout, reader.findings);
     Scenario {
@@ -148,8 +158,10 @@ fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Sce
         seed,
         start: start.unwrap_or_default(),
         interval,
-        sim: SimPlan::default(),
-        host_models: vec![None; hosts.count()],
+        sim,
+        host_models: models.models,
+        stated_models: models.stated,
+        cable_faults,
         hosts: hosts.into_plans(),
         network,
         flows,
@@ -162,9 +174,33 @@ fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Sce
     }
 }
 
+/// Reads the models of hosts.
+fn read_models<'t>(reader: &mut Reader<'_, 't>, hosts: &Hosts) -> HostModels {
+    let mut models = HostModels::new(hosts.count());
+    for (table, header) in reader.tables("model", host_model::MODELS_MAX).unwrap_or_default() {
+        models.read(table, header, hosts, reader.findings);
+    }
+    models
+}
+
+/// Reads switches and cables.
+fn read_network<'h>(reader: &mut Reader<'_, '_>, hosts: &'h Hosts) -> (Option<NetworkPlan>, Ways<'h>) {
+    let switch_tables = reader.tables("switch", flows::FLOWS_MAX);
+    let cable_tables = reader.tables("cable", flows::FLOWS_MAX);
+    let mut network = Network::new(hosts, switch_tables.is_none() || cable_tables.is_none());
+    for (table, header) in switch_tables.unwrap_or_default() {
+        network.read_switch(table, header, reader.findings);
+    }
+    for (table, header) in cable_tables.unwrap_or_default() {
+        network.read_cable(table, header, reader.findings);
+    }
+    network.finish(reader.findings)
+}
+
 const KEYS: &[&str] = &[
-    "ask", "builder", "cable", "duration", "expect", "fault", "flow", "host", "incast", "interval", "name",
-    "node", "readout", "search", "seed", "sink", "source", "start", "switch", "title", "trigger", "variant",
+    "ask", "builder", "cable", "duration", "expect", "fault", "flow", "host", "incast", "interval", "model",
+    "name", "node", "readout", "search", "seed", "sim", "sink", "source", "start", "switch", "title",
+    "trigger", "variant",
 ];
 const INTERVAL_DEFAULT: Span = Span::from_s(1);
 /// How long a flow lasts when neither it nor the scenario says: as other tools do.

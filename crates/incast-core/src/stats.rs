@@ -3,6 +3,9 @@
 //! Nothing here is fitted or smoothed. A quantile is a value that so many samples did not exceed,
 //! with the relative error that is stated at [`LogHistogram`].
 
+pub mod peaks;
+pub mod summary;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// `part` over `whole`; none when there is no whole.
@@ -79,6 +82,20 @@ impl LogHistogram {
     #[cold]
     fn grow(&mut self, buckets: usize) {
         self.buckets.resize(buckets.min(BUCKETS), 0);
+    }
+
+    /// Counts one value so many times.
+    pub fn record_many(&mut self, value: u64, times: u64) {
+        if times > 0 {
+            let bucket = bucket_of(value);
+            if bucket >= self.buckets.len() {
+                self.grow(bucket + 1);
+            }
+            self.buckets[bucket] += times;
+            self.count += times;
+            self.min = self.min.min(value);
+            self.max = self.max.max(value);
+        }
     }
 
     /// How many values were recorded.
@@ -260,7 +277,7 @@ mod tests {
                 (LogHistogram::new(), LogHistogram::new(), LogHistogram::new());
             for (index, sample) in samples.iter().enumerate() {
                 whole.record(*sample);
-                if index % 3 == 0 { left.record(*sample) } else { right.record(*sample) }
+                if index % 3 == 0 { left.record(*sample) } else { right.record_many(*sample, 1) }
             }
             left.add(&right);
             assert_eq!(left, whole, "seed {seed}");

@@ -75,7 +75,7 @@ fn the_head_of_the_file() {
         (
             "incast = 1\nname = \"t\"\ntitel = \"x\"",
             &[
-                "s:3:1: unknown key `titel` in the scenario; did you mean `title`? allowed: ask, builder, cable, duration, expect, fault, flow, host, incast, interval, name, node, readout, search, seed, sink, source, start, switch, title, trigger, variant",
+                "s:3:1: unknown key `titel` in the scenario; did you mean `title`? allowed: ask, builder, cable, duration, expect, fault, flow, host, incast, interval, model, name, node, readout, search, seed, sim, sink, source, start, switch, title, trigger, variant",
             ],
         ),
         (
@@ -353,11 +353,11 @@ fn expectations() {
         ("what = \"lost\"", "s:9:1: nothing is expected; write `equals`, `at_least` or `at_most`"),
         (
             "what = \"goodput\"\nequals = 0",
-            "s:12:8: unknown metric `goodput`; did you mean `goodput_bits_per_s`? allowed: sent, received, unique, duplicate, reordered, late, stale, lost, unexplained, lost_fraction, goodput_bits_per_s, offered_load_bits_per_s, wire_rate_bits_per_s, duration_s, cpu_seconds_per_gigabyte, fairness_jain, overlap_fraction, throughput_bits_per_s, throughput_fraction, round_trip_us_p50, triggered, stored, rejected, incomplete, events_lost, events_in_flight, event_residual, credit_residual, event_rate_per_s, built_bytes_per_s, dead_time_fraction, latency_us_p50, latency_us_p99, latency_us_p999, request_us_p50, first_request_us_p50, node_fairness_jain",
+            "s:12:8: unknown metric `goodput`; did you mean `goodput_bits_per_s`? allowed: sent, received, unique, duplicate, reordered, late, stale, lost, unexplained, lost_fraction, goodput_bits_per_s, offered_load_bits_per_s, wire_rate_bits_per_s, duration_s, cpu_seconds_per_gigabyte, fairness_jain, overlap_fraction, throughput_bits_per_s, throughput_fraction, round_trip_us_p50, triggered, stored, rejected, incomplete, events_lost, events_in_flight, event_residual, credit_residual, event_rate_per_s, built_bytes_per_s, dead_time_fraction, latency_us_p50, latency_us_p99, latency_us_p999, request_us_p50, first_request_us_p50, node_fairness_jain, queue_bytes_max, queue_bytes_mean, queue_wait_us_mean, queue_wait_us_p99, queue_busy, queue_dropped_packets, packets_dropped, byte_residual, delay_us_p50, delay_us_p99",
         ),
         (
             "what = \"fairnes_jain\"\nequals = 1",
-            "s:12:8: unknown metric `fairnes_jain`; did you mean `fairness_jain`? allowed: sent, received, unique, duplicate, reordered, late, stale, lost, unexplained, lost_fraction, goodput_bits_per_s, offered_load_bits_per_s, wire_rate_bits_per_s, duration_s, cpu_seconds_per_gigabyte, fairness_jain, overlap_fraction, throughput_bits_per_s, throughput_fraction, round_trip_us_p50, triggered, stored, rejected, incomplete, events_lost, events_in_flight, event_residual, credit_residual, event_rate_per_s, built_bytes_per_s, dead_time_fraction, latency_us_p50, latency_us_p99, latency_us_p999, request_us_p50, first_request_us_p50, node_fairness_jain",
+            "s:12:8: unknown metric `fairnes_jain`; did you mean `fairness_jain`? allowed: sent, received, unique, duplicate, reordered, late, stale, lost, unexplained, lost_fraction, goodput_bits_per_s, offered_load_bits_per_s, wire_rate_bits_per_s, duration_s, cpu_seconds_per_gigabyte, fairness_jain, overlap_fraction, throughput_bits_per_s, throughput_fraction, round_trip_us_p50, triggered, stored, rejected, incomplete, events_lost, events_in_flight, event_residual, credit_residual, event_rate_per_s, built_bytes_per_s, dead_time_fraction, latency_us_p50, latency_us_p99, latency_us_p999, request_us_p50, first_request_us_p50, node_fairness_jain, queue_bytes_max, queue_bytes_mean, queue_wait_us_mean, queue_wait_us_p99, queue_busy, queue_dropped_packets, packets_dropped, byte_residual, delay_us_p50, delay_us_p99",
         ),
         (
             "what = \"fairness_jain\"\nequals = 1\nflow = \"f\"",

@@ -119,18 +119,18 @@ fn names_of_switches() {
         "{from = [\"x\", \"y\"], to = \"s\"}",
     );
     check(&of_host, &["s:4:53: there is already a switch or a host `x`; names are unique"]);
-    let many: Vec<String> =
-        (0..65).map(|nth| format!("{{name = \"s{nth}\", when_full = \"drop\"}}")).collect();
-    let cables: Vec<String> = (1..64).map(|nth| format!("{{from = \"s{nth}\", to = \"s0\"}}")).collect();
-    let found = Scenario::parse(&with(
-        &many.join(", "),
-        &format!("{}, {{from = [\"x\", \"y\"], to = \"s0\"}}", cables.join(", ")),
-    ));
-    let found = found.expect_err("too many").lines("s").to_string();
-    assert!(
-        found.ends_with(": more than 64 switches\n") || found.ends_with(": more than 64 switches"),
-        "{found}"
+    let group = "{name = \"s\", count = 2, when_full = \"drop\"}";
+    let taken = with(
+        &format!("{{name = \"s-2\", when_full = \"drop\"}}, {group}"),
+        "{from = [\"x\", \"y\"], to = \"s-2\"}",
     );
+    check(&taken, &["s:4:55: there is already a switch or a host `s-2`; names are unique"]);
+    let many = with(
+        "{name = \"s\", count = 1024, when_full = \"drop\"}, {name = \"t\", when_full = \"drop\"}",
+        "{from = [\"x\", \"y\"], to = \"s-1\"}, {from = \"s\", to = \"t\"}",
+    );
+    let found = Scenario::parse(&many).expect_err("too many").lines("s").to_string();
+    assert!(found.starts_with("s:4:67: more than 1024 switches\n"), "{found}");
 }
 
 #[test]
@@ -378,7 +378,7 @@ fn a_setting_that_replaces_nothing_or_cannot_be_is_a_fault() {
     let nothing = vary(&text, &["nobody.rate=1Mbit/s"]).expect_err("no such table");
     assert_eq!(
         nothing.trim_end(),
-        "s:1:1: --set nobody.rate=1Mbit/s: there is no table of that name or kind (host, flow, switch, cable, readout, trigger, source, builder, node, sink, ...)"
+        "s:1:1: --set nobody.rate=1Mbit/s: there is no table of that name or kind (host, flow, switch, cable, readout, trigger, source, builder, node, sink, model, sim, ...)"
     );
     let key = vary(&text, &["s.wrong=1"]).expect_err("no such key");
     assert!(key.contains("unknown key `wrong` in [[switch]]"), "{key}");

@@ -7,11 +7,19 @@
 //!
 //! Neither knows hosts, connections or messages.
 
+pub use any::AnyFabric;
 use incast_core::link::PathPlan;
 use incast_core::scenario::SwitchModel;
 use incast_core::time::{Span, Time};
 
 use crate::packet::{NicId, Packet};
+
+mod any;
+pub mod computed;
+pub mod digest;
+pub mod explicit;
+pub mod meter;
+pub mod wire;
 
 /// Links, switches, and which way packets go.
 #[derive(Clone, Debug)]
@@ -52,7 +60,8 @@ pub struct LinkSpec {
     pub byte_time: ByteTime,
     /// How long a bit travels.
     pub travel: Span,
-    /// Bytes that wait in front of it, the packet that is being sent not counted.
+    /// Bytes that wait in front of it, the packet that is being sent not counted. Out of a switch that pauses, or
+    /// whose packets wait at inputs: bytes that came in by the same port, and wait for any other.
     pub queue_bytes: u64,
     /// What happens on the way, if anything.
     pub path: Option<PathPlan>,
@@ -102,6 +111,12 @@ impl ByteTime {
     pub fn span(self, bytes: u64) -> Span {
         let exact = (u128::from(self.0) * u128::from(bytes)) >> Self::PLACES;
         Span(u64::try_from(exact).unwrap_or(u64::MAX))
+    }
+
+    /// Whether a byte takes less time than at another rate.
+    #[must_use]
+    pub const fn is_faster_than(self, other: Self) -> bool {
+        self.0 < other.0
     }
 
     /// Whether it takes no time.

@@ -16,7 +16,13 @@
 //! Everything happens in one order that follows from the scenario and its seed: the same run gives the same
 //! record, byte for byte. Time is `u64` picoseconds. It opens no file and reads no clock.
 
+pub mod agenda;
 pub mod courier;
 pub mod fabric;
+pub mod host;
 pub mod packet;
+pub mod report;
+pub mod simulate;
+pub mod stack;
+pub mod tcp;
 pub mod world;

@@ -1,5 +1,5 @@
-//! What happens in the simulated world: the roles and flows of a scenario, driven in virtual time.
-//!
-//! No rule of a protocol is here: what a role or a flow does is a machine of `incast-core`.
+//! Whole scenarios in virtual time: the flows, and the readout.
 
+pub mod flows;
 pub mod readout;
+mod stream;

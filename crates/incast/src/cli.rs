@@ -5,6 +5,7 @@ mod flood;
 mod lab;
 mod report;
 mod serve;
+mod sim;
 
 use std::path::PathBuf;
 
@@ -17,6 +18,7 @@ pub(crate) use flood::{FloodArgs, message_bytes};
 pub(crate) use lab::{LabAction, LabArgs};
 pub(crate) use report::ReportArgs;
 pub(crate) use serve::ServeArgs;
+pub(crate) use sim::SimArgs;
 
 /// Measure many-to-one networks of data acquisition, exactly.
 #[derive(Parser, Debug)]
@@ -27,6 +29,7 @@ pub(crate) use serve::ServeArgs;
     after_help = "Examples:
   incast run scenarios/first-light.toml        several senders, one receiver, on this machine
   incast lab scenarios/lab-sheet/12-udp-sharing.toml   three computers and a switch, on this machine
+  incast sim scenarios/lhcb-2003/level1.toml   the readout network of 2003, in virtual time
   incast serve --barrier 3                     on host X: wait for three senders, start them together
   incast flood X --load 1Gbit/s                on hosts Y, Z, ...: send, and be told what arrived
   incast serve --plain --transport udp         count what a program written from the lab sheet sends
@@ -53,6 +56,8 @@ pub(crate) enum Command {
     BenchSwitch(RunArgs),
     /// Build the network of a scenario on this machine (as root), run it there, and take it away
     Lab(LabArgs),
+    /// Simulate a scenario: the same machines in virtual time, over modelled links, switches and hosts
+    Sim(SimArgs),
     /// Take part in other hosts' runs: wait for a coordinator and play the roles it gives
     Agent(AgentArgs),
     /// Pause, resume or stop a readout that is going on, or ask how it is

@@ -11,7 +11,7 @@ mod serve;
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Command};
-use crate::{lab, run};
+use crate::{lab, run, sim};
 
 /// Carries out the command.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
@@ -21,6 +21,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Run(args) => run::run(&args),
         Command::BenchSwitch(args) => bench_switch::bench_switch(&args),
         Command::Lab(args) => lab::lab(&args),
+        Command::Sim(args) => sim::sim(&args),
         Command::Agent(args) => run::agent::agent(&args),
         Command::Control(args) => {
             let answer = crate::readout::control::say(&args.dir, args.command)?;

@@ -102,6 +102,7 @@ fn run_one(
         let died = |death| Caveat::new(CaveatKind::RoleDied, death, "look at what it said, and run again");
         measured.caveats.extend(deaths.into_iter().map(died));
         measured.caveats.extend(own_losses(&shown));
+        measured.caveats.extend(left_out(scenario));
         measured.caveats.append(&mut doubts.clone());
         measured.network = Some(shown);
         anyhow::Ok(measured)
@@ -117,6 +118,9 @@ fn run_one(
 
 /// The network that is to be built.
 fn network_of(scenario: &Scenario) -> anyhow::Result<&NetworkPlan> {
+    if let Some(why) = scenario.not_buildable().first() {
+        anyhow::bail!("a lab cannot build this: {why}");
+    }
     if let Some(host) = scenario.hosts.iter().find(|host| host.agent.is_some()) {
         anyhow::bail!(
             "host {} is played by an agent, and a lab has all its hosts on this machine",
@@ -172,6 +176,18 @@ fn calibrate(
         )
     });
     Ok((Some(calibration), caveats.into_iter().collect()))
+}
+
+/// What the scenario says of the network and a lab does not build.
+fn left_out(scenario: &Scenario) -> Option<Caveat> {
+    let keys = scenario.left_out_by_lab();
+    (!keys.is_empty()).then(|| {
+        Caveat::new(
+            CaveatKind::NetworkNotBuilt,
+            format!("a lab builds its network without {}: the simulator has them", keys.join(", ")),
+            "compare with `incast sim`, or leave them out",
+        )
+    })
 }
 
 /// Losses that are the machine's own, if they are many.

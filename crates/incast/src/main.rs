@@ -15,6 +15,7 @@ mod readout;
 mod record_dir;
 mod run;
 mod signals;
+mod sim;
 mod switch_test;
 mod variants;
 

@@ -38,6 +38,11 @@ impl RecordDir {
         anyhow::bail!("create {}: too many runs of this name in one second", out.join(base).display())
     }
 
+    /// The directory of a run that did not come to its end.
+    pub(crate) const fn again(dir: PathBuf) -> Self {
+        Self { dir }
+    }
+
     /// Where it is.
     pub(crate) fn path(&self) -> &Path {
         &self.dir

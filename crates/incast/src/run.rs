@@ -71,6 +71,9 @@ fn run_one(
     (key, stops): (&Key, &Stops),
 ) -> anyhow::Result<(Record, PathBuf)> {
     let scenario = &variant.scenario;
+    if let Some(why) = scenario.only_simulable().first() {
+        anyhow::bail!("`incast run` cannot do this: {why}");
+    }
     describe(scenario);
     let production = Production {
         scenario,

@@ -66,6 +66,8 @@ plain_data! {
         pub busy: Option<f64>,
         /// Time from entering the queue to the start of sending, microseconds.
         pub wait_us: Option<TimeDistribution>,
+        /// Its mean, exactly summed; null when nothing was sent.
+        pub wait_us_mean: Option<f64>,
         /// Most bytes held in each slice of `interval_s`.
         pub bytes_over_time: Vec<u64>,
         /// Length of a slice, seconds.
@@ -141,5 +143,7 @@ plain_data! {
         pub least: f64,
         /// Largest.
         pub most: f64,
+        /// The value of each replica in the order of their seeds; empty where all have the same, bounded at 10 000.
+        pub values: Vec<f64>,
     }
 }

@@ -87,8 +87,8 @@ pub(super) fn read(reader: &mut Reader<'_, '_>, switch: &Defaults) -> CablePlan 
         burst,
         offloads,
         path,
-        travel: Span::ZERO,
-        bit_errors: 0.0,
+        travel: reader.quantity_within("travel", SPAN_EXAMPLES, [Span::ZERO, TRAVEL_MAX]).unwrap_or_default(),
+        bit_errors: bit_errors(reader),
         address: None,
     }
 }
@@ -117,6 +117,19 @@ fn probability(reader: &mut Reader<'_, '_>, key: &str) -> f64 {
     value
 }
 
+/// Probability that a bit arrives wrong.
+fn bit_errors(reader: &mut Reader<'_, '_>) -> f64 {
+    let value = reader.number("bit_errors", "a number, for example 1e-12", |_| None).unwrap_or(0.0);
+    if !(0.0..=BIT_ERRORS_MAX).contains(&value) {
+        reader.fault(
+            "bit_errors",
+            format!("`bit_errors` is {value}; allowed: 0 to {BIT_ERRORS_MAX}, a probability for each bit"),
+        );
+        return 0.0;
+    }
+    value
+}
+
 /// The address that a cable states for its host.
 pub(super) fn address(reader: &mut Reader<'_, '_>) -> Option<Ipv4Addr> {
     let text = reader.text("address")?.into_inner();
@@ -129,6 +142,7 @@ pub(super) fn address(reader: &mut Reader<'_, '_>) -> Option<Ipv4Addr> {
 
 pub(super) const KEYS: &[&str] = &[
     "address",
+    "bit_errors",
     "burst",
     "delay",
     "duplicate",
@@ -144,6 +158,7 @@ pub(super) const KEYS: &[&str] = &[
     "rate",
     "reorder",
     "to",
+    "travel",
 ];
 /// What a packet takes on the wire beyond itself: 14 B header, 4 B check, 8 B preamble, 12 B gap.
 const FRAME_BYTES: u64 = 38;
@@ -164,3 +179,7 @@ const RATE_MIN: BitRate = BitRate(8_000);
 const RATE_MAX: BitRate = BitRate(10_000_000_000_000);
 /// A minute is farther than anybody measures: the Moon and back is 2.6 s.
 const DELAY_MAX: Span = Span::from_s(60);
+/// Round the Earth, five times.
+const TRAVEL_MAX: Span = Span::from_s(1);
+/// Beyond this no packet of 1500 bytes arrives: IEEE 802.3 asks for less than 1e-10.
+const BIT_ERRORS_MAX: f64 = 0.01;

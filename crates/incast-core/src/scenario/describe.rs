@@ -13,13 +13,16 @@ impl Scenario {
     #[must_use]
     pub fn describe_network(&self) -> Option<Network> {
         let network = self.network.as_ref()?;
-        let hosts = self.hosts.iter().enumerate().map(|(index, host)| NetworkHost {
-            name: host.name.clone(),
-            addresses: network
-                .cables_of(index)
-                .filter_map(|cable| Some(cable.address?.to_string()))
-                .collect(),
-        });
+        let mut hosts: Vec<NetworkHost> = self
+            .hosts
+            .iter()
+            .map(|host| NetworkHost { name: host.name.clone(), addresses: Vec::new() })
+            .collect();
+        for cable in &network.cables {
+            if let (CableEnd::Host(host), Some(address)) = (cable.from, cable.address) {
+                hosts[host].addresses.push(address.to_string());
+            }
+        }
         let switches = network.switches.iter().map(|switch| NetworkSwitch {
             name: switch.name.clone(),
             network: network.switches[switch.network].name.clone(),
@@ -27,7 +30,7 @@ impl Scenario {
             when_full: switch.when_full.name().into(),
         });
         Some(Network {
-            hosts: hosts.collect(),
+            hosts,
             switches: switches.collect(),
             cables: network.cables.iter().map(|cable| self.describe_cable(network, cable)).collect(),
             ..Network::default()

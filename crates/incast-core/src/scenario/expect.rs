@@ -11,15 +11,16 @@ use super::findings::Findings;
 use super::flows::Flows;
 use super::metric::{Metric, Unit};
 use super::model::{ExpectationPlan, Limits, Scope};
+use super::queues::Queues;
 use super::reader::Reader;
 use crate::time::Span;
-use crate::units::{BIT_RATE_EXAMPLES, BitRate, SPAN_EXAMPLES, UnitError};
+use crate::units::{BIT_RATE_EXAMPLES, BYTES_EXAMPLES, BitRate, Bytes, SPAN_EXAMPLES, UnitError};
 
 /// Reads one `[[expect]]`; `None` when something was wrong and has been noted.
 pub(super) fn read<'t>(
     table: &DeTable<'t>,
     header: Range<usize>,
-    flows: &Flows<'_>,
+    (flows, queues): (&Flows<'_>, &Queues<'_>),
     findings: &mut Findings<'t>,
 ) -> Option<ExpectationPlan> {
     let mut reader = Reader::open(table, "[[expect]]", header, KEYS, findings);
@@ -29,20 +30,40 @@ pub(super) fn read<'t>(
     let name = reader.sentence("name");
     let source = reader.sentence("source");
     let metric = reader.word("what", "metric", &Metric::ALL.map(|metric| (metric.name(), metric)));
-    let scope = scope(&mut reader, metric, flows);
+    let scope = scope(&mut reader, metric, (flows, queues));
     let limits = metric.and_then(|metric| limits(&mut reader, metric));
     let (metric, scope) = (metric?, scope?);
     let expected = expected(table, metric, &scope);
     Some(ExpectationPlan { name: name?, metric, scope, limits: limits?, expected, source: source? })
 }
 
-fn scope(reader: &mut Reader<'_, '_>, metric: Option<Metric>, flows: &Flows<'_>) -> Option<Scope> {
+fn scope(
+    reader: &mut Reader<'_, '_>,
+    metric: Option<Metric>,
+    (flows, queues): (&Flows<'_>, &Queues<'_>),
+) -> Option<Scope> {
+    if reader.has("queue") {
+        if let Some(metric) = metric.filter(|metric| !metric.is_of_queue()) {
+            let metric = metric.name();
+            reader.fault("queue", format!("`{metric}` is of no queue: leave `queue` out"));
+            return None;
+        }
+        let name = reader.text("queue")?;
+        return queues
+            .check(&name, reader.findings)
+            .then(|| Scope::Queues { name: (*name.get_ref()).to_owned() });
+    }
     if !reader.has("flow") {
         return Some(Scope::Totals);
     }
     let name = reader.text("flow")?;
     if let Some(metric) = metric.filter(|metric| metric.totals_only()) {
+        let is_of_simulation = metric.is_of_simulation();
         let metric = metric.name();
+        if is_of_simulation {
+            reader.fault("flow", format!("`{metric}` is of no flow: leave `flow` out"));
+            return None;
+        }
         reader.fault(
             "flow",
             format!("`{metric}` compares all flows: it has no value for one; leave `flow` out"),
@@ -114,6 +135,7 @@ fn wanted(unit: Unit) -> String {
         Unit::BitRate => format!("a number of bits per second, or a text such as {BIT_RATE_EXAMPLES}"),
         Unit::Seconds => format!("a number of seconds, or a text such as {SPAN_EXAMPLES}"),
         Unit::Fraction => "a number from 0 to 1".to_owned(),
+        Unit::Bytes => format!("a number of bytes, or a text such as {BYTES_EXAMPLES}"),
         Unit::Count | Unit::Difference | Unit::Number => "a number".to_owned(),
     }
 }
@@ -123,6 +145,7 @@ fn read_quantity(unit: Unit, text: &str) -> Option<Result<f64, UnitError>> {
     match unit {
         Unit::BitRate => Some(text.parse().map(|rate: BitRate| rate.0 as f64)),
         Unit::Seconds => Some(text.parse().map(Span::as_s_f64)),
+        Unit::Bytes => Some(text.parse().map(|bytes: Bytes| bytes.0 as f64)),
         Unit::Fraction | Unit::Count | Unit::Difference | Unit::Number => None,
     }
 }
@@ -130,8 +153,9 @@ fn read_quantity(unit: Unit, text: &str) -> Option<Result<f64, UnitError>> {
 /// The expectation as the record shows it, its numbers as the file writes them.
 fn expected(table: &DeTable<'_>, metric: Metric, scope: &Scope) -> String {
     let whose = match scope {
+        Scope::Totals if metric.is_of_queue() => "all queues",
         Scope::Totals => "all flows",
-        Scope::Flows { name, .. } => name,
+        Scope::Flows { name, .. } | Scope::Queues { name } => name,
     };
     let mut parts = Vec::new();
     for (key, words, after) in EXPECTED_WORDS {
@@ -157,4 +181,4 @@ const EXPECTED_WORDS: &[(&str, &str, &str)] = &[
 pub(super) const EXPECTATIONS_MAX: usize = 256;
 
 pub(super) const KEYS: &[&str] =
-    &["at_least", "at_most", "equals", "flow", "name", "source", "what", "within"];
+    &["at_least", "at_most", "equals", "flow", "name", "queue", "source", "what", "within"];

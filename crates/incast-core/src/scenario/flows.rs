@@ -9,7 +9,7 @@ use toml::de::DeTable;
 use super::findings::{Findings, quoted};
 use super::hosts::Hosts;
 use super::model::FlowPlan;
-use super::model_network::NetworkPlan;
+use super::model_network::{CableEnd, NetworkPlan};
 use super::reader::Reader;
 use super::sockets;
 use crate::load::{Load, Spacing, Stop, Transport};
@@ -20,6 +20,8 @@ use crate::units::{BYTES_EXAMPLES, Bytes, SPAN_EXAMPLES};
 pub(super) struct Flows<'h> {
     hosts: &'h Hosts,
     network: Option<&'h NetworkPlan>,
+    /// The networks into which each host has a cable.
+    networks_of: Vec<Vec<usize>>,
     /// When a flow stops that says nothing itself.
     default_duration: Span,
     plans: Vec<FlowPlan>,
@@ -33,9 +35,16 @@ pub(super) struct Flows<'h> {
 impl<'h> Flows<'h> {
     pub(super) fn new(hosts: &'h Hosts, network: Option<&'h NetworkPlan>, default_duration: Span) -> Self {
         let takes_part = vec![false; hosts.count()];
+        let mut networks_of = vec![Vec::new(); hosts.count()];
+        for cable in network.iter().flat_map(|plan| &plan.cables) {
+            if let CableEnd::Host(host) = cable.from {
+                networks_of[host].extend(network.map(|plan| plan.switches[cable.to].network));
+            }
+        }
         Self {
             hosts,
             network,
+            networks_of,
             default_duration,
             plans: Vec::new(),
             groups: BTreeMap::new(),
@@ -155,10 +164,11 @@ impl<'h> Flows<'h> {
             return none;
         }
         let wanted = wanted.flatten();
+        let leads = |host: usize, network: usize| self.networks_of[host].contains(&network);
         let common = |sender: usize| {
-            plan.networks().filter(|network| wanted.is_none_or(|wanted| wanted == *network)).find(|network| {
-                [sender, receiver].iter().all(|host| plan.cable_of(*host, *network).is_some())
-            })
+            let both = self.networks_of[sender].iter().copied().filter(|network| leads(receiver, *network));
+            // The first of the file, however the sender's cables are ordered.
+            both.filter(|network| wanted.is_none_or(|wanted| wanted == *network)).min()
         };
         let found: Vec<Option<usize>> = senders.iter().map(|sender| common(*sender)).collect();
         if let Some((sender, _)) = senders.iter().zip(&found).find(|(_, network)| network.is_none()) {

@@ -17,6 +17,10 @@ pub fn judge(plan: &ExpectationPlan, record: &Record) -> Expectation {
             let value = plan.metric.of_record(record);
             (value, value.is_some())
         }
+        Scope::Queues { name } => {
+            let value = plan.metric.of_simulation(record, Some(name));
+            (value, value.is_some())
+        }
         Scope::Flows { name, count } => worst_flow(plan, name, *count, record),
     };
     let met = worst.map(|value| plan.limits.margin(value) >= 0.0);
@@ -38,7 +42,11 @@ fn worst_flow(plan: &ExpectationPlan, name: &str, count: usize, record: &Record)
     let mut known = 0;
     let mut worst: Option<f64> = None;
     for flow in record.flows.iter().filter(|flow| is_meant(&flow.name)) {
-        let Some(value) = Metric::of_flow(plan.metric, flow) else { continue };
+        let value = match plan.metric.is_of_simulation() {
+            true => Metric::of_delay(plan.metric, record, &flow.name),
+            false => Metric::of_flow(plan.metric, flow),
+        };
+        let Some(value) = value else { continue };
         known += 1;
         let margin = |value| plan.limits.margin(value);
         if worst.is_none_or(|worst| margin(value) < margin(worst)) {

@@ -1,6 +1,7 @@
 //! The numbers an expectation may look at: a closed list, named as in the record.
 //!
-//! Adding a number is adding a line here; the texts, the lookups and the error messages follow.
+//! Adding a number is adding a line here; the texts, the lookups and the error messages follow. The lookups of
+//! what only a simulator sees are in `metric_sim`.
 
 use crate::record::{Flow, Messages, Readout, Record, Totals};
 
@@ -81,6 +82,26 @@ pub enum Metric {
     FirstRequestP50,
     /// Jain's index of events decided per node; readout only.
     NodeFairness,
+    /// Most bytes that waited in a queue; simulator only.
+    QueueBytesMax,
+    /// Bytes that waited in a queue, over the time of the run; simulator only.
+    QueueBytesMean,
+    /// Mean time from entering a queue to the start of sending, microseconds; simulator only.
+    QueueWaitMean,
+    /// Its 99th percentile, microseconds; simulator only.
+    QueueWaitP99,
+    /// Fraction of the time in which a queue's link sent; simulator only.
+    QueueBusy,
+    /// Packets that found no room in a queue; simulator only.
+    QueueDropped,
+    /// Packets that died, wherever; simulator only.
+    PacketsDropped,
+    /// What is left of the account of bytes; simulator only.
+    ByteResidual,
+    /// Median delay of whole messages, microseconds; simulator only.
+    DelayP50,
+    /// Its 99th percentile, microseconds; simulator only.
+    DelayP99,
 }
 
 /// What kind of number a metric is: says which texts and which values make sense.
@@ -96,13 +117,15 @@ pub(super) enum Unit {
     BitRate,
     /// Seconds; texts as `3s`.
     Seconds,
+    /// Bytes; texts as `64KiB`.
+    Bytes,
     /// Any number that is not negative, without texts.
     Number,
 }
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 47] = [
         Self::Sent,
         Self::Received,
         Self::Unique,
@@ -140,6 +163,16 @@ impl Metric {
         Self::RequestP50,
         Self::FirstRequestP50,
         Self::NodeFairness,
+        Self::QueueBytesMax,
+        Self::QueueBytesMean,
+        Self::QueueWaitMean,
+        Self::QueueWaitP99,
+        Self::QueueBusy,
+        Self::QueueDropped,
+        Self::PacketsDropped,
+        Self::ByteResidual,
+        Self::DelayP50,
+        Self::DelayP99,
     ];
 
     /// Its name in scenario files and records.
@@ -183,13 +216,24 @@ impl Metric {
             Self::RequestP50 => "request_us_p50",
             Self::FirstRequestP50 => "first_request_us_p50",
             Self::NodeFairness => "node_fairness_jain",
+            Self::QueueBytesMax => "queue_bytes_max",
+            Self::QueueBytesMean => "queue_bytes_mean",
+            Self::QueueWaitMean => "queue_wait_us_mean",
+            Self::QueueWaitP99 => "queue_wait_us_p99",
+            Self::QueueBusy => "queue_busy",
+            Self::QueueDropped => "queue_dropped_packets",
+            Self::PacketsDropped => "packets_dropped",
+            Self::ByteResidual => "byte_residual",
+            Self::DelayP50 => "delay_us_p50",
+            Self::DelayP99 => "delay_us_p99",
         }
     }
 
-    /// Whether it compares flows, so that one flow alone has none.
+    /// Whether one flow alone has none: it compares flows, or is of something else.
     #[must_use]
     pub const fn totals_only(self) -> bool {
         self.is_of_readout()
+            || (self.is_of_simulation() && !matches!(self, Self::DelayP50 | Self::DelayP99))
             || matches!(self, Self::Fairness | Self::Overlap | Self::Throughput | Self::ThroughputFraction)
     }
 
@@ -218,10 +262,35 @@ impl Metric {
         )
     }
 
+    /// Whether only a simulator sees it.
+    #[must_use]
+    pub const fn is_of_simulation(self) -> bool {
+        self.is_of_queue()
+            || matches!(self, Self::PacketsDropped | Self::ByteResidual | Self::DelayP50 | Self::DelayP99)
+    }
+
+    /// Whether each queue has it.
+    #[must_use]
+    pub const fn is_of_queue(self) -> bool {
+        matches!(
+            self,
+            Self::QueueBytesMax
+                | Self::QueueBytesMean
+                | Self::QueueWaitMean
+                | Self::QueueWaitP99
+                | Self::QueueBusy
+                | Self::QueueDropped
+        )
+    }
+
     pub(super) const fn unit(self) -> Unit {
         match self {
-            Self::Unexplained | Self::EventResidual | Self::CreditResidual => Unit::Difference,
-            Self::DeadTime | Self::NodeFairness => Unit::Fraction,
+            Self::Unexplained | Self::EventResidual | Self::CreditResidual | Self::ByteResidual => {
+                Unit::Difference
+            }
+            Self::DeadTime | Self::NodeFairness | Self::QueueBusy => Unit::Fraction,
+            Self::QueueBytesMax | Self::QueueBytesMean => Unit::Bytes,
+            Self::QueueWaitMean | Self::QueueWaitP99 | Self::DelayP50 | Self::DelayP99 => Unit::Number,
             Self::EventRate
             | Self::BuiltRate
             | Self::LatencyP50
@@ -257,7 +326,9 @@ impl Metric {
     /// Its value for the whole run; `None` when the record does not know it.
     #[must_use]
     pub fn of_record(self, record: &Record) -> Option<f64> {
-        if !self.is_of_readout() {
+        if self.is_of_simulation() {
+            return self.of_simulation(record, None);
+        } else if !self.is_of_readout() {
             return self.of_totals(&record.totals);
         }
         record.readout.as_ref().and_then(|readout| self.of_readout(readout)).filter(|value| value.is_finite())

@@ -9,10 +9,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::metric::Metric;
+use super::model_fault::CableFaultPlan;
 use super::model_network::NetworkPlan;
 use super::model_readout::ReadoutPlan;
-use super::model_sim::{HostModel, SimPlan};
+use super::model_sim::{HostModel, SimPlan, StatedModel};
 use crate::load::{Load, Spacing, Stop, Transport};
+use crate::random::Random;
 use crate::switch_test::SearchPlan;
 use crate::time::Span;
 use crate::units::Bytes;
@@ -42,6 +44,10 @@ pub struct Scenario {
     pub sim: SimPlan,
     /// How each host works inside, for the simulator, by the index of the host; `None`: as assumed.
     pub host_models: Vec<Option<HostModel>>,
+    /// What the scenario says of these models, for the record.
+    pub stated_models: Vec<StatedModel>,
+    /// What is done to cables while the run lasts, for the simulator; what is done to roles is in `readout`.
+    pub cable_faults: Vec<CableFaultPlan>,
     /// What the record is judged by.
     pub expectations: Vec<ExpectationPlan>,
     /// The scenario is a switch test: its flows are sent at many loads.
@@ -129,6 +135,14 @@ pub struct FlowPlan {
     pub network: Option<usize>,
 }
 
+impl FlowPlan {
+    /// What its random numbers are drawn from: flows of one scenario share no departures.
+    #[must_use]
+    pub fn seed(&self, scenario_seed: u64) -> u64 {
+        Random::named(scenario_seed, &self.name).next_u64()
+    }
+}
+
 /// What is asked of the kernel for the sockets of a flow; `None` leaves its default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SocketPlan {
@@ -207,6 +221,11 @@ pub enum Scope {
         name: String,
         /// How many flows the scenario makes of it; a record that shows fewer is incomplete.
         count: usize,
+    },
+    /// These queues, together.
+    Queues {
+        /// Where it is: `port of main to x`; with the name of a group, each of its members.
+        name: String,
     },
 }
 

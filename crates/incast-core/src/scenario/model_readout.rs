@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::readout::Peer;
+use super::model_fault::FaultPlan;
 use crate::readout::algorithm::AlgorithmPlan;
 use crate::readout::role::{
     BuilderRolePlan, NodeRolePlan, RunPlan, SinkRolePlan, SourceRolePlan, TriggerRolePlan,
@@ -131,26 +131,4 @@ impl FragmentCarrier {
     pub const fn is_mep(self) -> bool {
         matches!(self, Self::MepUdp | Self::MepIp | Self::MepTcp)
     }
-}
-
-/// Something that is done to roles on purpose.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FaultPlan {
-    /// To whom.
-    pub roles: Vec<Peer>,
-    /// What.
-    pub what: FaultKind,
-    /// When, after the start.
-    pub at: Span,
-    /// For how long; `None` is for good.
-    pub lasts: Option<Span>,
-}
-
-/// What is done to a role.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FaultKind {
-    /// It is killed (SIGKILL), and started again when the time is over.
-    Kill,
-    /// It is stopped (SIGSTOP), and goes on when the time is over.
-    Hang,
 }

@@ -40,6 +40,17 @@ pub enum Connections {
     Plain,
 }
 
+/// One key of a `[[model]]` table, for the record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatedModel {
+    /// Of which hosts, as the file names them; `all`.
+    pub of: String,
+    /// The key: `receive`, `packet_cost`.
+    pub name: String,
+    /// As the file writes it.
+    pub value: String,
+}
+
 /// How a host works inside.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HostModel {
@@ -61,12 +72,25 @@ pub struct HostModel {
     pub weight_packets: u32,
     /// CPU time of an interrupt.
     pub interrupt_cost: Span,
+    /// CPU time of each packet that an interrupt moves to the backlog (a buffer for it, `netif_rx`), beside
+    /// that of the interrupt itself; NAPI moves none.
+    pub interrupt_packet_cost: Span,
     /// CPU time of a packet in the softirq.
     pub packet_cost: Span,
     /// CPU time of a byte in the softirq, picoseconds.
     pub byte_cost_ps: u64,
-    /// Most of the CPU that softirqs take while a process wants it, thousandths; 1000: all of it.
+    /// Most of the CPU that softirqs take while a process wants it, thousandths, 1 to 1000: all of it. It holds
+    /// from a softirq's using up its budget (ksoftirqd goes on) until nothing is left to do.
     pub softirq_share_milli: u32,
+    /// Now and then something else takes the CPU: mean time from the end of one stall to the next, exponential;
+    /// zero: never.
+    pub stall_every: Span,
+    /// How long a stall lasts, 0 to 10 s.
+    pub stall_time: Span,
+    /// How fast the CPU goes on meanwhile with what the stall holds off, thousandths, 0 to 1000.
+    pub stall_speed_milli: u32,
+    /// What a stall holds off.
+    pub stall_holds: StallHolds,
     /// CPU time of the application for each message that it reads.
     pub read_cost: Span,
     /// The application reads only at multiples of this (it is scheduled so); zero: whenever it can.
@@ -93,9 +117,14 @@ impl Default for HostModel {
             budget_packets: 300,
             weight_packets: 64,
             interrupt_cost: Span::from_us(2),
+            interrupt_packet_cost: Span::ZERO,
             packet_cost: Span::from_us(1),
             byte_cost_ps: 0,
             softirq_share_milli: 1_000,
+            stall_every: Span::ZERO,
+            stall_time: Span::ZERO,
+            stall_speed_milli: 0,
+            stall_holds: StallHolds::Softirqs,
             read_cost: Span::ZERO,
             read_every: Span::ZERO,
             send_cost: Span::from_us(1),
@@ -112,13 +141,23 @@ pub enum ReceivePath {
     /// At once and for nothing.
     #[default]
     Ideal,
-    /// An interrupt for each packet puts it into a queue that a process-level task drains (Mogul and
-    /// Ramakrishnan's livelock).
+    /// An interrupt for each packet puts it into a queue that is drained below interrupts, with what these
+    /// leave of the CPU (Mogul and Ramakrishnan's livelock). The queue drops what finds no room.
     Interrupt,
     /// Linux 2.4 and its drivers without polling: an interrupt puts packets into the softnet backlog.
     Softnet,
     /// Linux with NAPI: an interrupt masks itself, and the softirq polls the ring.
     Napi,
+}
+
+/// What a stall holds off: whatever is below it waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StallHolds {
+    /// Softirqs and processes, as code does that holds off bottom halves: interrupts go on.
+    #[default]
+    Softirqs,
+    /// Everything, as a long interrupt of another device does, or the firmware: packets wait in the ring.
+    Interrupts,
 }
 
 /// What a full softnet backlog does.

@@ -1,33 +1,36 @@
 //! The `[[switch]]` and `[[cable]]` tables: the network between the hosts, for the worlds that build one.
 //!
 //! Switches that cables join are one network, called by its first switch. Networks are trees: a
-//! loop of cables is refused, since these switches run no spanning tree. Addresses are given out
-//! here, so that every world gives the same ones.
+//! loop of cables is refused, since these switches run no spanning tree.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
 use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::DeTable;
 
-use super::cable;
 use super::findings::{Findings, quoted};
 use super::hosts::Hosts;
-use super::model_network::{CableEnd, CablePlan, Forwarding, NetworkPlan, Subnet, SwitchPlan, WhenFull};
-use super::model_sim::SwitchModel;
+use super::model_network::{CableEnd, CablePlan, Forwarding, NetworkPlan, Subnet, SwitchPlan};
 use super::reader::Reader;
+use super::ways::Ways;
+use super::{addresses, cable, switch};
 
 /// What the tables have said so far.
 pub(super) struct Network<'h> {
     hosts: &'h Hosts,
     switches: Vec<SwitchPlan>,
     switch_places: Vec<Range<usize>>,
-    by_name: BTreeMap<String, usize>,
+    /// Switches and groups of them: which of `switches` the name means.
+    by_name: BTreeMap<String, Range<usize>>,
+    /// What the tables of switches are called.
+    tables: Vec<String>,
     /// Rates and queues that a switch's cables have unless they say otherwise.
     defaults: Vec<cable::Defaults>,
     cables: Vec<CablePlan>,
     cable_places: Vec<Range<usize>>,
+    /// Cables by the names of their tables.
+    named_cables: BTreeMap<String, Vec<usize>>,
     stated_subnets: BTreeMap<usize, Subnet>,
     /// A table could not be read, so that something may be missing through no fault of who names it.
     incomplete: bool,
@@ -40,9 +43,11 @@ impl<'h> Network<'h> {
             switches: Vec::new(),
             switch_places: Vec::new(),
             by_name: BTreeMap::new(),
+            tables: Vec::new(),
             defaults: Vec::new(),
             cables: Vec::new(),
             cable_places: Vec::new(),
+            named_cables: BTreeMap::new(),
             stated_subnets: BTreeMap::new(),
             incomplete,
         }
@@ -55,57 +60,42 @@ impl<'h> Network<'h> {
         header: Range<usize>,
         findings: &mut Findings<'t>,
     ) {
-        let mut reader = Reader::open(table, "[[switch]]", header, SWITCH_KEYS, findings);
-        reader.require("name", "cables refer to a switch by it");
-        reader.require(
-            "when_full",
-            "say what a full port does: \"drop\" as Ethernet does, or \"pause\" (the senders wait)",
-        );
-        let forwarding = [("bridge", Forwarding::Bridge), ("routed", Forwarding::Routed)];
-        let forwarding = reader.word("forwarding", "forwarding", &forwarding).unwrap_or_default();
-        let when_full = [("drop", WhenFull::Drop), ("pause", WhenFull::Pause)];
-        let when_full = reader.word("when_full", "answer", &when_full).unwrap_or_default();
-        if (forwarding, when_full) == (Forwarding::Routed, WhenFull::Pause) {
-            reader.fault("when_full", "a routed switch always drops; only a bridge can pause its senders");
-        }
-        let defaults = cable::Defaults::read(&mut reader);
-        let subnet = reader.text("subnet").and_then(|text| match text.get_ref().parse() {
-            Ok(subnet) => Some(subnet),
-            Err(wrong) => {
-                reader.fault("subnet", format!("`subnet`: {wrong}"));
-                None
-            }
-        });
-        let Some(name) = reader.name("name") else {
+        let Some(table) = switch::read(table, header, findings) else {
             self.incomplete = true;
             return;
         };
-        let (name, place) = ((*name.get_ref()).to_owned(), name.span());
-        if self.by_name.contains_key(&name) || self.hosts.is_known(&name) {
+        let members = table.members();
+        let group = table.count.map(|_| table.name.clone());
+        let mut names = group.iter().chain(&members);
+        if let Some(name) = names.find(|name| self.by_name.contains_key(*name) || self.hosts.is_known(name)) {
             findings.add(
-                &place,
-                format!("there is already a switch or a host {}; names are unique", quoted(&name)),
+                &table.place,
+                format!("there is already a switch or a host {}; names are unique", quoted(name)),
             );
             return;
         }
-        if self.switches.len() == SWITCHES_MAX {
-            findings.add(&place, format!("more than {SWITCHES_MAX} switches"));
+        if self.switches.len() + members.len() > switch::SWITCHES_MAX {
+            findings.add(&table.place, format!("more than {} switches", switch::SWITCHES_MAX));
             return;
         }
-        let index = self.switches.len();
-        self.by_name.insert(name.clone(), index);
-        if let Some(subnet) = subnet {
-            self.stated_subnets.insert(index, subnet);
+        let first = self.switches.len();
+        if let Some(subnet) = table.subnet {
+            self.stated_subnets.insert(first, subnet);
         }
-        self.switches.push(SwitchPlan {
-            name,
-            network: index,
-            forwarding,
-            when_full,
-            model: SwitchModel::default(),
-        });
-        self.switch_places.push(place);
-        self.defaults.push(defaults);
+        for (index, name) in (first..).zip(members) {
+            self.by_name.insert(name.clone(), index..index + 1);
+            self.switches.push(SwitchPlan {
+                name,
+                network: index,
+                forwarding: table.forwarding,
+                when_full: table.when_full,
+                model: table.model,
+            });
+            self.switch_places.push(table.place.clone());
+            self.defaults.push(table.defaults.clone());
+        }
+        self.by_name.insert(table.name.clone(), first..self.switches.len());
+        self.tables.push(table.name);
     }
 
     /// Reads one `[[cable]]`: one cable for each host in `from`.
@@ -118,12 +108,12 @@ impl<'h> Network<'h> {
         let mut reader = Reader::open(table, "[[cable]]", header.clone(), cable::KEYS, findings);
         reader.require("from", "write a host's name, a list of them, or a switch");
         reader.require("to", "write a switch's name");
-        // Settings from outside mean a table by its name; nothing else does.
-        reader.name("name");
+        let name = reader.name("name").map(|name| (*name.get_ref()).to_owned());
         let from = reader.names("from");
         let to = reader.text("to");
-        let to = to.and_then(|to| self.switch(&to, reader.findings));
-        let defaults = to.map(|to| self.defaults[to].clone()).unwrap_or_default();
+        let to = to.and_then(|to| self.switches_meant(&to, reader.findings));
+        // All of a group say the same.
+        let defaults = to.as_ref().map(|to| self.defaults[to.start].clone()).unwrap_or_default();
         let pattern = cable::read(&mut reader, &defaults);
         let address = cable::address(&mut reader);
         let ends = from.map(|from| self.ends(&from, reader.findings));
@@ -136,7 +126,8 @@ impl<'h> Network<'h> {
             self.incomplete = true;
             return;
         }
-        for end in ends {
+        // The far ends are dealt out in turn.
+        for (end, to) in ends.into_iter().zip(to.cycle()) {
             if end == CableEnd::Switch(to) {
                 reader.fault("to", "the cable begins and ends at the same switch");
                 continue;
@@ -148,18 +139,27 @@ impl<'h> Network<'h> {
                 reader.fault("from", format!("more than {CABLES_MAX} cables"));
                 return;
             }
+            if let Some(name) = &name {
+                self.named_cables.entry(name.clone()).or_default().push(self.cables.len());
+            }
             self.cables.push(CablePlan { from: end, to, address, ..pattern.clone() });
             self.cable_places.push(header.clone());
         }
     }
 
-    fn switch(&self, name: &Spanned<&str>, findings: &mut Findings<'_>) -> Option<usize> {
-        let found = self.by_name.get(*name.get_ref()).copied();
+    /// The switches that `name` means; notes an unknown one.
+    fn switches_meant(&self, name: &Spanned<&str>, findings: &mut Findings<'_>) -> Option<Range<usize>> {
+        let found = self.by_name.get(*name.get_ref()).cloned();
         if found.is_none() && !self.incomplete {
-            let known: Vec<&str> = self.by_name.keys().map(String::as_str).collect();
+            let mut known: Vec<&str> = self.tables.iter().take(KNOWN_MAX).map(String::as_str).collect();
+            known.sort_unstable();
+            if self.tables.len() > KNOWN_MAX {
+                known.push("...");
+            }
             let allowed =
                 if known.is_empty() { "none, there is no [[switch]]".into() } else { known.join(", ") };
-            let advice = findings.advice(name.get_ref(), known.iter().copied(), &allowed);
+            let names = self.by_name.keys().map(String::as_str);
+            let advice = findings.advice(name.get_ref(), names, &allowed);
             findings.add(&name.span(), format!("unknown switch {}{advice}", quoted(name.get_ref())));
         }
         found
@@ -168,8 +168,8 @@ impl<'h> Network<'h> {
     fn ends(&self, from: &[Spanned<&str>], findings: &mut Findings<'_>) -> Vec<CableEnd> {
         let mut ends = Vec::new();
         for name in from {
-            if let Some(switch) = self.by_name.get(*name.get_ref()) {
-                ends.push(CableEnd::Switch(*switch));
+            if let Some(switches) = self.by_name.get(*name.get_ref()) {
+                ends.extend(switches.clone().map(CableEnd::Switch));
             } else if let Some(meant) = self.hosts.meant_by(name.get_ref(), &name.span(), findings) {
                 ends.extend(meant.map(CableEnd::Host));
             }
@@ -177,22 +177,24 @@ impl<'h> Network<'h> {
         ends
     }
 
-    /// The network, with every host's addresses; `None` when the file describes none.
-    pub(super) fn finish(mut self, findings: &mut Findings<'_>) -> Option<NetworkPlan> {
+    /// The network, with every host's addresses; `None` when the file describes none. And the names of its
+    /// cables.
+    pub(super) fn finish(mut self, findings: &mut Findings<'_>) -> (Option<NetworkPlan>, Ways<'h>) {
         if self.switches.is_empty() && self.cables.is_empty() {
-            return None;
+            return (None, Ways::new(self.hosts, BTreeMap::new(), BTreeMap::new()));
         }
         let faults_before = findings.count();
         self.join(findings);
         self.note_unconnected(findings);
-        self.note_overlaps(findings);
+        addresses::note_overlaps(&self.switches, &self.switch_places, &self.stated_subnets, findings);
         self.note_mtus(findings);
+        let subnets = addresses::subnets(self.switches.len(), &self.stated_subnets);
         if findings.count() == faults_before && !self.incomplete {
-            self.give_addresses(findings);
+            addresses::give(&mut self.cables, &self.cable_places, &self.switches, &subnets, findings);
         }
-        let subnets = (0..self.switches.len()).map(|network| self.subnet(network)).collect();
         let plan = NetworkPlan { switches: self.switches, cables: self.cables, subnets };
-        (findings.count() == faults_before && !self.incomplete).then_some(plan)
+        let is_whole = findings.count() == faults_before && !self.incomplete;
+        (is_whole.then_some(plan), Ways::new(self.hosts, self.named_cables, self.by_name))
     }
 
     /// Joins switches into networks along the cables between them, and refuses loops.
@@ -283,90 +285,9 @@ impl<'h> Network<'h> {
             }
         }
     }
-
-    /// Notes subnets that are part of each other, or of the lab's own: an address would be on both.
-    fn note_overlaps(&self, findings: &mut Findings<'_>) {
-        let networks: Vec<usize> =
-            (0..self.switches.len()).filter(|index| self.switches[*index].network == *index).collect();
-        for (nth, network) in networks.iter().enumerate() {
-            let (subnet, place) = (self.subnet(*network), &self.switch_places[*network]);
-            if subnet.overlaps(CONTROL) {
-                findings.add(
-                    place,
-                    format!("the subnet {subnet} meets {CONTROL}, which labs keep for themselves"),
-                );
-            }
-            if let Some(other) = networks[..nth].iter().find(|other| subnet.overlaps(self.subnet(**other))) {
-                let (other, theirs) = (&self.switches[*other].name, self.subnet(*other));
-                findings.add(place, format!("the subnet {subnet} meets that of network `{other}`, {theirs}"));
-            }
-        }
-    }
-
-    /// The subnet of a network: as stated, or the next of 10.77.0.0/16, 10.78.0.0/16 and so on.
-    fn subnet(&self, network: usize) -> Subnet {
-        let number = u8::try_from(network).unwrap_or(u8::MAX);
-        let default =
-            Subnet { base: Ipv4Addr::new(10, SUBNET_FIRST.saturating_add(number), 0, 0), prefix: 16 };
-        self.stated_subnets.get(&network).copied().unwrap_or(default)
-    }
-
-    /// Gives every cable of a host its address: as stated, or the next free one of its network.
-    fn give_addresses(&mut self, findings: &mut Findings<'_>) {
-        let mut taken: BTreeSet<Ipv4Addr> = BTreeSet::new();
-        for (cable, place) in self.cables.iter().zip(&self.cable_places) {
-            let Some(address) = cable.address else { continue };
-            let subnet = self.subnet(self.switches[cable.to].network);
-            if !subnet.holds_host(address) {
-                findings
-                    .add(place, format!("`address` {address} is not one of a host in the subnet {subnet}"));
-            } else if !taken.insert(address) {
-                findings.add(place, format!("two hosts have the address {address}"));
-            }
-        }
-        let mut next: BTreeMap<usize, u32> = BTreeMap::new();
-        for index in 0..self.cables.len() {
-            let cable = &self.cables[index];
-            if cable.address.is_some() || matches!(cable.from, CableEnd::Switch(_)) {
-                continue;
-            }
-            let network = self.switches[cable.to].network;
-            let subnet = self.subnet(network);
-            let number = next.entry(network).or_insert(0);
-            let free = loop {
-                *number += 1;
-                match subnet.host(*number) {
-                    Some(address) if taken.insert(address) => break Some(address),
-                    Some(_) => {}
-                    None => break None,
-                }
-            };
-            if free.is_none() {
-                findings.add(&self.cable_places[index], format!("the subnet {subnet} has no address left"));
-                return;
-            }
-            self.cables[index].address = free;
-        }
-    }
 }
 
-pub(super) const SWITCH_KEYS: &[&str] = &[
-    "forwarding",
-    "mtu",
-    "name",
-    "offloads",
-    "port_queue",
-    "port_rate",
-    "queue",
-    "rate",
-    "subnet",
-    "when_full",
-];
-/// Most switches: each is a namespace.
-const SWITCHES_MAX: usize = 64;
-/// Most cables: each is a pair of interfaces or two.
-const CABLES_MAX: usize = 1024;
-/// On which the roles of a lab talk to each other.
-const CONTROL: Subnet = Subnet { base: Ipv4Addr::new(10, 76, 0, 0), prefix: 16 };
-/// Second byte of the first network's addresses, next after those of [`CONTROL`].
-const SUBNET_FIRST: u8 = 77;
+/// Most cables: two for each host, and those between switches.
+const CABLES_MAX: usize = 16_384;
+/// Most names listed in a message.
+const KNOWN_MAX: usize = 12;

@@ -2,7 +2,6 @@
 //! system and what it is to do.
 
 mod algorithm;
-mod fault;
 mod group;
 mod node;
 mod policy;
@@ -11,20 +10,22 @@ mod size;
 
 use toml::de::DeTable;
 
+use super::fault;
 use super::findings::Findings;
 use super::hosts::Hosts;
-use super::model_readout::{FaultPlan, FragmentCarrier, NodeShare, Placed, ReadoutPlan, SinkShare};
+use super::model_fault::FaultPlan;
+use super::model_readout::{FragmentCarrier, NodeShare, Placed, ReadoutPlan, SinkShare};
 use super::reader::Reader;
 use crate::load::{Load, Spacing};
 use crate::readout::role::{BuilderRolePlan, PolicyPlan, Protocol, RunPlan, SourceRolePlan, TriggerRolePlan};
 use crate::readout::{BuilderId, EventNumber, NodeId, RunNumber, SinkId, SourceId};
 use crate::time::Span;
 use crate::units::SPAN_EXAMPLES;
-use group::Groups;
+pub(super) use group::Groups;
+pub(super) use node::KEYS as NODE_KEYS;
 pub(super) use roles::{BUILDER_KEYS, SINK_KEYS, SOURCE_KEYS};
-pub(super) use {fault::KEYS as FAULT_KEYS, node::KEYS as NODE_KEYS};
 
-type Tables<'r, 't> = Vec<(&'r DeTable<'t>, std::ops::Range<usize>)>;
+pub(super) type Tables<'r, 't> = Vec<(&'r DeTable<'t>, std::ops::Range<usize>)>;
 
 /// The tables of a readout, before they are read.
 pub(super) struct ReadoutTables<'r, 't> {
@@ -35,6 +36,8 @@ pub(super) struct ReadoutTables<'r, 't> {
     nodes: Tables<'r, 't>,
     sinks: Tables<'r, 't>,
     faults: Tables<'r, 't>,
+    /// Those that are of cables, and no matter of a readout.
+    pub(super) cable_faults: Tables<'r, 't>,
 }
 
 impl<'r, 't> ReadoutTables<'r, 't> {
@@ -43,8 +46,9 @@ impl<'r, 't> ReadoutTables<'r, 't> {
         let mut tables = |key| scenario.tables(key, GROUPS_MAX).unwrap_or_default();
         let [sources, builders, nodes, sinks, faults] =
             ["source", "builder", "node", "sink", "fault"].map(&mut tables);
+        let (cable_faults, faults) = faults.into_iter().partition(|(table, _)| fault::is_of_cables(table));
         let (readout, trigger) = (scenario.table("readout"), scenario.table("trigger"));
-        Self { readout, trigger, sources, builders, nodes, sinks, faults }
+        Self { readout, trigger, sources, builders, nodes, sinks, faults, cable_faults }
     }
 
     /// Whether the file describes no readout.
@@ -112,6 +116,7 @@ pub(super) fn read<'t>(
     for (table, header) in tables.sources {
         roles::read_source(table, header, &mut shared, &mut sources, scenario.findings);
     }
+    note_empty_level(&shared.run, sources.len(), scenario.findings);
     let mut builders: Vec<Placed<BuilderRolePlan>> = Vec::new();
     let mut builder_weights = Vec::new();
     for (table, header) in tables.builders {
@@ -134,7 +139,7 @@ pub(super) fn read<'t>(
     }
     let mut faults: Vec<FaultPlan> = Vec::new();
     for (table, header) in tables.faults {
-        faults.extend(fault::read(table, header, &shared.groups, scenario.findings));
+        faults.extend(fault::read_role(table, header, &shared.groups, scenario.findings));
     }
     if scenario.findings.count() > faults_before {
         return None;
@@ -157,6 +162,16 @@ pub(super) fn read<'t>(
     };
     plan.join(&builder_weights, &node_weights);
     Some(plan)
+}
+
+/// Notes a level of which no source has fragments: its events would never be whole.
+fn note_empty_level(run: &RunPlan, sources: usize, findings: &mut Findings<'_>) {
+    let levels = if run.has_two_levels { 2 } else { 1 };
+    for (without, name) in run.without.iter().take(levels).zip(["first", "second"]) {
+        if sources > 0 && without.len() == sources {
+            findings.add(&(0..0), format!("no source has fragments of the {name} level: see its `levels`"));
+        }
+    }
 }
 
 /// The `[readout]` table.
@@ -202,6 +217,7 @@ impl Head {
                 has_two_levels: levels == 2,
                 protocol: reader.word("protocol", "protocol", &protocols).unwrap_or_default(),
                 sources: Vec::new(),
+                without: [Vec::new(), Vec::new()],
                 builders: Vec::new(),
                 nodes: Vec::new(),
                 sinks: Vec::new(),
@@ -290,16 +306,20 @@ impl ReadoutPlan {
         self.trigger.plan.run = run.clone();
         give_weights(&mut self.trigger.plan.policy, builder_weights);
         self.sources.iter_mut().for_each(|source| source.plan.run = run.clone());
-        for builder in &mut self.builders {
-            let own = |(node, weight): (&Placed<NodeShare>, &u16)| {
-                (node.plan.role.builder == builder.plan.builder).then_some(*weight)
+        let mut weights = vec![Vec::new(); self.builders.len()];
+        for (node, weight) in self.nodes.iter_mut().zip(node_weights) {
+            let role = &mut node.plan.role;
+            let (Some(weights), Some(builder)) = (
+                weights.get_mut(usize::from(role.builder.0)),
+                self.builders.get(usize::from(role.builder.0)),
+            ) else {
+                continue;
             };
-            let weights: Vec<u16> = self.nodes.iter().zip(node_weights).filter_map(own).collect();
-            give_weights(&mut builder.plan.policy, &weights);
-            let gives_tokens = matches!(builder.plan.policy, PolicyPlan::Tokens { .. });
-            for node in self.nodes.iter_mut().filter(|node| node.plan.role.builder == builder.plan.builder) {
-                node.plan.role.gives_tokens = gives_tokens;
-            }
+            weights.push(*weight);
+            role.gives_tokens = matches!(builder.plan.policy, PolicyPlan::Tokens { .. });
+        }
+        for (builder, weights) in self.builders.iter_mut().zip(&weights) {
+            give_weights(&mut builder.plan.policy, weights);
             let lease_of_trigger = match &self.trigger.plan.policy {
                 PolicyPlan::Tokens { lease } => Some(*lease),
                 _ => None,
@@ -360,7 +380,7 @@ pub(super) const READOUT_KEYS: &[&str] = &[
 pub(super) const TRIGGER_KEYS: &[&str] =
     &["decision_timeout", "events", "grace", "host", "lease", "limit", "load", "policy", "spacing"];
 /// Tables of one kind.
-const GROUPS_MAX: usize = 256;
+pub(super) const GROUPS_MAX: usize = 256;
 /// Most roles of one kind: as many as a builder has sources.
 const ROLES_MAX: u64 = 4_096;
 /// Most events of a packet: LHCb used 10 to 32.

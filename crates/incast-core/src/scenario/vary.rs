@@ -1,17 +1,17 @@
 //! A value of the scenario file replaced before it is read: `y.congestion=cubic`.
 //!
 //! What stands before the last dot is the name of a table (a host, a flow, a switch, an expectation), or a kind of
-//! table (`host`, `flow`, `switch`, `cable`, `expect`, and then all of that kind are meant); without a dot it
-//! is a key of the scenario itself. The value is TOML, or else a text.
+//! table (`host`, `flow`, `switch`, `cable`, `model`, `expect`, and then all of that kind are meant; `sim`);
+//! without a dot it is a key of the scenario itself. The value is TOML, or else a text.
 
 use std::fmt;
 use std::str::FromStr;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
 use super::findings::{Findings, quoted, shortened};
-use super::{cable, expect, flows, hosts, network, readout};
+use super::{cable, expect, fault, flows, host_model, hosts, readout, switch};
 
 /// One value to be replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ pub(super) fn apply<'t>(table: &mut DeTable<'t>, settings: &'t [Setting], findin
         let Some((_, value)) = document.into_inner().into_iter().next() else { continue };
         if replace(table, setting, value.get_ref()) == 0 {
             let message = format!(
-                "{}: there is no table of that name or kind (host, flow, switch, cable, readout, trigger, source, builder, node, sink, ...)",
+                "{}: there is no table of that name or kind (host, flow, switch, cable, readout, trigger, source, builder, node, sink, model, sim, ...)",
                 shown(setting)
             );
             findings.add(&(0..0), message);
@@ -106,6 +106,7 @@ fn replace<'t>(table: &mut DeTable<'t>, setting: &Setting, value: &DeValue<'t>) 
     // A host and its flow are often called alike: then that is meant which has such a key.
     let has_key = |kind: &Kind| kind.1.contains(&setting.key.as_str());
     let any_has_key = KINDS.iter().any(|kind| has_key(kind) && has_named(table, kind.0, wanted));
+    add_missing(table, wanted);
     // Tables that there are once go by their kind.
     if let Some(one) = table.get_mut(wanted.as_str())
         && let DeValue::Table(one) = one.get_mut()
@@ -132,6 +133,23 @@ fn replace<'t>(table: &mut DeTable<'t>, setting: &Setting, value: &DeValue<'t>) 
     replaced
 }
 
+/// What the simulator assumes can be set in any scenario: an empty table says nothing.
+fn add_missing(table: &mut DeTable<'_>, wanted: &str) {
+    let empty = || Spanned::new(0..0, DeValue::Table(DeTable::new()));
+    let added = match wanted {
+        "sim" => empty(),
+        "model" => {
+            let mut models = DeArray::new();
+            models.push(empty());
+            Spanned::new(0..0, DeValue::Array(models))
+        }
+        _ => return,
+    };
+    if !table.contains_key(wanted) {
+        table.insert(Spanned::new(0..0, wanted.to_owned().into()), added);
+    }
+}
+
 /// Whether there is a table of that kind with that name.
 fn has_named(table: &DeTable<'_>, kind: &str, wanted: &str) -> bool {
     let tables = table.get(kind).and_then(|list| list.get_ref().as_array());
@@ -146,14 +164,15 @@ type Kind = (&'static str, &'static [&'static str]);
 const KINDS: &[Kind] = &[
     ("host", hosts::KEYS),
     ("flow", flows::KEYS),
-    ("switch", network::SWITCH_KEYS),
+    ("switch", switch::KEYS),
     ("cable", cable::KEYS),
     ("expect", expect::KEYS),
     ("source", readout::SOURCE_KEYS),
     ("builder", readout::BUILDER_KEYS),
     ("node", readout::NODE_KEYS),
     ("sink", readout::SINK_KEYS),
-    ("fault", readout::FAULT_KEYS),
+    ("fault", fault::KEYS),
+    ("model", host_model::KEYS),
 ];
 /// Longest setting.
 const SETTING_BYTES_MAX: usize = 1024;

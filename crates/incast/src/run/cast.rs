@@ -421,7 +421,7 @@ fn send_plan(flow: &FlowPlan, scenario: &Scenario, single_packets: bool) -> Send
         stop: flow.stop,
         start_after: flow.start_after,
         interval: scenario.interval,
-        seed: scenario.seed,
+        seed: flow.seed(scenario.seed),
         spin: flow.spin,
         send_buffer: flow.sockets.send_buffer,
         congestion: flow.sockets.congestion.clone(),

@@ -24,6 +24,10 @@ pub struct RunPlan {
     pub protocol: Protocol,
     /// Every source.
     pub sources: Vec<SourceId>,
+    /// Those of them that have nothing of the first level, and those that have nothing of the second (LHCb:
+    /// 126 links carried what the first level needs, 323 the rest). Each in the order of their ids.
+    #[serde(default)]
+    pub without: [Vec<SourceId>; 2],
     /// Every builder.
     pub builders: Vec<BuilderId>,
     /// Every node, with the builder that it serves.
@@ -37,6 +41,17 @@ impl RunPlan {
     #[must_use]
     pub fn sink_of(&self, event: EventNumber) -> Option<SinkId> {
         sink_of(event, self.first, self.packing_events, &self.sinks)
+    }
+
+    /// Whether the source has fragments of this level.
+    #[must_use]
+    pub fn has_level(&self, source: SourceId, level: Level) -> bool {
+        self.without[level as usize].binary_search(&source).is_err()
+    }
+
+    /// The sources that have fragments of this level: those that make an event complete there.
+    pub fn sources_of(&self, level: Level) -> impl Iterator<Item = SourceId> + '_ {
+        self.sources.iter().copied().filter(move |source| self.has_level(*source, level))
     }
 
     /// Whether what was accepted at this level is stored, and not only built further.

@@ -172,7 +172,8 @@ impl<P: Payload + Clone> SourceRole<P> {
 
     fn handle_assigned(&mut self, now: Time, level: Level, assigned: Assigned) {
         let Assigned { run, event, events, destination, .. } = assigned;
-        let is_level = level == Level::First || self.plan.run.has_two_levels;
+        let is_level = (level == Level::First || self.plan.run.has_two_levels)
+            && self.plan.run.has_level(self.plan.source, level);
         if run != self.plan.run.run {
             return self.counts.nonsense.record(Nonsense::WrongRun);
         } else if !is_level || !(1..=self.plan.run.packing_of(level)).contains(&events) {

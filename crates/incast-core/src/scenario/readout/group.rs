@@ -10,7 +10,7 @@ use crate::scenario::hosts::Hosts;
 use crate::scenario::reader::Reader;
 
 /// Names and places of roles, and who takes part.
-pub(super) struct Groups<'h> {
+pub(in crate::scenario) struct Groups<'h> {
     hosts: &'h Hosts,
     takes_part: &'h mut [bool],
     /// Roles that a name means.
@@ -92,7 +92,12 @@ impl<'h> Groups<'h> {
     }
 
     /// The roles that `name` means; notes an unknown one.
-    pub(super) fn roles(&self, name: &str, place: &Range<usize>, findings: &mut Findings<'_>) -> Vec<Peer> {
+    pub(in crate::scenario) fn roles(
+        &self,
+        name: &str,
+        place: &Range<usize>,
+        findings: &mut Findings<'_>,
+    ) -> Vec<Peer> {
         if let Some(roles) = self.names.get(name) {
             return roles.clone();
         }

@@ -34,10 +34,14 @@ pub(super) fn read_source<'t>(
     if reader.has("rest") && !shared.run.has_two_levels {
         reader.fault("rest", "`rest` is what the second level builds: say levels = 2 in [readout]");
     }
+    let has = read_levels(&mut reader, shared.run.has_two_levels);
     let offset = reader.quantity_within("send_offset", SPAN_EXAMPLES, [Span::ZERO, Span::from_s(1)]);
     let queue = reader.quantity_within("queue", BYTES_EXAMPLES, BUFFERS);
     for member in members {
         let place = u64::from(member.index);
+        for (without, has) in shared.run.without.iter_mut().zip(has) {
+            without.extend((!has).then_some(source_id(member.index)));
+        }
         let plan = SourceRolePlan {
             run: shared.run.clone(),
             source: source_id(member.index),
@@ -48,6 +52,21 @@ pub(super) fn read_source<'t>(
         };
         sources.push(Placed { name: member.name, host: member.host, plan });
     }
+}
+
+/// Whether it has fragments of the first level, and of the second.
+fn read_levels(reader: &mut Reader<'_, '_>, has_two_levels: bool) -> [bool; 2] {
+    let words = [("both", [true, true]), ("first", [true, false]), ("second", [false, true])];
+    let has = reader.word("levels", "levels", &words).unwrap_or([true, true]);
+    if reader.has("levels") && !has_two_levels {
+        reader.fault("levels", "`levels` of a source goes with levels = 2 in [readout]");
+    }
+    for (key, of, has) in [("fragment", "first", has[0]), ("rest", "second", has[1])] {
+        if reader.has(key) && !has {
+            reader.fault(key, format!("`{key}` is of the {of} level, and these sources have none of it"));
+        }
+    }
+    has
 }
 
 /// Reads one `[[builder]]`; gives the weight of each that it makes.
@@ -142,8 +161,18 @@ pub(super) fn read_sink<'t>(
     }
 }
 
-pub(in crate::scenario) const SOURCE_KEYS: &[&str] =
-    &["count", "fragment", "fragment_max", "host", "name", "queue", "rest", "send_offset", "spread"];
+pub(in crate::scenario) const SOURCE_KEYS: &[&str] = &[
+    "count",
+    "fragment",
+    "fragment_max",
+    "host",
+    "levels",
+    "name",
+    "queue",
+    "rest",
+    "send_offset",
+    "spread",
+];
 pub(in crate::scenario) const BUILDER_KEYS: &[&str] = &[
     "attempts",
     "count",

@@ -1,9 +1,11 @@
 //! What is done to roles on purpose, when its time has come.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use incast_core::readout::Peer;
 use incast_core::scenario::{FaultKind, ReadoutPlan};
+use incast_core::time::Span;
 
 use super::Conductor;
 use crate::output::note;
@@ -53,18 +55,28 @@ impl Conductor<'_> {
 }
 
 pub(super) fn schedule(plan: &ReadoutPlan) -> Vec<Scheduled> {
+    let names: BTreeMap<Peer, &str> = plan.roles().map(|(peer, name, _)| (peer, name)).collect();
     let mut faults = Vec::new();
     for fault in &plan.faults {
-        let (at, lasts) = (fault.at.to_std(), fault.lasts.map(incast_core::time::Span::to_std));
         for peer in &fault.roles {
-            let mut add = |at, what| faults.push(Scheduled { at, peer: *peer, what });
-            match fault.what {
-                FaultKind::Kill => add(at, Deed::Kill { returns_after: lasts }),
-                FaultKind::Hang => {
-                    add(at, Deed::Hang(true));
-                    if let Some(lasts) = lasts {
-                        add(at + lasts, Deed::Hang(false));
+            let name = names.get(peer).copied().unwrap_or_default();
+            // One that happens once may also be meant for what comes after.
+            let is_within = |begins: Span| fault.every.is_none() || begins < plan.duration;
+            let times = fault.times(plan.run.seed, name);
+            for (begins, ends) in times.take_while(|(begins, _)| is_within(*begins)) {
+                let mut add = |at: Span, what| faults.push(Scheduled { at: at.to_std(), peer: *peer, what });
+                match fault.what {
+                    FaultKind::Kill => {
+                        add(begins, Deed::Kill { returns_after: fault.lasts.map(Span::to_std) })
                     }
+                    FaultKind::Hang => {
+                        add(begins, Deed::Hang(true));
+                        if let Some(ends) = ends {
+                            add(ends, Deed::Hang(false));
+                        }
+                    }
+                    // Refused before the run.
+                    FaultKind::Slow { .. } => {}
                 }
             }
         }

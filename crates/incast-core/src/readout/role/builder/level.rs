@@ -123,7 +123,7 @@ impl<P: Payload + Clone> BuilderLevel<P> {
         }
         let bounds = BuilderPlan {
             run: plan.run.run,
-            sources: plan.run.sources.iter().copied().collect(),
+            sources: plan.run.sources_of(self.level).collect(),
             first: next,
             packing_events: plan.run.packing_of(self.level),
             timeout: plan.event_timeout,

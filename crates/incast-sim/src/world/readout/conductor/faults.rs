@@ -25,6 +25,11 @@ pub enum Deed {
     Order(Order),
 }
 
+/// A node that takes its time and no more, in thousandths.
+const NOT_SLOW: u32 = 1_000;
+/// Times that a fault repeats: far more often than any role survives.
+const TIMES_MAX: usize = 100_000;
+
 impl<C: Courier> ReadoutWorld<C> {
     /// Has something done at a moment, beside the faults of the plan. To one who is no role of this readout
     /// nothing is done.
@@ -37,11 +42,23 @@ impl<C: Courier> ReadoutWorld<C> {
     pub(super) fn schedule_faults(&mut self, start: Time) {
         for plan in &self.plan.faults {
             for seat in plan.roles.iter().filter_map(|peer| self.roster.seat(*peer)) {
-                let deed = match plan.what {
-                    FaultKind::Kill => Deed::Kill(plan.lasts),
-                    FaultKind::Hang => Deed::Hang(plan.lasts),
-                };
-                self.conductor.note(start + plan.at, Entry::Deed(seat, deed));
+                let peer = self.roster.peer(seat);
+                let mut roles = self.plan.roles().filter(|(of, _, _)| *of == peer);
+                let name = roles.next().map_or("", |(_, name, _)| name);
+                let times =
+                    plan.times(self.seed, name).take_while(|(begins, _)| *begins <= self.plan.duration);
+                for (begins, ends) in times.take(TIMES_MAX) {
+                    let at = start + begins;
+                    let deed = match plan.what {
+                        FaultKind::Kill => Deed::Kill(plan.lasts),
+                        FaultKind::Hang => Deed::Hang(plan.lasts),
+                        FaultKind::Slow { factor_milli } => Deed::Slow(factor_milli),
+                    };
+                    self.conductor.note(at, Entry::Deed(seat, deed));
+                    if let (FaultKind::Slow { .. }, Some(ends)) = (plan.what, ends) {
+                        self.conductor.note(start + ends, Entry::Deed(seat, Deed::Slow(NOT_SLOW)));
+                    }
+                }
             }
         }
     }

@@ -1,0 +1,124 @@
+//! `incast sim`: plays a scenario in virtual time, once or under many seeds, and writes its record.
+//!
+//! The simulator is `incast-sim`; what is here is what it may not do: read files, show progress, use cores.
+
+mod figures;
+mod progress;
+mod record;
+mod replicas;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use incast_core::record::{Record, Verdict};
+use incast_core::scenario::Scenario;
+use incast_core::time::{Span, Time};
+use incast_net::clock;
+use incast_sim::simulate::Run;
+
+use crate::cli::SimArgs;
+use crate::output::{deliver, note};
+use crate::record_dir::RecordDir;
+use crate::run::describe;
+use crate::signals::Stops;
+use crate::variants::{self, Variant};
+use progress::Line;
+
+/// Virtual time between two looks at the wall clock: short enough for the eye, and for Ctrl-C.
+const LOOK_EVERY: Span = Span::from_ms(1);
+
+/// Carries out `incast sim`.
+pub(crate) fn sim(args: &SimArgs) -> anyhow::Result<ExitCode> {
+    let stops = Stops::listen()?;
+    variants::play_all(&args.file, &args.variants, &args.output, &stops, |variant, out| {
+        run_one(variant, args, out, &stops)
+    })
+}
+
+fn run_one(
+    variant: &Variant,
+    args: &SimArgs,
+    out: &Path,
+    stops: &Stops,
+) -> anyhow::Result<(Record, PathBuf)> {
+    let mut scenario = variant.scenario.clone();
+    scenario.seed = args.seed.unwrap_or(scenario.seed);
+    check(&scenario)?;
+    describe(&scenario);
+    if let Some(found) =
+        args.resume.then(|| replicas::finished(out, variant, &scenario, args.replicas)).flatten()
+    {
+        note(&format!("simulated before, and taken from {}", found.1.display()));
+        return Ok(found);
+    }
+    let name = match &variant.name {
+        Some(variant) => format!("{}-{variant}", scenario.name),
+        None => scenario.name.clone(),
+    };
+    let earlier = if args.resume { replicas::unfinished(out, &name, &scenario) } else { None };
+    let dir = match earlier {
+        Some(dir) => dir,
+        None => RecordDir::create(out, &name, clock::unix_ns())?,
+    };
+    let (record, took_s) = play(&scenario, variant.name.clone(), stops);
+    let record = if args.replicas > 1 && record.verdict != Verdict::Interrupted {
+        replicas::add(record, &scenario, variant, args, dir.path(), stops)?
+    } else {
+        record
+    };
+    if let Some(simulation) = &record.simulation {
+        note(&speed(simulation.virtual_s, simulation.packet_hops, took_s));
+    }
+    deliver(&record, &args.output, Some(&dir))?;
+    Ok((record, dir.path().to_owned()))
+}
+
+/// Says what of a scenario no simulator can do.
+fn check(scenario: &Scenario) -> anyhow::Result<()> {
+    let refused = scenario.not_simulable();
+    if refused.is_empty() {
+        return Ok(());
+    }
+    anyhow::bail!("the scenario {} cannot be simulated:\n  {}", scenario.name, refused.join("\n  "))
+}
+
+/// One run from the first packet to the last, with a line of progress; and the seconds that it took.
+fn play(scenario: &Scenario, variant: Option<String>, stops: &Stops) -> (Record, f64) {
+    let mut line = Line::new(scenario);
+    play_with(scenario, variant, stops, |now, elapsed| line.draw(now, elapsed))
+}
+
+fn play_with(
+    scenario: &Scenario,
+    variant: Option<String>,
+    stops: &Stops,
+    mut look: impl FnMut(Time, std::time::Duration),
+) -> (Record, f64) {
+    let started = std::time::Instant::now();
+    let mut run = Run::new(scenario);
+    let mut until = Time::ZERO;
+    let mut is_stopped = false;
+    loop {
+        until += LOOK_EVERY;
+        if !run.advance(until) {
+            break;
+        }
+        look(run.now(), started.elapsed());
+        if stops.count() > 0 {
+            is_stopped = true;
+            break;
+        }
+    }
+    let record = record::of(scenario, variant, run.finish(), is_stopped);
+    (record, started.elapsed().as_secs_f64())
+}
+
+/// How fast it went: for the terminal alone, as it is of this machine and this moment.
+fn speed(virtual_s: f64, packet_hops: u64, took_s: f64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "for the eye")]
+    let hops = packet_hops as f64 / took_s.max(1e-9) / 1e6;
+    format!(
+        "simulated {virtual_s:.3} s in {took_s:.2} s: {:.2} virtual seconds a second, {hops:.1} million packet-hops a second",
+        virtual_s / took_s.max(1e-9)
+    )
+}
