@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use incast_core::caveat::{Caveat, CaveatKind};
 use incast_core::record::{Ledger, ModelUsed, Network, Readout, Simulation};
-use incast_core::scenario::{ReadoutPlan, Scenario, Scope};
+use incast_core::scenario::{ExpectationPlan, ReadoutPlan, Scenario, Scope};
 use incast_core::time::Time;
 
 use crate::courier::HostIndex;
@@ -187,15 +187,12 @@ impl<'s> Run<'s> {
 }
 
 /// Queues of which something is expected.
-fn expected_queues(scenario: &Scenario) -> Vec<&str> {
-    let name = |scope: &'_ Scope| matches!(scope, Scope::Queues { .. });
-    let expected = scenario.expectations.iter().filter(|plan| name(&plan.scope));
-    expected
-        .filter_map(|plan| match &plan.scope {
-            Scope::Queues { name } => Some(name.as_str()),
-            _ => None,
-        })
-        .collect()
+fn expected_queues(scenario: &Scenario) -> Vec<String> {
+    let queue = |plan: &'_ ExpectationPlan| match &plan.scope {
+        Scope::Queues { name } => Some(name.clone()),
+        Scope::Totals | Scope::Flows { .. } => None,
+    };
+    scenario.expectations.iter().filter_map(queue).collect()
 }
 
 /// The roles of a readout, each on its host; those without one are together on the first.

@@ -30,7 +30,7 @@ pub struct Seen<'a> {
     /// Queues shown, the fullest first.
     pub queues_shown: u32,
     /// Queues that are shown however empty they are: those of which something is expected.
-    pub always: &'a [&'a str],
+    pub always: &'a [String],
 }
 
 /// The parts of the record that follow from the network.
@@ -52,7 +52,7 @@ pub fn simulation(seen: &Seen<'_>) -> Simulation {
     let shown = seen.queues_shown as usize;
     let mut place = 0..;
     queues.retain(|queue| {
-        place.next().is_some_and(|place| place < shown) || seen.always.contains(&queue.place.as_str())
+        place.next().is_some_and(|place| place < shown) || seen.always.iter().any(|name| is_of(&queue.place, name))
     });
     let mut drops: Vec<DropPlace> = seen
         .deaths
@@ -79,6 +79,16 @@ pub fn simulation(seen: &Seen<'_>) -> Simulation {
         drops,
         ..Simulation::default()
     }
+}
+
+/// Whether a queue is the one of that name, or of a member of the group in it: `port of rn to sfc-7` of
+/// `port of rn to sfc`.
+fn is_of(place: &str, name: &str) -> bool {
+    place == name
+        || place
+            .strip_prefix(name)
+            .and_then(|rest| rest.strip_prefix('-'))
+            .is_some_and(|number| number.chars().all(|c| c.is_ascii_digit()))
 }
 
 /// Law 4, over all queues.
