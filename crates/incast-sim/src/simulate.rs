@@ -153,6 +153,7 @@ impl<'s> Run<'s> {
             ties: stack.fabric().ties(),
             digest: stack.fabric().digest(),
             queues_shown: scenario.sim.queues_shown,
+            queues_expected: scenario.expected_queues().collect(),
         });
         let ledger =
             report::ledger(&flows, &deaths, stack.counts(), copies, &plan.topology.fabric, &plan.names);
