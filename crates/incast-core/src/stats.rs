@@ -3,8 +3,8 @@
 //! Nothing here is fitted or smoothed. A quantile is a value that so many samples did not exceed,
 //! with the relative error that is stated at [`LogHistogram`].
 
-pub mod summary;
 pub mod peaks;
+pub mod summary;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
