@@ -55,27 +55,24 @@ impl<P> Outbox<P> {
         }
     }
 
-    /// The next message.
+    /// The next message; there is one unless it is empty.
     #[inline]
     pub(super) fn poll(&mut self) -> Option<(Peer, Message<P>)> {
-        while let Some(Said::ToSources(level, assigned)) = self.waiting.front() {
+        let said = if let Said::ToSources(level, assigned) = self.waiting.front()? {
             let message = Message::Assigned { level: *level, assigned: *assigned };
-            let mut rest = self.sources.iter().skip(self.heard);
-            let Some(place) = rest.position(|listener| listener.has_level[*level as usize]) else {
-                self.end_first();
-                continue;
+            let Some(place) = self.next_listener(*level) else {
+                unreachable!("what nobody is to hear any more does not wait")
             };
-            let source = self.sources[self.heard + place].source;
-            self.heard += place + 1;
-            if self.heard >= self.sources.len() {
-                self.end_first();
+            self.heard = place + 1;
+            (Peer::Source(self.sources[place].source), message)
+        } else {
+            match self.waiting.pop_front()? {
+                Said::ToOne(to, message) => (to, message),
+                Said::ToSources(..) => unreachable!("it was told above"),
             }
-            return Some((Peer::Source(source), message));
-        }
-        match self.waiting.pop_front()? {
-            Said::ToOne(to, message) => Some((to, message)),
-            Said::ToSources(..) => unreachable!("it was told above"),
-        }
+        };
+        self.end_heard();
+        Some(said)
     }
 
     /// The sources that are there, by rising id.
@@ -106,12 +103,6 @@ impl<P> Outbox<P> {
         if let Ok(place) = self.sources.binary_search_by_key(&source, |listener| listener.source) {
             self.sources.remove(place);
             self.heard -= usize::from(place < self.heard);
-            if self.sources.is_empty() {
-                self.waiting.retain(|said| matches!(said, Said::ToOne(..)));
-                self.heard = 0;
-            } else if self.heard >= self.sources.len() {
-                self.end_first();
-            }
         }
         self.forget(Peer::Source(source));
     }
@@ -119,12 +110,24 @@ impl<P> Outbox<P> {
     /// A role is gone: nothing is said to it alone.
     pub(super) fn forget(&mut self, peer: Peer) {
         self.waiting.retain(|said| !matches!(said, Said::ToOne(to, _) if *to == peer));
+        self.end_heard();
     }
 
-    /// All sources have heard the first thing that waits.
-    fn end_first(&mut self) {
-        self.waiting.pop_front();
-        self.heard = 0;
+    /// The next source that is to hear the first thing that waits, which is of this level.
+    fn next_listener(&self, level: Level) -> Option<usize> {
+        let mut rest = self.sources.iter().skip(self.heard);
+        let place = rest.position(|listener| listener.has_level[level as usize])?;
+        Some(self.heard + place)
+    }
+
+    /// Ends what waits first and nobody is to hear any more: who finds something waiting waits for it to be told.
+    fn end_heard(&mut self) {
+        while let Some(Said::ToSources(level, _)) = self.waiting.front()
+            && self.next_listener(*level).is_none()
+        {
+            self.waiting.pop_front();
+            self.heard = 0;
+        }
     }
 }
 
@@ -213,10 +216,8 @@ mod tests {
         let mut outbox = outbox(&[3]);
         assert!(outbox.handle_source(SourceId(5), Incarnation(1), [false, true]));
         assign(&mut outbox, 1);
-        assert_eq!(
-            [next(&mut outbox), next(&mut outbox), next(&mut outbox)],
-            [Some((BUILDER, 1)), Some((source(3), 1)), None]
-        );
+        assert_eq!([next(&mut outbox), next(&mut outbox)], [Some((BUILDER, 1)), Some((source(3), 1))]);
+        assert!(outbox.is_empty(), "the last source has nothing to hear");
         assign(&mut outbox, 2);
         outbox.forget_source(SourceId(3));
         assert_eq!([next(&mut outbox), next(&mut outbox)], [Some((BUILDER, 2)), None]);
