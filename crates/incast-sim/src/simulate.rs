@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use incast_core::caveat::{Caveat, CaveatKind};
 use incast_core::record::{Ledger, ModelUsed, Network, Readout, Simulation};
-use incast_core::scenario::{ExpectationPlan, ReadoutPlan, Scenario, Scope};
+use incast_core::scenario::{ReadoutPlan, Scenario};
 use incast_core::time::Time;
 
 use crate::courier::HostIndex;
@@ -153,7 +153,7 @@ impl<'s> Run<'s> {
             ties: stack.fabric().ties(),
             digest: stack.fabric().digest(),
             queues_shown: scenario.sim.queues_shown,
-            always: &expected_queues(scenario),
+            queues_expected: scenario.expected_queues().collect(),
         });
         let ledger =
             report::ledger(&flows, &deaths, stack.counts(), copies, &plan.topology.fabric, &plan.names);
@@ -184,15 +184,6 @@ impl<'s> Run<'s> {
             network,
         }
     }
-}
-
-/// Queues of which something is expected.
-fn expected_queues(scenario: &Scenario) -> Vec<String> {
-    let queue = |plan: &'_ ExpectationPlan| match &plan.scope {
-        Scope::Queues { name } => Some(name.clone()),
-        Scope::Totals | Scope::Flows { .. } => None,
-    };
-    scenario.expectations.iter().filter_map(queue).collect()
 }
 
 /// The roles of a readout, each on its host; those without one are together on the first.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use incast_core::record::{ByteBook, DropPlace, QueueHistory, Simulation, TimeDistribution};
+use incast_core::scenario::is_meant;
 use incast_core::stats::LogHistogram;
 use incast_core::time::{Span, Time};
 
@@ -29,8 +30,8 @@ pub struct Seen<'a> {
     pub digest: u64,
     /// Queues shown, the fullest first.
     pub queues_shown: u32,
-    /// Queues that are shown however empty they are: those of which something is expected.
-    pub always: &'a [String],
+    /// Queues of which something is expected: shown in any case.
+    pub queues_expected: Vec<&'a str>,
 }
 
 /// The parts of the record that follow from the network.
@@ -49,10 +50,10 @@ pub fn simulation(seen: &Seen<'_>) -> Simulation {
     queues.sort_by(|one, other| {
         (other.bytes_max, other.packets).cmp(&(one.bytes_max, one.packets)).then(one.place.cmp(&other.place))
     });
-    let shown = seen.queues_shown as usize;
-    let mut place = 0..;
+    let mut shown = 0;
     queues.retain(|queue| {
-        place.next().is_some_and(|place| place < shown) || seen.always.iter().any(|name| is_of(&queue.place, name))
+        shown += 1;
+        shown <= seen.queues_shown || seen.queues_expected.iter().any(|name| is_meant(&queue.place, name))
     });
     let mut drops: Vec<DropPlace> = seen
         .deaths
@@ -79,16 +80,6 @@ pub fn simulation(seen: &Seen<'_>) -> Simulation {
         drops,
         ..Simulation::default()
     }
-}
-
-/// Whether a queue is the one of that name, or of a member of the group in it: `port of rn to sfc-7` of
-/// `port of rn to sfc`.
-fn is_of(place: &str, name: &str) -> bool {
-    place == name
-        || place
-            .strip_prefix(name)
-            .and_then(|rest| rest.strip_prefix('-'))
-            .is_some_and(|number| number.chars().all(|c| c.is_ascii_digit()))
 }
 
 /// Law 4, over all queues.
