@@ -101,7 +101,7 @@ impl World {
     }
 
     /// The client sends something small to a server.
-    fn from_client(&mut self, server: usize, entry: Entry, late: Span) {
+    fn send_back(&mut self, server: usize, entry: Entry, late: Span) {
         self.client_free = self.client_free.max(self.now) + wire(0);
         let at = self.client_free + LINK + wire(0) + LINK + late;
         self.push(at, server, entry);
@@ -112,7 +112,7 @@ impl World {
             self.servers[server].block_end += SERVER_BYTES;
             // A server takes a few microseconds to find its part: else all are synchronous to the picosecond.
             let late = Span::from_ns(random.next_u64() % 10_000);
-            self.from_client(server, Entry::Request, late);
+            self.send_back(server, Entry::Request, late);
         }
     }
 
@@ -160,7 +160,7 @@ impl World {
                 server.receiver.handle_segment(now, segment.start, segment.bytes);
                 server.receiver.handle_read(now, u64::MAX);
                 while let Some(ack) = self.servers[index].receiver.poll_ack(now) {
-                    self.from_client(index, Entry::Ack(ack), Span::ZERO);
+                    self.send_back(index, Entry::Ack(ack), Span::ZERO);
                 }
                 return;
             }

@@ -37,7 +37,7 @@ fn slow_start_doubles_in_a_round_trip() {
             for round in 1..10 {
                 pipe.run_until(Time::from_ns(round * 100_000_000), fine, |_| Fate::Arrives);
                 // Bytes are counted, not acknowledgements: delayed ones make no difference (RFC 3465).
-                assert_eq!(pipe.sender.cwnd_bytes(), 2 * MSS << round, "{congestion:?}, round {round}");
+                assert_eq!(pipe.sender.cwnd_bytes(), (2 * MSS) << round, "{congestion:?}, round {round}");
             }
         }
     }
