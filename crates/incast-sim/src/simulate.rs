@@ -157,6 +157,7 @@ impl<'s> Run<'s> {
         });
         let ledger =
             report::ledger(&flows, &deaths, stack.counts(), copies, &plan.topology.fabric, &plan.names);
+        let estimates = report::estimates(scenario, &plan.topology, &flows, &queues);
         let network = report::network(scenario, &plan.topology, &queues);
         let mut simulation = simulation;
         let mut caveats = Vec::new();
@@ -178,6 +179,7 @@ impl<'s> Run<'s> {
             simulation: Simulation {
                 models: models(scenario).into_iter().chain(assumed).collect(),
                 delays: stack.delays().collect(),
+                estimates,
                 ..simulation
             },
             ledger: Some(ledger),
