@@ -129,7 +129,10 @@ fn of_the_whole(metric: Metric, measured: &Record, simulated: &Record) -> Option
     let is = match replicated {
         Some(figure) => Known {
             value: figure.mean,
-            half_width: figure.half_width,
+            // The same value in all replicas has no width but that of rounding their sum.
+            half_width: figure
+                .half_width
+                .map(|half| if half > ROUNDING * figure.mean.abs() { half } else { 0.0 }),
             replicas: figure.half_width.map(|_| figure.replicas),
         },
         None => Known {
@@ -261,6 +264,8 @@ fn of_count(count: u64) -> f64 {
 const MEASURED: [&str; 3] = ["lab", "run", "launch"];
 /// The world whose numbers were computed.
 const SIMULATED: &str = "sim";
+/// Far above the rounding of 53 bits, far below what anybody would call a difference.
+const ROUNDING: f64 = 1e-9;
 /// Of the normal distribution, two-sided.
 const Z_95: f64 = 1.959_964;
 

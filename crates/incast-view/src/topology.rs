@@ -62,7 +62,8 @@ fn line(folded: &Folded<'_>, cable: &NetworkCable) -> String {
     if let Some(many) = many(folded, cable) {
         let _ = write!(said, " ({many})");
     }
-    if let Some(address) = address {
+    // Of many the first and the last address would only push out what bounds their cables.
+    if let Some(address) = address.filter(|_| folded.count(&cable.from) == 1) {
         let _ = write!(said, "  {}", clean(address));
     }
     let end = |rate: Option<f64>, queue: Option<u64>| match (rate, queue) {

@@ -11,7 +11,8 @@ use crate::html::Html;
 use crate::said;
 use crate::said::simulation::signed_percent;
 use crate::table::Side;
-use crate::units::UNKNOWN;
+use crate::text::counted;
+use crate::units::{UNKNOWN, percent};
 
 /// A part for each pair; nothing where there is none.
 pub(super) fn show(html: &mut Html, records: &[RecordAt<'_>]) {
@@ -36,10 +37,9 @@ pub(super) fn show(html: &mut Html, records: &[RecordAt<'_>]) {
 fn pair(html: &mut Html, all: &[&Record], agreement: &Agreement) {
     let (measured, simulated) = (all[agreement.measured], all[agreement.simulated]);
     html.tag("p").class("plot-title").holds(|html| {
-        link(html, agreement.measured, measured);
-        html.text(&format!(" ({}) and ", measured.world));
-        link(html, agreement.simulated, simulated);
-        html.text(&format!(" ({})", simulated.world));
+        whose(html, agreement.measured, measured);
+        html.text(" and ");
+        whose(html, agreement.simulated, simulated);
     });
     if let Some(largest) = &agreement.largest {
         html.tag("p").holds(|html| html.tag("strong").text(&said::agreement::largest(largest)));
@@ -59,25 +59,22 @@ fn table(figures: &[AgreedFigure], world: &str) -> Sheet {
         (measured.as_str(), Side::Right),
         ("simulated", Side::Right),
         ("disagreement", Side::Right),
-        ("±", Side::Right),
-        ("error from", Side::Left),
+        ("± (from)", Side::Left),
         ("expected", Side::Left),
         ("by whom", Side::Left),
     ]);
     for figure in figures {
         let value = |value| said::metric(Some(figure.metric), Some(value));
-        let beyond = match (figure.disagreement, figure.error) {
-            (Some(part), Some(error)) => part.abs() > error,
-            _ => false,
-        };
+        // Where only one of the two worlds has an error, nothing follows from it.
+        let both = matches!(figure.error_from, ErrorFrom::Binomial | ErrorFrom::ReplicasAndBinomial(_));
+        let beyond = figure.disagreement.zip(figure.error).is_some_and(|(part, error)| part.abs() > error);
         sheet.push(vec![
             Cell::plain(said::agreement::figure(figure.metric)),
             Cell::plain(figure.of.as_deref().unwrap_or("all")),
             Cell::plain(value(figure.measured)),
             Cell::plain(value(figure.simulated)),
-            Cell::marked(signed_percent(figure.disagreement), if beyond { "doubtful" } else { "" }),
-            Cell::plain(crate::units::percent(figure.error)),
-            Cell::marked(error_from(figure.error_from), "faint"),
+            Cell::marked(signed_percent(figure.disagreement), if both && beyond { "doubtful" } else { "" }),
+            Cell::marked(error(figure), "faint"),
             Cell::marked(figure.expected.as_deref().unwrap_or(UNKNOWN), "wide"),
             Cell::marked(figure.source.as_deref().unwrap_or(UNKNOWN), "wide faint"),
         ]);
@@ -85,13 +82,25 @@ fn table(figures: &[AgreedFigure], world: &str) -> Sheet {
     sheet
 }
 
-fn error_from(from: ErrorFrom) -> String {
-    match from {
-        ErrorFrom::Nothing => UNKNOWN.to_owned(),
+/// `0.668 % (20 replicas, binomial)`.
+fn error(figure: &AgreedFigure) -> String {
+    let from = match figure.error_from {
+        ErrorFrom::Nothing => return UNKNOWN.to_owned(),
         ErrorFrom::Replicas(replicas) => format!("{replicas} replicas"),
         ErrorFrom::Binomial => "binomial".to_owned(),
         ErrorFrom::ReplicasAndBinomial(replicas) => format!("{replicas} replicas, binomial"),
-    }
+    };
+    format!("{} ({from})", percent(figure.error))
+}
+
+/// A record with its world, and how far to trust it.
+fn whose(html: &mut Html, index: usize, record: &Record) {
+    link(html, index, record);
+    let doubts = match record.caveats.len() {
+        0 => String::new(),
+        count => format!(", {}", counted(count, "doubt", "doubts")),
+    };
+    html.text(&format!(" ({}: {}{doubts})", record.world, said::verdict(record).0));
 }
 
 /// Pairs with a table: as many variants as a scenario has, and more than anybody reads.

@@ -24,7 +24,7 @@ pub(super) fn show(html: &mut Html, record: &Record, level: usize) {
         fact(html, "virtual time", &[seconds(Some(simulation.virtual_s))]);
         fact(html, "packet-hops", &[count(Some(simulation.packet_hops))]);
         fact(html, "ties", &[format!("{} arrivals in one picosecond", count(Some(simulation.ties)))]);
-        fact(html, "digest", &[simulation.digest.clone()]);
+        fact(html, "digest", std::slice::from_ref(&simulation.digest));
         pieces(html, "bytes (law 4)", &said::bytes(&simulation.bytes), "");
     });
     account(html, &simulation.bytes);

@@ -1,6 +1,7 @@
 //! Reports on records that are hard to show: empty, hostile, contradictory, large; and those of a lab.
 
 mod readout;
+mod simulation;
 
 use incast_core::caveat::{Caveat, CaveatKind};
 use incast_core::load::Transport;

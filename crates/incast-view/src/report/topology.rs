@@ -46,8 +46,11 @@ pub(super) fn show(html: &mut Html, record: &Record, level: usize) {
                 let box_of = format!("0 0 {:.0} {:.0}", layout.width, layout.height);
                 svg.set("viewBox", &box_of).set("role", "img").set("aria-label", &spoken(network)).holds(
                     |html| {
-                        for (cable, text) in network.cables.iter().zip(&texts) {
-                            draw_cable(html, &layout, cable, text, &alike);
+                        for (index, (cable, text)) in network.cables.iter().zip(&texts).enumerate() {
+                            // A host with two cables has two labels, one below the other.
+                            let before = &network.cables[..index];
+                            let nth = before.iter().filter(|other| other.from == cable.from).count();
+                            draw_cable(html, &layout, (cable, nth), text, &alike);
                         }
                         captions(html, &layout, &alike);
                         draw_hosts(html, network, &layout, &died_at_hosts(record, &folded));
@@ -111,7 +114,7 @@ fn captions(html: &mut Html, layout: &Layout, alike: &[Option<Vec<String>>; 2]) 
 fn draw_cable(
     html: &mut Html,
     layout: &Layout,
-    cable: &NetworkCable,
+    (cable, nth): (&NetworkCable, usize),
     text: &[String],
     alike: &[Option<Vec<String>>; 2],
 ) {
@@ -144,10 +147,12 @@ fn draw_cable(
     let (x, y) = match from.place {
         Place::Left => (start + 6.0, from.y),
         Place::Right => (start - 6.0, from.y),
-        Place::Between => ((start + end) / 2.0, f64::midpoint(from.y, to.y)),
+        // Nearer to its own switch: at the other one all cables meet.
+        Place::Between => ((start + end) / 2.0, from.y + (to.y - from.y) / 4.0),
     };
     if shown {
-        for (line, dy) in text.iter().zip([-5.0, 14.0]) {
+        let below = LABELS.get(nth).copied().unwrap_or_default();
+        for (line, dy) in text.iter().zip(below.iter().copied()) {
             html.tag("text").class(anchor).at("x", x).at("y", y + dy).text(line);
         }
     }
@@ -227,5 +232,8 @@ fn spoken(network: &Network) -> String {
     )
 }
 
+/// Where the lines of a label stand, from the height of its host: of its first cable, and of its second. Further ones have
+/// only their titles.
+const LABELS: [&[f64]; 2] = [&[-5.0, 14.0], &[27.0, 40.0]];
 /// What fits into a box; the whole name is in its title.
 const NAME_CELLS_MAX: usize = 18;

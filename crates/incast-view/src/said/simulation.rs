@@ -3,7 +3,7 @@
 use incast_core::record::{ByteBook, DelayPart, ModelUsed, ReplicaFigure};
 
 use crate::text::clean;
-use crate::units::{UNKNOWN, count, difference, number, percent};
+use crate::units::{UNKNOWN, about, count, difference, number, percent};
 
 /// Law 4 as a sum of exact numbers, in pieces that stay whole on a line.
 pub(crate) fn bytes(book: &ByteBook) -> Vec<String> {
@@ -63,6 +63,9 @@ pub(crate) fn half_width(figure: &ReplicaFigure) -> String {
 
 /// Three digits, as a plain number where that is readable.
 fn three_digits(value: f64) -> String {
+    if value.abs() < PLAIN_LEAST {
+        return about(Some(value));
+    }
     let rounded: Option<f64> = format!("{value:.2e}").parse().ok();
     number(rounded.filter(|rounded| rounded.is_finite()))
 }
@@ -73,6 +76,8 @@ pub(crate) fn signed_percent(fraction: Option<f64>) -> String {
     format!("{sign}{}", percent(fraction))
 }
 
+/// Below this a number is written with its power of ten.
+const PLAIN_LEAST: f64 = 1e-4;
 /// The part of a delay that is all of it.
 pub(crate) const WHOLE: &str = "whole";
 /// A formula that is further off than this is said to be: one of the two does not describe the scenario.

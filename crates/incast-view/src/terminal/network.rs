@@ -21,10 +21,11 @@ pub(super) fn answers(page: &mut Page, answers: &[Answer]) {
 pub(super) fn network(page: &mut Page, network: Option<&Network>) {
     let Some(network) = network else { return };
     page.section("the network");
-    for line in crate::topology::text(network).lines().take(TOPOLOGY_MAX) {
+    let drawn = crate::topology::text(network);
+    for line in drawn.lines().take(TOPOLOGY_MAX) {
         page.line(&crate::text::cut(line, page.width()));
     }
-    if network.cables.len() > TOPOLOGY_MAX {
+    if drawn.lines().nth(TOPOLOGY_MAX).is_some() {
         page.line("  ... all of it is in the record");
     }
     if let Some(calibration) = &network.calibration {

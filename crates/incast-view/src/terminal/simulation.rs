@@ -46,6 +46,9 @@ fn book(page: &mut Page, bytes: &ByteBook) {
 
 /// What the models were told, those that nobody stated last: they are what to doubt first.
 fn models(page: &mut Page, models: &[ModelUsed]) {
+    if !models.is_empty() {
+        page.section("what the models were told");
+    }
     for (label, is_stated) in [("stated", true), ("assumed", false)] {
         let meant = models.iter().filter(|model| said::is_stated(model) == is_stated);
         let mut items: Vec<String> =

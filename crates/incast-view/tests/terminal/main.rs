@@ -6,6 +6,7 @@ mod readout;
 #[path = "../support/readout_record.rs"]
 mod readout_record;
 mod records;
+mod simulation;
 
 use incast_core::record::{Flow, Messages, Record, Verdict};
 use incast_view::terminal::show;

@@ -10,6 +10,7 @@ use clap::Args;
   incast report runs/20261121T043638Z-first-light      report.html beside its record.json
   incast report runs/*                                 all records side by side, then each
   incast report a/record.json b/record.json --out compared.html
+  incast report runs/LAB runs/SIM                      measured beside simulated, with the agreement
   incast report runs/* --csv intervals.csv --parquet intervals.parquet
                                                        every interval of every flow, for analysis
 

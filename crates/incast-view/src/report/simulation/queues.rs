@@ -24,8 +24,7 @@ pub(super) fn show(html: &mut Html, queues: &[QueueHistory], level: usize) {
     }
     html.heading(level, "How full the queues were");
     over_time(html, queues);
-    let columns = queues.len();
-    let (shown, rest) = queues.split_at(columns.min(ROWS_MAX));
+    let (shown, rest) = queues.split_at(queues.len().min(ROWS_MAX));
     table(shown).show(html, "the fullest queues");
     if !rest.is_empty() {
         table(rest).fold(html, &format!("{} more queues of the record", rest.len()));

@@ -20,7 +20,7 @@ pub(super) fn queues(page: &mut Page, queues: &[QueueHistory]) {
         ("wait, p99", Side::Right, 2),
         ("busy", Side::Right, 1),
         ("packets", Side::Right, 0),
-        ("dropped", Side::Right, KEPT),
+        ("dropped", Side::Right, 8),
     ];
     let row = |queue: &QueueHistory| {
         let style = if queue.dropped_packets > 0 { DOUBTFUL } else { PLAIN };
@@ -46,7 +46,7 @@ pub(super) fn drops(page: &mut Page, drops: &[DropPlace]) {
     const COLUMNS: [(&str, Side, u8); 6] = [
         ("  place", Side::Left, KEPT),
         ("cause", Side::Left, 3),
-        ("packets", Side::Right, KEPT),
+        ("packets", Side::Right, 8),
         ("bytes", Side::Right, 2),
         ("first", Side::Right, 1),
         ("last", Side::Right, 0),
@@ -61,7 +61,7 @@ pub(super) fn drops(page: &mut Page, drops: &[DropPlace]) {
             Cell::plain(seconds(Some(drop.last_s))),
         ]
     };
-    show(page, "where packets died, and why", &COLUMNS, drops.iter().map(row), ("place", "places"));
+    show(page, "drops, by place and cause", &COLUMNS, drops.iter().map(row), ("place", "places"));
 }
 
 /// Delays, whole and in parts.
@@ -147,9 +147,9 @@ pub(super) fn replicas(page: &mut Page, replicas: &[ReplicaFigure]) {
 pub(super) fn estimates(page: &mut Page, estimates: &[Estimate]) {
     const COLUMNS: [(&str, Side, u8); 5] = [
         ("  estimate", Side::Left, KEPT),
-        ("by formula", Side::Right, KEPT),
-        ("simulated", Side::Right, KEPT),
-        ("disagreement", Side::Right, 1),
+        ("by formula", Side::Right, 2),
+        ("simulated", Side::Right, 1),
+        ("disagreement", Side::Right, KEPT),
         ("source", Side::Left, 0),
     ];
     let row = |estimate: &Estimate| {
