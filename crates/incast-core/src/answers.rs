@@ -102,6 +102,10 @@ fn places(record: &Record) -> Vec<String> {
 }
 
 fn cpu(record: &Record) -> Vec<String> {
+    let is_known = |flow: &Flow| flow.cpu.sender.is_some() || flow.cpu.receiver.is_some();
+    if is_simulated(record) && !record.flows.iter().any(is_known) {
+        return vec![NO_CPU.into()];
+    }
     let cores = |cpu: Option<&crate::record::Cpu>, flow: &Flow| {
         let fraction = cpu.zip(flow.duration_s.filter(|duration| *duration > 0.0));
         fraction.map_or_else(
@@ -117,6 +121,10 @@ fn cpu(record: &Record) -> Vec<String> {
 }
 
 fn cpu_at_200(record: &Record) -> Vec<String> {
+    let is_known = |flow: &Flow| flow.cpu.cores_at_200_gbit_per_s.is_some();
+    if is_simulated(record) && !record.flows.iter().any(is_known) {
+        return vec![NO_CPU.into()];
+    }
     let mut lines = of_flows(&record.flows, |flow| {
         flow.cpu.cores_at_200_gbit_per_s.map_or_else(
             || "unknown".into(),
@@ -127,6 +135,11 @@ fn cpu_at_200(record: &Record) -> Vec<String> {
         lines.push(format!("all flows together: {cores:.1} cores"));
     }
     lines
+}
+
+/// Whether its numbers were computed and not measured.
+fn is_simulated(record: &Record) -> bool {
+    record.simulation.is_some()
 }
 
 /// A line for each flow, while they are few; the first and the last otherwise.
@@ -150,5 +163,30 @@ fn megabits(bits_per_s: f64) -> String {
     format!("{:.1} Mbit/s", bits_per_s / 1e6)
 }
 
+/// What there is to say of CPU where no model of a host told it.
+const NO_CPU: &str = "a simulator spends no CPU of the scenario's hosts";
 /// Most flows of which each has a line.
 const SHOWN_MAX: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Cpu, Simulation};
+
+    fn asked(answer: AnswerKind, record: &Record) -> Vec<String> {
+        super::answer(&AskPlan { question: "?".into(), answer }, record).answer
+    }
+
+    #[test]
+    fn a_simulator_says_once_that_it_spends_no_cpu() {
+        let flow = Flow { name: "y".into(), duration_s: Some(2.0), ..Flow::default() };
+        let mut record = Record { flows: vec![flow.clone(), flow], ..Record::default() };
+        assert!(asked(AnswerKind::Cpu, &record)[0].contains("sender unknown"), "a measured one is unknown");
+        record.simulation = Some(Simulation::default());
+        assert_eq!(asked(AnswerKind::Cpu, &record), [NO_CPU]);
+        assert_eq!(asked(AnswerKind::CpuAt200, &record), [NO_CPU]);
+        // A model of the receiving host knows.
+        record.flows[0].cpu.receiver = Some(Cpu { system_s: 1.0, ..Cpu::default() });
+        assert!(asked(AnswerKind::Cpu, &record)[0].contains("receiver 50 %"));
+    }
+}

@@ -7,6 +7,7 @@
 //! Verbs: `handle_*` takes something in, `poll_*` takes something out, `next_timeout` says when to
 //! call again, `record` counts, `parse`/`emit` are wire. `now` is always an argument.
 
+pub mod agreement;
 pub mod answers;
 pub mod caveat;
 pub mod control;

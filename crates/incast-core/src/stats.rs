@@ -37,11 +37,12 @@ pub fn fairness_jain(rates: &[f64]) -> Option<f64> {
 
 /// A histogram of `u64` values with 16 equal buckets in each octave, and exact below 16.
 ///
-/// 8 KB, whatever is recorded. A quantile is at least the sample it stands for, and above it by less
+/// 8 KB at most: as many buckets as the largest value needs. A quantile is at least the sample it stands for, and above it by less
 /// than 1/16 of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogHistogram {
-    buckets: Box<[u64]>,
+    /// Up to the largest value; the last one is never empty, so that equal histograms are equal.
+    buckets: Vec<u64>,
     count: u64,
     min: u64,
     max: u64,
@@ -59,25 +60,38 @@ impl Default for LogHistogram {
 }
 
 impl LogHistogram {
-    /// An empty histogram. Nothing is allocated afterwards.
+    /// An empty histogram, without memory of its own. It takes some when a value is larger than all before.
     #[must_use]
-    pub fn new() -> Self {
-        Self { buckets: vec![0; BUCKETS].into(), count: 0, min: u64::MAX, max: 0 }
+    pub const fn new() -> Self {
+        Self { buckets: Vec::new(), count: 0, min: u64::MAX, max: 0 }
     }
 
     /// Counts one value.
     #[inline]
     pub fn record(&mut self, value: u64) {
-        self.buckets[bucket_of(value)] += 1;
+        let bucket = bucket_of(value);
+        if bucket >= self.buckets.len() {
+            self.grow(bucket + 1);
+        }
+        self.buckets[bucket] += 1;
         self.count += 1;
         self.min = self.min.min(value);
         self.max = self.max.max(value);
     }
 
+    #[cold]
+    fn grow(&mut self, buckets: usize) {
+        self.buckets.resize(buckets.min(BUCKETS), 0);
+    }
+
     /// Counts one value so many times.
     pub fn record_many(&mut self, value: u64, times: u64) {
         if times > 0 {
-            self.buckets[bucket_of(value)] += times;
+            let bucket = bucket_of(value);
+            if bucket >= self.buckets.len() {
+                self.grow(bucket + 1);
+            }
+            self.buckets[bucket] += times;
             self.count += times;
             self.min = self.min.min(value);
             self.max = self.max.max(value);
@@ -123,6 +137,9 @@ impl LogHistogram {
 
     /// Adds the values of another histogram.
     pub fn add(&mut self, other: &Self) {
+        if self.buckets.len() < other.buckets.len() {
+            self.grow(other.buckets.len());
+        }
         for (sum, more) in self.buckets.iter_mut().zip(&other.buckets) {
             *sum += more;
         }
@@ -153,8 +170,16 @@ impl<'de> Deserialize<'de> for LogHistogram {
         let Sparse { min, max, buckets } = Sparse::deserialize(from)?;
         let mut histogram = Self { min, max, ..Self::new() };
         for (bucket, count) in buckets {
-            let place = histogram.buckets.get_mut(bucket);
-            *place.ok_or_else(|| serde::de::Error::custom("a histogram has 976 buckets"))? = count;
+            if bucket >= BUCKETS {
+                return Err(serde::de::Error::custom("a histogram has 976 buckets"));
+            }
+            if count == 0 {
+                continue;
+            }
+            if bucket >= histogram.buckets.len() {
+                histogram.grow(bucket + 1);
+            }
+            histogram.buckets[bucket] = count;
             histogram.count = histogram.count.saturating_add(count);
         }
         Ok(histogram)

@@ -89,8 +89,10 @@ pub struct Stack<F> {
     kept: VecDeque<(Time, u64)>,
     news: VecDeque<StackNews>,
     counts: StackCounts,
-    /// By socket.
+    /// By the name of what is delayed.
     delays: Vec<Delays>,
+    /// Of each socket, which of them.
+    delays_of_sockets: Vec<usize>,
     /// Of messages on connections.
     on_connections: Delays,
 }
@@ -153,6 +155,7 @@ impl<F: Fabric> Stack<F> {
             news: VecDeque::new(),
             counts: StackCounts::default(),
             delays: Vec::new(),
+            delays_of_sockets: Vec::new(),
             on_connections: Delays::new("connections"),
             plan,
         }
@@ -162,7 +165,11 @@ impl<F: Fabric> Stack<F> {
     ///
     /// What comes to it is called `of` where delays are told.
     pub fn open_socket(&mut self, host: HostIndex, buffer_bytes: Option<u64>, of: &str) -> u32 {
-        self.delays.push(Delays::new(of));
+        let index = self.delays.iter().position(|delays| delays.name() == of).unwrap_or_else(|| {
+            self.delays.push(Delays::new(of));
+            self.delays.len() - 1
+        });
+        self.delays_of_sockets.push(index);
         self.receiving.open_socket(host, buffer_bytes)
     }
 
@@ -436,7 +443,8 @@ impl<F: Fabric> Stack<F> {
     fn handle_read(&mut self, now: Time, parcel: Parcel) {
         let Parcel { cargo, socket, payload_bytes, ends, sent, arrived } = parcel;
         let mtu = self.plan.topology.nics[ends[0].0 as usize].mtu_bytes;
-        if let Some(delays) = self.delays.get_mut(socket as usize) {
+        let delays = self.delays_of_sockets.get(socket as usize).copied();
+        if let Some(delays) = delays.and_then(|index| self.delays.get_mut(index)) {
             let sizes = ip::fragments(payload_bytes, mtu).map(ip::wire_bytes);
             let (all, last) = sizes.fold((0, 0), |(all, _), bytes| (all + bytes, bytes));
             let unloaded = delays::unloaded(&self.plan.topology, ends, [all - last, last]);

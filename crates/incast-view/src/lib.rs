@@ -7,6 +7,7 @@
 //! On a terminal colours are ANSI escape codes around words that say the same: the caller takes the codes away
 //! when nobody looks (`anstream` does), and nothing is lost.
 
+mod fold;
 mod html;
 mod page;
 mod plot;

@@ -6,6 +6,7 @@
 //! light, dark, paper and narrow screens. Every number is one of a record; what is drawn (shares of
 //! a bar, places along an axis) is the only arithmetic.
 
+mod agreement;
 mod answers;
 mod asked;
 mod cables;
@@ -21,6 +22,7 @@ mod parts;
 mod readout;
 mod sharing;
 mod sheet;
+mod simulation;
 mod stacked;
 mod switch_test;
 #[cfg(test)]
@@ -102,6 +104,7 @@ fn record(html: &mut Html, at: &RecordAt<'_>, number: usize, level: usize) {
         totals::show(html, &record.totals, part);
     }
     over_time::show(html, record, part);
+    simulation::show(html, record, part);
     if has_flows || record.ledger.is_some() {
         ledger::show(html, record, part);
     }

@@ -1,6 +1,8 @@
 //! What is said of a record in the same words everywhere: on a terminal and on a page.
 
+pub(crate) mod agreement;
 pub(crate) mod readout;
+pub(crate) mod simulation;
 
 use incast_core::record::{Build, Expectation, Host, Record, Verdict};
 use incast_core::scenario::Metric;
@@ -34,10 +36,17 @@ pub(crate) fn verdict(record: &Record) -> (&'static str, String) {
 /// The measured value in the unit of its metric, with which the expected text begins.
 pub(crate) fn measured(expectation: &Expectation) -> String {
     let name = expectation.expected.split(' ').next().unwrap_or_default();
-    match Metric::ALL.into_iter().find(|metric| metric.name() == name) {
-        Some(Metric::Goodput | Metric::OfferedLoad | Metric::WireRate) => rate_fine(expectation.measured),
-        Some(Metric::Duration) => seconds(expectation.measured),
-        _ => number(expectation.measured),
+    metric(Metric::ALL.into_iter().find(|metric| metric.name() == name), expectation.measured)
+}
+
+/// A value in the unit of its metric; without a unit where that has none, or is not known.
+pub(crate) fn metric(metric: Option<Metric>, value: Option<f64>) -> String {
+    match metric {
+        Some(Metric::Goodput | Metric::OfferedLoad | Metric::WireRate | Metric::Throughput) => {
+            rate_fine(value)
+        }
+        Some(Metric::Duration) => seconds(value),
+        _ => number(value),
     }
 }
 

@@ -11,13 +11,15 @@ mod flows;
 mod judgement;
 mod network;
 mod readout;
+mod simulation;
 mod switch_test;
 
+use incast_core::agreement::Agreement;
 use incast_core::record::{Record, Verdict};
 
 use crate::page::{BAD, DOUBTFUL, FAINT, GOOD, Label, Page};
 use crate::said;
-use crate::text::counted;
+use crate::text::{clean, counted};
 use crate::units::UNKNOWN;
 
 /// The report on `record` in lines of at most `width` cells (40 at least), with colours.
@@ -31,11 +33,12 @@ pub fn show(record: &Record, width: usize) -> String {
     // A readout without flows measured no messages: there is nothing to sum and nothing to share.
     if record.readout.is_none() || !record.flows.is_empty() {
         flows::show(&mut page, &record.flows);
-        account::show(&mut page, &record.totals);
+        account::show(&mut page, record);
         details::show(&mut page, &record.flows);
     }
     network::network(&mut page, record.network.as_ref());
-    network::ledger(&mut page, record.ledger.as_ref());
+    simulation::show(&mut page, record.simulation.as_ref());
+    network::ledger(&mut page, record);
     switch_test::show(&mut page, record.switch_test.as_ref());
     network::answers(&mut page, &record.answers);
     cores::show(&mut page, &record.host, &record.agents);
@@ -57,6 +60,19 @@ pub fn compare(records: &[&Record]) -> String {
     }
     readout::compare(&mut page, records);
     page.into_text()
+}
+
+/// How far measured records agree with simulated ones of the same scenario and variant, a line for each pair.
+#[must_use]
+pub fn agreements(records: &[&Record]) -> Vec<String> {
+    let found = incast_core::agreement::agreements(records);
+    let line = |agreement: &Agreement| {
+        let scenario = &records[agreement.measured].scenario;
+        let variant = scenario.variant.as_deref().map(|variant| format!(", {}", clean(variant)));
+        let name = format!("{}{}", clean(&scenario.name), variant.unwrap_or_default());
+        Some(format!("{name}: {}", said::agreement::largest(agreement.largest.as_ref()?)))
+    };
+    found.iter().filter_map(line).take(PAIRS_MAX).collect()
 }
 
 /// How it ended, in one line.
@@ -89,7 +105,11 @@ fn provenance(page: &mut Page, record: &Record) {
         record.started_at.as_ref().map(|at| format!("began {at}")).unwrap_or_default(),
     ];
     page.words(&label(""), &said::listed(parts));
-    page.words(&label("host"), &said::host(&record.host));
+    let host = said::host(&record.host);
+    // A simulation is the same on every host, so its record names none.
+    if record.simulation.is_none() || host != UNKNOWN {
+        page.words(&label("host"), &host);
+    }
     for agent in record.agents.iter().take(HOSTS_MAX) {
         page.words(&label("agent"), &said::host(agent));
     }
@@ -98,6 +118,8 @@ fn provenance(page: &mut Page, record: &Record) {
     }
 }
 
+/// Most pairs of records with a line: the page has a table for each of as many.
+const PAIRS_MAX: usize = 24;
 /// Width of a comparison: it has fixed columns.
 const COMPARE_CELLS: usize = 120;
 /// Most agents, and most hosts with cores, of a report; the record has all.

@@ -1,15 +1,18 @@
-//! A network drawn as text: each switch with its cables below it.
+//! A network drawn as text: each switch with its cables below it. In a large network what is alike has one line.
 
 use std::fmt::Write as _;
 
 use incast_core::record::{Network, NetworkCable};
 
-use crate::text::clean;
+use crate::fold::{Folded, fold};
+use crate::text::{clean, counted};
 use crate::units;
 
 /// The network in lines.
 #[must_use]
 pub fn text(network: &Network) -> String {
+    let folded = fold(network, |_| false);
+    let network = folded.network.as_ref();
     let mut drawn = String::new();
     for switch in &network.switches {
         let full =
@@ -19,19 +22,35 @@ pub fn text(network: &Network) -> String {
         } else {
             format!(", part of {}", clean(&switch.network))
         };
-        let _ =
-            writeln!(drawn, "switch {} ({}, {full}{part})", clean(&switch.name), clean(&switch.forwarding));
+        let many = match folded.count(&switch.name) {
+            1 => String::new(),
+            count => format!("{count} switches, "),
+        };
+        let (name, forwarding) = (clean(&switch.name), clean(&switch.forwarding));
+        let _ = writeln!(drawn, "switch {name} ({many}{forwarding}, {full}{part})");
         let cables: Vec<&NetworkCable> =
             network.cables.iter().filter(|cable| cable.to == switch.name).collect();
         for (index, cable) in cables.iter().enumerate() {
             let branch = if index + 1 == cables.len() { "└──" } else { "├──" };
-            let _ = writeln!(drawn, "  {branch} {}", line(network, cable));
+            let _ = writeln!(drawn, "  {branch} {}", line(&folded, cable));
         }
     }
     drawn
 }
 
-fn line(network: &Network, cable: &NetworkCable) -> String {
+/// `126 hosts, 2 at each`: how many things a cable that was folded is from; nothing where it is from one.
+pub(crate) fn many(folded: &Folded<'_>, cable: &NetworkCable) -> Option<String> {
+    let count = folded.count(&cable.from);
+    let is_host = folded.network.hosts.iter().any(|host| host.name == cable.from);
+    let (one, several) = if is_host { ("host", "hosts") } else { ("switch", "switches") };
+    let at = folded.count(&cable.to);
+    let each =
+        if at > 1 && count.is_multiple_of(at) { format!(", {} at each", count / at) } else { String::new() };
+    (count > 1).then(|| format!("{}{each}", counted(count, one, several)))
+}
+
+fn line(folded: &Folded<'_>, cable: &NetworkCable) -> String {
+    let network = folded.network.as_ref();
     let host = network.hosts.iter().find(|host| host.name == cable.from);
     let kind = if host.is_some() { "" } else { "switch " };
     let address = host.and_then(|host| {
@@ -40,6 +59,9 @@ fn line(network: &Network, cable: &NetworkCable) -> String {
         host.addresses.get(nth)
     });
     let mut said = format!("{kind}{}", clean(&cable.from));
+    if let Some(many) = many(folded, cable) {
+        let _ = write!(said, " ({many})");
+    }
     if let Some(address) = address {
         let _ = write!(said, "  {}", clean(address));
     }

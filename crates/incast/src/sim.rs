@@ -64,9 +64,7 @@ fn run_one(
         replicas::play(&scenario, variant, args, dir.path(), stops)?
     } else {
         let (record, took_s) = play(&scenario, variant.name.clone(), stops);
-        if let Some(simulation) = &record.simulation {
-            note(&speed(simulation.virtual_s, simulation.packet_hops, took_s));
-        }
+        note(&speed(&record, took_s));
         record
     };
     deliver(&record, &args.output, Some(&dir))?;
@@ -114,11 +112,18 @@ fn play_with(
 }
 
 /// How fast it went: for the terminal alone, as it is of this machine and this moment.
-fn speed(virtual_s: f64, packet_hops: u64, took_s: f64) -> String {
+fn speed(record: &Record, took_s: f64) -> String {
+    let Some(simulation) = &record.simulation else { return String::new() };
+    let took_s = took_s.max(1e-9);
     #[expect(clippy::cast_precision_loss, reason = "for the eye")]
-    let hops = packet_hops as f64 / took_s.max(1e-9) / 1e6;
+    let hops = simulation.packet_hops as f64 / took_s / 1e6;
+    // While a readout drains hardly anything happens.
+    let busy_s =
+        record.readout.as_ref().and_then(|readout| readout.running_s).unwrap_or(simulation.virtual_s);
     format!(
-        "simulated {virtual_s:.3} s in {took_s:.2} s: {:.2} virtual seconds a second, {hops:.1} million packet-hops a second",
-        virtual_s / took_s.max(1e-9)
+        "simulated {busy_s:.3} s in {took_s:.2} s ({:.3} s with all that follows): {:.2} virtual seconds a second, \
+         {hops:.1} million packet-hops a second",
+        simulation.virtual_s,
+        busy_s / took_s
     )
 }

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use super::ids::EventNumber;
 
-/// Finds a value by event number. Nothing is allocated after `new`.
+/// Finds a value by event number. It grows by doubling, up to its bound.
 #[derive(Clone, Debug)]
 pub(super) struct NumberTable {
     entries: Box<[Entry]>,
@@ -24,14 +24,33 @@ struct Entry {
     value: u32,
 }
 
+/// Places of a table in which nothing was ever put: most of many are small for all their lives.
+const PLACES_FIRST: usize = 64;
+
+fn empty(places: usize) -> Box<[Entry]> {
+    vec![Entry { number: 0, value: EMPTY }; places].into()
+}
+
 /// No value: a table has fewer places.
 const EMPTY: u32 = u32::MAX;
 
 impl NumberTable {
     /// Room for `max` numbers.
     pub(super) fn new(max: usize) -> Self {
-        let places = (2 * max.max(1)).next_power_of_two();
-        Self { entries: vec![Entry { number: 0, value: EMPTY }; places].into(), len: 0, max }
+        let places = (2 * max.max(1)).next_power_of_two().min(PLACES_FIRST);
+        Self { entries: empty(places), len: 0, max }
+    }
+
+    /// Twice as many places.
+    #[cold]
+    fn grow(&mut self) {
+        let more = empty(2 * self.entries.len());
+        for entry in std::mem::replace(&mut self.entries, more) {
+            if entry.value != EMPTY {
+                let at = self.find(entry.number);
+                self.entries[at] = entry;
+            }
+        }
     }
 
     /// The value of `number`.
@@ -44,6 +63,9 @@ impl NumberTable {
     /// Puts in a number that is not there.
     pub(super) fn insert(&mut self, number: EventNumber, value: u32) {
         assert!(self.len < self.max, "the owner keeps to {} numbers", self.max);
+        if 2 * self.len >= self.entries.len() {
+            self.grow();
+        }
         let at = self.find(number.0);
         assert!(self.entries[at].value == EMPTY && value != EMPTY, "event {number} is put in once");
         self.entries[at] = Entry { number: number.0, value };
@@ -124,8 +146,7 @@ impl ClosedEvents {
     /// Remembers `max` events, at least one.
     pub(super) fn new(max: u32) -> Self {
         let max = max.max(1) as usize;
-        let order = VecDeque::with_capacity(max + 1);
-        Self { table: NumberTable::new(max + 1), order, max, horizon: None, highest: None }
+        Self { table: NumberTable::new(max + 1), order: VecDeque::new(), max, horizon: None, highest: None }
     }
 
     /// What is known of `number`.

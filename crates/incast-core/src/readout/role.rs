@@ -35,7 +35,7 @@ pub use plan::{
     TriggerRolePlan,
 };
 pub use sink::{SinkRole, SinkRoleCounts, Write};
-pub use source::{SourceRole, SourceRoleCounts, Wanted};
+pub use source::{Sizes, SourceRole, SourceRoleCounts, Wanted};
 pub use storing::{Storing, StoringCounts, StoringPlan};
 pub use trigger::{TriggerRole, TriggerRoleCounts};
 

@@ -36,6 +36,10 @@ impl Delays {
         Self { of: of.into(), parts: std::array::from_fn(|_| LogHistogram::new()) }
     }
 
+    pub(super) fn name(&self) -> &str {
+        &self.of
+    }
+
     /// A datagram came; `unloaded` is what its way takes without others.
     pub(super) fn record(&mut self, at: Stations, [sending, travelling]: [Span; 2]) {
         let way = at.arrived.since(at.sent);

@@ -36,11 +36,24 @@ pub(crate) struct Middle {
 impl Trace {
     /// A trace of the slices that have a length; what is not finite is unknown.
     pub(crate) fn new(name: &str, slices: impl Iterator<Item = Slice>) -> Self {
+        Self::joined_by(name, slices, joined)
+    }
+
+    /// A trace whose slices say the most of something: so do the longer ones that many of them become.
+    pub(crate) fn of_peaks(name: &str, slices: impl Iterator<Item = Slice>) -> Self {
+        Self::joined_by(name, slices, peak)
+    }
+
+    fn joined_by(
+        name: &str,
+        slices: impl Iterator<Item = Slice>,
+        join: fn(&[Slice]) -> Option<Slice>,
+    ) -> Self {
         let real = |slice: &Slice| {
             slice.start_s.is_finite() && slice.end_s.is_finite() && slice.end_s > slice.start_s
         };
         let known = |slice: Slice| Slice { mean: slice.mean.filter(|mean| mean.is_finite()), ..slice };
-        Self { name: name.to_owned(), slices: coarser(slices.filter(real).map(known).collect()) }
+        Self { name: name.to_owned(), slices: coarser(slices.filter(real).map(known).collect(), join) }
     }
 
     /// Whether anything of it is known.
@@ -70,15 +83,23 @@ impl Trace {
     }
 }
 
-/// Slices in at most [`SLICES_MAX`]: neighbours become one, whose mean is weighed by their lengths.
-fn coarser(slices: Vec<Slice>) -> Vec<Slice> {
+/// Slices in at most [`SLICES_MAX`]: neighbours become one.
+fn coarser(slices: Vec<Slice>, join: fn(&[Slice]) -> Option<Slice>) -> Vec<Slice> {
     let together = slices.len().div_ceil(SLICES_MAX);
     if together <= 1 {
         return slices;
     }
-    slices.chunks(together).filter_map(joined).collect()
+    slices.chunks(together).filter_map(join).collect()
 }
 
+/// One slice as high as the highest.
+fn peak(slices: &[Slice]) -> Option<Slice> {
+    let (first, last) = (slices.first()?, slices.last()?);
+    let mean = slices.iter().filter_map(|slice| slice.mean).reduce(f64::max);
+    Some(Slice { start_s: first.start_s, end_s: last.end_s, mean })
+}
+
+/// One slice with the mean of all, weighed by their lengths.
 fn joined(slices: &[Slice]) -> Option<Slice> {
     let (first, last) = (slices.first()?, slices.last()?);
     let known = slices.iter().filter_map(|slice| Some((slice.mean?, slice.end_s - slice.start_s)));

@@ -4,7 +4,7 @@ use incast_core::record::{Flow, Record};
 
 use super::sheet::{Cell, Sheet};
 use super::stacked::{self, Piece, Row};
-use super::{anchor, judgement, name, readout, sharing};
+use super::{agreement, anchor, judgement, name, readout, sharing};
 use crate::RecordAt;
 use crate::html::Html;
 use crate::said;
@@ -15,6 +15,7 @@ use crate::units::{about, count, percent, rate, seconds};
 /// The overview: a row for each record, the shares of its flows, the flows in common.
 pub(super) fn show(html: &mut Html, records: &[RecordAt<'_>]) {
     html.heading(1, &format!("{} side by side", counted(records.len(), "record", "records")));
+    agreement::show(html, records);
     readout::compare(html, records);
     let is_flood = |at: &RecordAt<'_>| at.record.readout.is_none() || !at.record.flows.is_empty();
     if records.iter().any(is_flood) {

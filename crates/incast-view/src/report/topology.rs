@@ -3,17 +3,21 @@
 //!
 //! Each cable says what bounds the flood on it: from a sender its own rate and queue, to a receiver
 //! those of the switch's port. When all cables of a side are alike, that is said once above them.
-//! The drawing keeps its size, so that its text can be read, and scrolls in its box.
+//! The drawing keeps its size, so that its text can be read, and scrolls in its box. In a large network what is
+//! alike is drawn once. Cables and hosts at which packets died are marked.
 
 mod layout;
+
+use std::collections::BTreeMap;
 
 use incast_core::record::{Network, NetworkCable, Record};
 
 use super::cables::{impairments, limit};
+use crate::fold::{Folded, fold};
 use crate::html::Html;
 use crate::text::cut;
 use crate::units::{bytes, count};
-use layout::{Box, Layout, Place};
+use layout::{Box, IsRight, Layout, Place};
 
 /// The drawing; nothing where the run used a network that was there.
 pub(super) fn show(html: &mut Html, record: &Record, level: usize) {
@@ -22,10 +26,14 @@ pub(super) fn show(html: &mut Html, record: &Record, level: usize) {
         return;
     }
     html.heading(level, "The network");
-    let texts: Vec<Vec<String>> = network.cables.iter().map(|cable| said(record, cable)).collect();
-    let alike = [Place::Left, Place::Right].map(|side| said_once(record, network, &texts, side));
+    let folded = fold(network, |host| layout::receives(record, host));
+    let network = folded.network.as_ref();
+    let is_right = |name: &str| layout::receives(record, folded.first(name));
+    let texts: Vec<Vec<String>> =
+        network.cables.iter().map(|cable| said(&is_right, &folded, cable)).collect();
+    let alike = [Place::Left, Place::Right].map(|side| said_once(&is_right, network, &texts, side));
     let labelled = |side: Place| alike[usize::from(side == Place::Right)].is_none();
-    let layout = Layout::new(record, network, labelled(Place::Left), labelled(Place::Right));
+    let layout = Layout::new(&is_right, network, labelled(Place::Left), labelled(Place::Right));
     html.tag("figure").holds(|html| {
         html.tag("div")
             .class("scroll")
@@ -42,7 +50,7 @@ pub(super) fn show(html: &mut Html, record: &Record, level: usize) {
                             draw_cable(html, &layout, cable, text, &alike);
                         }
                         captions(html, &layout, &alike);
-                        draw_hosts(html, network, &layout);
+                        draw_hosts(html, network, &layout, &died_at_hosts(record, &folded));
                         draw_switches(html, network, &layout);
                     },
                 );
@@ -51,8 +59,8 @@ pub(super) fn show(html: &mut Html, record: &Record, level: usize) {
 }
 
 /// What is said beside a cable: what bounds it, what happens on the way, and what was dropped there.
-fn said(record: &Record, cable: &NetworkCable) -> Vec<String> {
-    let to_receiver = layout::receives(record, &cable.from);
+fn said(is_right: IsRight<'_>, folded: &Folded<'_>, cable: &NetworkCable) -> Vec<String> {
+    let to_receiver = is_right(&cable.from);
     let (rate, queue) = if to_receiver {
         (cable.port_rate_bits_per_s, cable.port_queue_bytes)
     } else {
@@ -61,6 +69,7 @@ fn said(record: &Record, cable: &NetworkCable) -> Vec<String> {
     let mut first = vec![limit(rate)];
     first.extend(queue.map(|queue| format!("queue {}", bytes(Some(queue)))));
     let mut lines = vec![first.join(", ")];
+    lines.extend(crate::topology::many(folded, cable));
     let impairments = cable.impairment.as_ref().map(impairments).unwrap_or_default();
     if !impairments.is_empty() {
         lines.push(impairments.join(", "));
@@ -69,10 +78,15 @@ fn said(record: &Record, cable: &NetworkCable) -> Vec<String> {
 }
 
 /// What is said of all cables of a side, when it is the same and there are several.
-fn said_once(record: &Record, network: &Network, texts: &[Vec<String>], side: Place) -> Option<Vec<String>> {
+fn said_once(
+    is_right: IsRight<'_>,
+    network: &Network,
+    texts: &[Vec<String>],
+    side: Place,
+) -> Option<Vec<String>> {
     let of_side = |cable: &NetworkCable| {
         let host = network.hosts.iter().any(|host| host.name == cable.from);
-        host && layout::receives(record, &cable.from) == (side == Place::Right)
+        host && is_right(&cable.from) == (side == Place::Right)
     };
     let mut texts =
         network.cables.iter().zip(texts).filter(|(cable, _)| of_side(cable)).map(|(_, text)| text);
@@ -117,7 +131,11 @@ fn draw_cable(
     };
     let points = [(start, from.y), (elbow, from.y), (end, to.y)].map(|(x, y)| format!("{x:.1},{y:.1}"));
     let path = html.tag("polyline").class(line).set("points", &points.join(" "));
-    path.holds(|html| html.tag("title").text(&format!("{} – {}: {}", cable.from, cable.to, text.join("; "))));
+    let dying = cable.queues.iter().filter(|queue| queue.dropped_packets > 0);
+    let dying =
+        dying.map(|queue| format!("; {} dropped {}", queue.place, count(Some(queue.dropped_packets))));
+    let title = format!("{} – {}: {}{}", cable.from, cable.to, text.join("; "), dying.collect::<String>());
+    path.holds(|html| html.tag("title").text(&title));
     let shown = match from.place {
         Place::Left => alike[0].is_none(),
         Place::Right => alike[1].is_none(),
@@ -143,11 +161,31 @@ fn draw_cable(
     }
 }
 
-fn draw_hosts(html: &mut Html, network: &Network, layout: &Layout) {
+/// Packets that died inside hosts, as the simulator saw it, by the name of the host in the drawing.
+fn died_at_hosts(record: &Record, folded: &Folded<'_>) -> BTreeMap<String, u64> {
+    let mut died: BTreeMap<String, u64> = BTreeMap::new();
+    for drop in record.simulation.iter().flat_map(|simulation| &simulation.drops) {
+        // `ring of x`; what dies at a nic or a port is counted at its cable.
+        let inside = ["ring of ", "backlog of ", "reassembly of ", "socket of "];
+        let host = inside.into_iter().find_map(|words| drop.place.strip_prefix(words));
+        if let Some(host) = host {
+            let sum = died.entry(folded.shown(host).to_owned()).or_default();
+            *sum = sum.saturating_add(drop.packets);
+        }
+    }
+    died
+}
+
+fn draw_hosts(html: &mut Html, network: &Network, layout: &Layout, died: &BTreeMap<String, u64>) {
     for host in &network.hosts {
         let Some(place) = layout.find(&host.name) else { continue };
-        let title = format!("{} {}", host.name, host.addresses.join(", "));
-        draw_box(html, place, "host", &title, &[&host.name]);
+        let mut title = format!("{} {}", host.name, host.addresses.join(", "));
+        let died = died.get(&host.name).filter(|packets| **packets > 0);
+        if let Some(packets) = died {
+            title += &format!(": {} packets died in it", count(Some(*packets)));
+        }
+        let class = if died.is_some() { "host dropping" } else { "host" };
+        draw_box(html, place, class, &title, &[&host.name]);
     }
 }
 

@@ -3,18 +3,22 @@
 //! The account (law 1) is always printed, above all when nothing is unexplained: that is the proof
 //! that nothing was forgotten. In it an unknown number is `?`.
 
-use incast_core::record::{Messages, Totals};
+use incast_core::record::{Messages, Record, Totals};
 
 use crate::page::{BAD, Label, PLAIN, Page};
 use crate::units::{about, bytes, count, difference, percent, rate, seconds};
 
 /// Loads, deliveries, the account and the cost of all flows.
-pub(super) fn show(page: &mut Page, totals: &Totals) {
+pub(super) fn show(page: &mut Page, record: &Record) {
+    let totals = &record.totals;
     page.line("");
     loads(page, totals);
     fairness(page, totals);
     account(page, &totals.messages);
-    cost(page, totals);
+    // A simulator spends no CPU of the scenario's hosts: an unknown cost says nothing there.
+    if record.simulation.is_none() || totals.cpu_seconds_per_gigabyte.is_some() || totals.cpu.is_some() {
+        cost(page, totals);
+    }
 }
 
 fn loads(page: &mut Page, totals: &Totals) {

@@ -1,6 +1,6 @@
 //! The network of a run and the second book of its losses; and the answers to its questions.
 
-use incast_core::record::{Answer, Ledger, Network};
+use incast_core::record::{Answer, Ledger, Network, Record};
 
 use crate::page::{BAD, DOUBTFUL, GOOD, Label, PLAIN, Page};
 use crate::table::{Cell, Side, Table};
@@ -60,10 +60,12 @@ pub(super) fn network(page: &mut Page, network: Option<&Network>) {
     }
 }
 
-/// Where messages died, as the kernel's counters have it.
-pub(super) fn ledger(page: &mut Page, ledger: Option<&Ledger>) {
-    let Some(ledger) = ledger else { return };
-    page.section("where packets died, by the kernel's counters");
+/// Where messages died, as the kernel's counters have it, or the simulator's.
+pub(super) fn ledger(page: &mut Page, record: &Record) {
+    let Some(ledger) = &record.ledger else { return };
+    let who =
+        if record.simulation.is_some() { "as the simulator saw it" } else { "by the kernel's counters" };
+    page.section(&format!("where packets died, {who}"));
     let mut table = Table::new(vec![
         ("  stage", Side::Left),
         ("packets", Side::Right),
@@ -122,6 +124,9 @@ fn books(page: &mut Page, ledger: &Ledger) {
         })
         .collect();
     let left = ledger.unexplained_packets;
+    if packets.is_empty() && left.unwrap_or(0) == 0 {
+        return;
+    }
     let said = left.map_or_else(
         || "not closed: packets travelled in trains".into(),
         |left| format!("unexplained {}", difference(Some(left))),
@@ -130,7 +135,7 @@ fn books(page: &mut Page, ledger: &Ledger) {
 }
 
 /// A table of several runs: one line each.
-pub(super) fn compare(page: &mut Page, records: &[&incast_core::record::Record]) {
+pub(super) fn compare(page: &mut Page, records: &[&Record]) {
     page.section("side by side");
     let mut table = Table::new(vec![
         ("run", Side::Left),

@@ -113,7 +113,7 @@ fn dead_time(page: &mut Page, dead: &DeadTimes) {
 }
 
 /// A table below a title, with the columns that there is room for; those that are left out are named.
-fn put(page: &mut Page, title: &str, table: &Table, ranks: &[u8]) {
+pub(super) fn put(page: &mut Page, title: &str, table: &Table, ranks: &[u8]) {
     page.section(title);
     let shown = table.fit(ranks, page.width());
     table.lines(&shown, HEADING).iter().for_each(|line| page.line(line));

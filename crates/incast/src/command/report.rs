@@ -51,6 +51,8 @@ pub(crate) fn report(args: &ReportArgs) -> anyhow::Result<ExitCode> {
     patience.say("writing".to_owned());
     write_all(&files)?;
     drop(patience);
+    let all: Vec<&Record> = records.iter().map(|at| at.record).collect();
+    incast_view::terminal::agreements(&all).iter().for_each(|line| note(line));
     for (path, what, _) in &files {
         note(&format!("{what}: {}", path.display()));
     }

@@ -34,7 +34,7 @@ impl Supply {
     fn payload(&mut self, wanted: &Wanted) -> Data {
         let mut payload = Vec::new();
         let mut piece = Vec::new();
-        for (index, bytes) in (0..wanted.events).zip(&wanted.sizes) {
+        for (index, bytes) in (0..wanted.events).zip(wanted.sizes.iter()) {
             let event = wanted.first.after(index.into());
             let out = if wanted.events == 1 { &mut payload } else { &mut piece };
             out.clear();
@@ -46,7 +46,7 @@ impl Supply {
                     out.extend_from_slice(banks.map_or(&[], |banks| banks));
                 }
                 None => {
-                    let bytes = *bytes as usize;
+                    let bytes = bytes as usize;
                     let content = Content::new(wanted.run.0, self.plan.source.0, event.0);
                     generated_banks(content, self.plan.source, wanted.level, bytes, out);
                 }

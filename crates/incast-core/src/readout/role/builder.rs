@@ -109,7 +109,7 @@ impl<P: Payload + Clone> BuilderRole<P> {
             now: Time::ZERO,
             levels: levels.iter().map(|level| BuilderLevel::new(&plan, *level)).collect(),
             nodes: BTreeMap::new(),
-            storing: Storing::new(plan.run.clone(), StoringPlan::default()),
+            storing: Storing::new(&plan.run, StoringPlan::default()),
             kept: BTreeMap::new(),
             held_events: Gauge::new(plan.held_events_max.into()),
             held_bytes: Gauge::new(plan.held_bytes_max),

@@ -122,7 +122,7 @@ impl<P: Payload + Clone> NodeRole<P> {
             working: BTreeMap::new(),
             abandoned: BTreeSet::new(),
             awaiting: BTreeMap::new(),
-            storing: Storing::new(plan.run.clone(), StoringPlan::default()),
+            storing: Storing::new(&plan.run, StoringPlan::default()),
             outbox: VecDeque::new(),
             is_stopped: false,
             is_ended: false,

@@ -40,10 +40,7 @@ impl RunPlan {
     /// The sink of an event, or of the packet that begins with it; none when the run has none.
     #[must_use]
     pub fn sink_of(&self, event: EventNumber) -> Option<SinkId> {
-        let packet = event.0.saturating_sub(self.first.0) / u64::from(self.packing_events.max(1));
-        // A number of sinks, and so an index of one, fits any `usize`.
-        let index = packet.checked_rem(self.sinks.len() as u64)?;
-        self.sinks.get(usize::try_from(index).ok()?).copied()
+        sink_of(event, self.first, self.packing_events, &self.sinks)
     }
 
     /// Whether the source has fragments of this level.
@@ -68,6 +65,19 @@ impl RunPlan {
     pub fn packing_of(&self, level: Level) -> u16 {
         if level == Level::Second { 1 } else { self.packing_events.max(1) }
     }
+}
+
+/// The packets of a run go to its sinks in turn.
+pub(super) fn sink_of(
+    event: EventNumber,
+    first: EventNumber,
+    packing_events: u16,
+    sinks: &[SinkId],
+) -> Option<SinkId> {
+    let packet = event.0.saturating_sub(first.0) / u64::from(packing_events.max(1));
+    // A number of sinks, and so an index of one, fits any `usize`.
+    let index = packet.checked_rem(sinks.len() as u64)?;
+    sinks.get(usize::try_from(index).ok()?).copied()
 }
 
 /// Who asks the sinks for room, and sends them what is to be stored.

@@ -13,6 +13,7 @@ use super::nonsense::{Nonsense, NonsenseCounts};
 use super::plan::{SizePlan, SourceRolePlan};
 use super::{Order, Role, RoleCounts};
 use crate::random::Random;
+use crate::readout::bits::Bits;
 use crate::readout::fragment::{Fragment, Payload};
 use crate::readout::gauge::Gauge;
 use crate::readout::ids::{BuilderId, EventNumber, Incarnation, Level, Peer, RunNumber, SourceId};
@@ -34,7 +35,41 @@ pub struct Wanted {
     /// For whom.
     pub destination: BuilderId,
     /// Bytes of each event's content.
-    pub sizes: Vec<u32>,
+    pub sizes: Sizes,
+}
+
+/// Bytes of the content of consecutive events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sizes {
+    /// All are the same.
+    Same {
+        /// Of each.
+        bytes: u32,
+        /// How many.
+        events: u16,
+    },
+    /// Of each event.
+    Each(Box<[u32]>),
+}
+
+impl Sizes {
+    /// Of each event, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        let (same, each) = match self {
+            Self::Same { bytes, events } => (std::iter::repeat_n(*bytes, usize::from(*events)), &[][..]),
+            Self::Each(sizes) => (std::iter::repeat_n(0, 0), &sizes[..]),
+        };
+        same.chain(each.iter().copied())
+    }
+
+    /// Of all together.
+    #[must_use]
+    pub fn sum(&self) -> u64 {
+        match self {
+            Self::Same { bytes, events } => u64::from(*bytes) * u64::from(*events),
+            Self::Each(sizes) => sizes.iter().map(|bytes| u64::from(*bytes)).sum(),
+        }
+    }
 }
 
 /// The account of a source. At any moment `assigned = sent + dropped + not sent + waiting`.
@@ -62,11 +97,12 @@ pub struct SourceRoleCounts {
 #[derive(Clone, Debug)]
 pub struct SourceRole<P> {
     plan: SourceRolePlan,
-    builders: BTreeMap<BuilderId, Incarnation>,
+    /// Builders that are there.
+    builders: Bits,
     /// By when they are due: the offset is the same for all.
     waiting: VecDeque<(Time, Wanted)>,
-    /// At the owner, with the bytes that were counted for them.
-    asked: BTreeMap<(Level, EventNumber), u64>,
+    /// At the owner, with the bytes that were counted for them; sorted.
+    asked: VecDeque<((Level, EventNumber), u64)>,
     ready: VecDeque<(BuilderId, Level, Fragment<P>)>,
     queue_bytes: Gauge,
     has_last: bool,
@@ -79,9 +115,9 @@ impl<P: Payload + Clone> SourceRole<P> {
     #[must_use]
     pub fn new(plan: SourceRolePlan) -> Self {
         Self {
-            builders: BTreeMap::new(),
+            builders: Bits::default(),
             waiting: VecDeque::new(),
-            asked: BTreeMap::new(),
+            asked: VecDeque::new(),
             ready: VecDeque::new(),
             queue_bytes: Gauge::new(plan.queue_bytes_max),
             has_last: false,
@@ -101,9 +137,13 @@ impl<P: Payload + Clone> SourceRole<P> {
     pub fn poll_wanted(&mut self, now: Time) -> Option<Wanted> {
         while self.waiting.front().is_some_and(|(due, _)| *due <= now || self.is_ended) {
             let (_, wanted) = self.waiting.pop_front()?;
-            let bytes = content_bytes(&wanted.sizes);
-            if self.builders.contains_key(&wanted.destination) {
-                self.asked.insert((wanted.level, wanted.first), bytes);
+            let bytes = wanted.sizes.sum();
+            if self.builders.contains(wanted.destination.0) {
+                let key = (wanted.level, wanted.first);
+                match self.asked_at(key) {
+                    Ok(place) => self.asked[place].1 = bytes,
+                    Err(place) => self.asked.insert(place, (key, bytes)),
+                }
                 return Some(wanted);
             }
             self.queue_bytes.sub(bytes);
@@ -120,7 +160,8 @@ impl<P: Payload + Clone> SourceRole<P> {
         fragment: Fragment<P>,
         destination: BuilderId,
     ) {
-        let Some(bytes) = self.asked.remove(&(level, fragment.event)) else {
+        let place = self.asked_at((level, fragment.event)).ok();
+        let Some((_, bytes)) = place.and_then(|place| self.asked.remove(place)) else {
             self.counts.nonsense.record(Nonsense::Unknown);
             return;
         };
@@ -137,12 +178,12 @@ impl<P: Payload + Clone> SourceRole<P> {
             return self.counts.nonsense.record(Nonsense::WrongRun);
         } else if !is_level || !(1..=self.plan.run.packing_of(level)).contains(&events) {
             return self.counts.nonsense.record(Nonsense::WrongLevel);
-        } else if self.asked.contains_key(&(level, event)) {
+        } else if self.asked_at((level, event)).is_ok() {
             return self.counts.nonsense.record(Nonsense::Unknown);
         }
         self.counts.assigned += 1;
-        let sizes: Vec<u32> = (0..events).map(|index| self.size(level, event.after(index.into()))).collect();
-        let bytes = content_bytes(&sizes);
+        let sizes = self.sizes(level, event, events);
+        let bytes = sizes.sum();
         let is_empty = self.queue_bytes.filled() == 0;
         if !self.queue_bytes.has_room(bytes) && !is_empty {
             self.counts.dropped += 1;
@@ -151,6 +192,20 @@ impl<P: Payload + Clone> SourceRole<P> {
         self.queue_bytes.add(bytes);
         let wanted = Wanted { level, run, first: event, events, destination, sizes };
         self.waiting.push_back((now + self.plan.send_offset, wanted));
+    }
+
+    /// The place of a fragment among those that the owner was asked for, or where it would be.
+    #[inline]
+    fn asked_at(&self, key: (Level, EventNumber)) -> Result<usize, usize> {
+        self.asked.binary_search_by_key(&key, |(key, _)| *key)
+    }
+
+    fn sizes(&self, level: Level, event: EventNumber, events: u16) -> Sizes {
+        match self.plan.sizes[level as usize] {
+            SizePlan::Fixed { bytes } => Sizes::Same { bytes, events },
+            _ if events == 1 => Sizes::Same { bytes: self.size(level, event), events },
+            _ => Sizes::Each((0..events).map(|index| self.size(level, event.after(index.into()))).collect()),
+        }
     }
 
     /// The size of this source's part of an event: the same whenever it is asked for.
@@ -173,10 +228,6 @@ impl<P: Payload + Clone> SourceRole<P> {
         // Lengths are far below 2^64.
         (self.waiting.len() + self.asked.len() + self.ready.len()) as u64
     }
-}
-
-fn content_bytes(sizes: &[u32]) -> u64 {
-    sizes.iter().map(|size| u64::from(*size)).sum()
 }
 
 impl SizePlan {
@@ -218,8 +269,8 @@ impl<P: Payload + Clone> Role<P> for SourceRole<P> {
     fn handle_peer(&mut self, _now: Time, peer: Peer, life: Option<Incarnation>) {
         if let Peer::Builder(builder) = peer {
             match life {
-                Some(life) => self.builders.insert(builder, life),
-                None => self.builders.remove(&builder),
+                Some(_) => self.builders.insert(builder.0),
+                None => self.builders.remove(builder.0),
             };
         }
     }
@@ -234,7 +285,7 @@ impl<P: Payload + Clone> Role<P> for SourceRole<P> {
         while let Some((builder, level, fragment)) = self.ready.pop_front() {
             let bytes = u64::from(fragment.payload.len_bytes());
             self.queue_bytes.sub(bytes);
-            if self.builders.contains_key(&builder) {
+            if self.builders.contains(builder.0) {
                 self.counts.sent += 1;
                 self.counts.sent_bytes += bytes;
                 return Some((Peer::Builder(builder), Message::Fragment { level, fragment }));

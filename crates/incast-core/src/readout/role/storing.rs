@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::nonsense::{Nonsense, NonsenseCounts};
-use super::plan::RunPlan;
+use super::plan::{RunPlan, sink_of};
 use crate::readout::builder::Built;
 use crate::readout::ids::{EventNumber, Peer, SinkId};
 use crate::readout::message::Message;
@@ -60,7 +60,10 @@ pub struct StoringCounts {
 #[derive(Clone, Debug)]
 pub struct Storing<P> {
     plan: StoringPlan,
-    run: RunPlan,
+    first: EventNumber,
+    packing_events: u16,
+    /// In the order in which packets go to them.
+    order: Vec<SinkId>,
     sinks: BTreeMap<SinkId, SinkLink>,
     items: BTreeMap<EventNumber, Item<P>>,
     /// By number of the ask.
@@ -107,11 +110,13 @@ enum Outgoing {
 impl<P: Clone> Storing<P> {
     /// Nothing to store, and no sink there.
     #[must_use]
-    pub fn new(run: RunPlan, plan: StoringPlan) -> Self {
+    pub fn new(run: &RunPlan, plan: StoringPlan) -> Self {
         Self {
             plan,
             sinks: run.sinks.iter().map(|sink| (*sink, SinkLink::default())).collect(),
-            run,
+            first: run.first,
+            packing_events: run.packing_events,
+            order: run.sinks.clone(),
             items: BTreeMap::new(),
             asks: BTreeMap::new(),
             next_ask: 1,
@@ -126,7 +131,8 @@ impl<P: Clone> Storing<P> {
     /// stays here. Says whether it is new.
     pub fn handle_event(&mut self, now: Time, built: Built<P>, verdicts: Vec<Verdict>) -> bool {
         let event = built.event().number;
-        let Some(sink) = self.run.sink_of(event) else { return false };
+        let sink = sink_of(event, self.first, self.packing_events, &self.order);
+        let Some(sink) = sink else { return false };
         if self.items.contains_key(&event) {
             return false;
         }

@@ -16,7 +16,7 @@ use crate::readout::assign::{Assign, Policy, PolicyCounts};
 use crate::readout::credit_account::CreditTotals;
 use crate::readout::dead_time::DeadTimeTotals;
 use crate::readout::event_account::{EventAccount, EventTotals};
-use crate::readout::ids::{BuilderId, Destination, EventNumber, Incarnation, Level, Peer, SinkId, SourceId};
+use crate::readout::ids::{BuilderId, Destination, EventNumber, Incarnation, Level, Peer, SinkId};
 use crate::readout::message::Message;
 use crate::readout::sorter::{Sorted, Sorter, SorterCounts, SorterPlan};
 use crate::readout::tokens::Token;
@@ -25,8 +25,10 @@ use crate::stats::LogHistogram;
 use crate::time::Time;
 
 mod accounting;
+mod outbox;
 mod under_way;
 
+use outbox::Outbox;
 use under_way::UnderWay;
 
 /// The account of the trigger, and of the whole run's events.
@@ -77,9 +79,8 @@ pub struct TriggerRole<P> {
     builders: BTreeMap<BuilderId, Incarnation>,
     /// Lives that ended, and when what they had is lost.
     dead: BTreeMap<(BuilderId, Incarnation), Time>,
-    sources: BTreeMap<SourceId, Incarnation>,
     sinks: BTreeMap<SinkId, Incarnation>,
-    outbox: VecDeque<(Peer, Message<P>)>,
+    outbox: Outbox<P>,
     is_last_told: bool,
     is_ended: bool,
     counts: TriggerRoleCounts,
@@ -133,9 +134,8 @@ impl<P: Clone> TriggerRole<P> {
             second,
             builders: BTreeMap::new(),
             dead: BTreeMap::new(),
-            sources: BTreeMap::new(),
             sinks: BTreeMap::new(),
-            outbox: VecDeque::new(),
+            outbox: Outbox::new(),
             is_last_told: false,
             is_ended: false,
             counts: TriggerRoleCounts::default(),
@@ -186,7 +186,7 @@ impl<P: Clone> TriggerRole<P> {
         if let Some(before) = before {
             self.builders.remove(&builder);
             self.dead.insert((builder, before), now + self.plan.grace);
-            self.outbox.retain(|(to, _)| *to != Peer::Builder(builder));
+            self.outbox.forget(Peer::Builder(builder));
             match &mut self.engine {
                 Engine::Idle(policy) => policy.handle_left(now, builder.into()),
                 Engine::Running(trigger) => trigger.handle_left(now, builder),
@@ -200,7 +200,7 @@ impl<P: Clone> TriggerRole<P> {
         self.dead.remove(&(builder, life));
         self.builders.insert(builder, life);
         let next = self.next_event();
-        self.outbox.push_back((Peer::Builder(builder), Message::Welcome { level: Level::First, next }));
+        self.outbox.push(Peer::Builder(builder), Message::Welcome { level: Level::First, next });
         match &mut self.engine {
             Engine::Idle(policy) => policy.handle_joined(now, builder.into(), life),
             Engine::Running(trigger) => trigger.handle_joined(now, builder, life),
@@ -208,7 +208,7 @@ impl<P: Clone> TriggerRole<P> {
         if let Some(second) = &mut self.second {
             second.policy.handle_joined(now, builder.into(), life);
             let welcome = Message::Welcome { level: Level::Second, next: second.next };
-            self.outbox.push_back((Peer::Builder(builder), welcome));
+            self.outbox.push(Peer::Builder(builder), welcome);
         }
         self.tell_last_to(Peer::Builder(builder));
     }
@@ -272,10 +272,8 @@ impl<P: Clone> TriggerRole<P> {
         };
         self.under_way[level as usize].insert(event, events, destination, life, triggered);
         // The builder first: it knows of the event before its fragments come.
-        self.outbox.push_back((Peer::Builder(destination), Message::Assigned { level, assigned }));
-        for source in self.sources.keys().filter(|source| self.plan.run.has_level(**source, level)) {
-            self.outbox.push_back((Peer::Source(*source), Message::Assigned { level, assigned }));
-        }
+        self.outbox.push(Peer::Builder(destination), Message::Assigned { level, assigned });
+        self.outbox.push_to_sources(level, assigned);
     }
 
     /// Whether no event will be assigned any more.
@@ -291,7 +289,7 @@ impl<P: Clone> TriggerRole<P> {
     fn tell_last(&mut self) {
         self.is_last_told = true;
         let builders = self.builders.keys().map(|builder| Peer::Builder(*builder));
-        let sources = self.sources.keys().map(|source| Peer::Source(*source));
+        let sources = self.outbox.sources().map(Peer::Source);
         for peer in builders.chain(sources).collect::<Vec<_>>() {
             self.tell_last_to(peer);
         }
@@ -299,7 +297,7 @@ impl<P: Clone> TriggerRole<P> {
 
     fn tell_last_to(&mut self, peer: Peer) {
         if self.is_last_told {
-            self.outbox.push_back((peer, Message::Last { next: self.next_event() }));
+            self.outbox.push(peer, Message::Last { next: self.next_event() });
         }
     }
 }
@@ -335,13 +333,13 @@ impl<P: Clone> Role<P> for TriggerRole<P> {
         match (peer, life) {
             (Peer::Builder(builder), life) => self.handle_builder(now, builder, life),
             (Peer::Source(source), Some(life)) => {
-                if self.sources.insert(source, life) != Some(life) {
+                let has = [Level::First, Level::Second].map(|level| self.plan.run.has_level(source, level));
+                if self.outbox.handle_source(source, life, has) {
                     self.tell_last_to(peer);
                 }
             }
             (Peer::Source(source), None) => {
-                self.sources.remove(&source);
-                self.outbox.retain(|(to, _)| *to != peer);
+                self.outbox.forget_source(source);
             }
             (Peer::Sink(sink), Some(life)) => {
                 self.sinks.insert(sink, life);
@@ -395,7 +393,7 @@ impl<P: Clone> Role<P> for TriggerRole<P> {
                 break;
             }
         }
-        self.outbox.pop_front()
+        self.outbox.poll()
     }
 
     fn next_timeout(&self) -> Option<Time> {

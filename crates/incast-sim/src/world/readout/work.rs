@@ -1,7 +1,7 @@
 //! What a role does beside talking, in virtual time: the data of a source, the algorithm of a node, the disk
 //! of a sink. What the real program does in `incast/src/readout/{source,node,sink}.rs`.
 
-use incast_core::readout::role::{Role, SourceRole, Wanted};
+use incast_core::readout::role::{Role, Sizes, SourceRole, Wanted};
 use incast_core::readout::{Fragment, Length};
 use incast_core::time::Time;
 
@@ -60,8 +60,15 @@ impl Work<SourceRole<Length>> for Supply {
     fn attend(&mut self, now: Time, role: &mut SourceRole<Length>) {
         while let Some(wanted) = role.poll_wanted(now) {
             let Wanted { level, run, first, events, destination, sizes } = wanted;
-            let made = sizes.iter().map(|bytes| content_bytes(*bytes, events));
-            let payload = Length(made.fold(0, u32::saturating_add));
+            let payload = Length(match sizes {
+                Sizes::Same { bytes, events } => {
+                    content_bytes(bytes, events).saturating_mul(u32::from(events))
+                }
+                Sizes::Each(sizes) => {
+                    let made = sizes.iter().map(|bytes| content_bytes(*bytes, events));
+                    made.fold(0, u32::saturating_add)
+                }
+            });
             self.made_bytes += u64::from(payload.0);
             let fragment = Fragment { run, event: first, events, source: role.source(), payload };
             role.handle_supplied(now, level, fragment, destination);

@@ -50,19 +50,30 @@ impl Box {
     }
 }
 
-/// Whether a host receives more flows than it sends: then it stands on the right.
+/// Whether a host receives more flows than it sends, or without flows plays a role that fragments or events come to: then
+/// it stands on the right.
 pub(super) fn receives(record: &Record, host: &str) -> bool {
     let received = record.flows.iter().filter(|flow| flow.to == host).count();
     let sent = record.flows.iter().filter(|flow| flow.from == host).count();
-    received > sent
+    let roles = record.readout.iter().flat_map(|readout| &readout.roles);
+    let mut taking = roles.filter(|role| ["builder", "node", "sink"].contains(&role.kind.as_str()));
+    received > sent || (received + sent == 0 && taking.any(|role| role.host.as_deref() == Some(host)))
 }
+
+/// Says of a host's name whether it stands on the right.
+pub(super) type IsRight<'f> = &'f dyn Fn(&str) -> bool;
 
 impl Layout {
     /// Places everything; a side whose cables have labels of their own gets room for them.
-    pub(super) fn new(record: &Record, network: &Network, labels_left: bool, labels_right: bool) -> Self {
+    pub(super) fn new(
+        is_right: IsRight<'_>,
+        network: &Network,
+        labels_left: bool,
+        labels_right: bool,
+    ) -> Self {
         let level = |labels| if labels { LABEL_WIDTH } else { LEVEL_MIN };
         let (label_left, label_right) = (level(labels_left), level(labels_right));
-        let distances = distances(record, network);
+        let distances = distances(is_right, network);
         let furthest = distances.iter().copied().max().unwrap_or(0);
         let columns = f64_of(furthest as u64);
         let first = MARGIN + BOX_WIDTH + label_left + SLANT;
@@ -70,7 +81,7 @@ impl Layout {
         let width = first + between + SLANT + label_right + BOX_WIDTH + MARGIN;
         let mut layout =
             Self { boxes: Vec::new(), width, height: 0.0, top: 0.0, left: MARGIN, label_left, label_right };
-        let sides = [Place::Left, Place::Right].map(|side| hosts_of(record, network, side));
+        let sides = [Place::Left, Place::Right].map(|side| hosts_of(is_right, network, side));
         let pitches = [labels_left, labels_right].map(|labels| if labels { PITCH_LABELLED } else { PITCH });
         let tall = |index: usize| f64_of(sides[index].len() as u64) * pitches[index];
         let body = tall(0).max(tall(1)).max(f64_of(network.switches.len() as u64) * PITCH_LABELLED);
@@ -133,12 +144,12 @@ impl Layout {
 }
 
 /// The hosts of a side, those of the same switch beside each other.
-fn hosts_of(record: &Record, network: &Network, side: Place) -> Vec<String> {
+fn hosts_of(is_right: IsRight<'_>, network: &Network, side: Place) -> Vec<String> {
     let switch_of = |host: &str| {
         let to = network.cables.iter().find(|cable| cable.from == host).map(|cable| cable.to.as_str());
         network.switches.iter().position(|switch| Some(switch.name.as_str()) == to)
     };
-    let here = |host: &str| receives(record, host) == (side == Place::Right);
+    let here = |host: &str| is_right(host) == (side == Place::Right);
     let mut hosts: Vec<String> =
         network.hosts.iter().map(|host| host.name.clone()).filter(|host| here(host)).collect();
     hosts.sort_by_key(|host| switch_of(host));
@@ -146,10 +157,10 @@ fn hosts_of(record: &Record, network: &Network, side: Place) -> Vec<String> {
 }
 
 /// Cables between each switch and the nearest one that a receiver is at.
-fn distances(record: &Record, network: &Network) -> Vec<usize> {
+fn distances(is_right: IsRight<'_>, network: &Network) -> Vec<usize> {
     let index = |name: &str| network.switches.iter().position(|switch| switch.name == name);
     let mut distances: Vec<Option<usize>> = vec![None; network.switches.len()];
-    for cable in network.cables.iter().filter(|cable| receives(record, &cable.from)) {
+    for cable in network.cables.iter().filter(|cable| is_right(&cable.from)) {
         if let Some(index) = index(&cable.to) {
             distances[index] = Some(0);
         }
@@ -197,7 +208,7 @@ mod tests {
         for senders in [1, 2, 32] {
             let record = star(senders);
             let network = record.network.as_ref().unwrap();
-            let layout = Layout::new(&record, network, true, true);
+            let layout = Layout::new(&|host| receives(&record, host), network, true, true);
             let [switch, sink] = ["main", "sink"].map(|name| layout.find(name).unwrap());
             for host in network.hosts.iter().filter(|host| host.name != "sink") {
                 let found = layout.find(&host.name).unwrap();
@@ -210,7 +221,8 @@ mod tests {
     #[test]
     fn boxes_do_not_lie_over_each_other() {
         for record in [star(32), tree()] {
-            let layout = Layout::new(&record, record.network.as_ref().unwrap(), false, false);
+            let layout =
+                Layout::new(&|host| receives(&record, host), record.network.as_ref().unwrap(), false, false);
             for (index, one) in layout.boxes.iter().enumerate() {
                 for other in &layout.boxes[index + 1..] {
                     let apart = (one.y - other.y).abs() >= f64::midpoint(one.height, other.height);
@@ -223,7 +235,8 @@ mod tests {
     #[test]
     fn a_tree_reads_from_leaves_to_root() {
         let record = tree();
-        let layout = Layout::new(&record, record.network.as_ref().unwrap(), true, true);
+        let layout =
+            Layout::new(&|host| receives(&record, host), record.network.as_ref().unwrap(), true, true);
         let x = |name: &str| layout.find(name).unwrap().x;
         assert!(x("leaf-1") < x("root") && (x("leaf-1") - x("leaf-2")).abs() < 1.0 && x("root") < x("sink"));
     }

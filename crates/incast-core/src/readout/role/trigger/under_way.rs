@@ -1,6 +1,6 @@
 //! Packets that were assigned and have not ended: whose they are, and which of their events are open.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
 use crate::readout::bits::Bits;
 use crate::readout::ids::{BuilderId, EventNumber, Incarnation};
@@ -10,12 +10,16 @@ use crate::time::Time;
 /// forgotten there is forgotten here.
 #[derive(Clone, Debug, Default)]
 pub(super) struct UnderWay {
-    packets: BTreeMap<EventNumber, Packet>,
+    /// By rising number, as they were assigned. What is over stays while one before it is not.
+    packets: VecDeque<Packet>,
+    /// How many of them are not over.
+    open: usize,
 }
 
 /// A packet at its builder.
 #[derive(Clone, Debug)]
 pub(super) struct Packet {
+    first: EventNumber,
     pub(super) events: u16,
     pub(super) builder: BuilderId,
     pub(super) life: Incarnation,
@@ -43,54 +47,87 @@ impl UnderWay {
         life: Incarnation,
         triggered: Time,
     ) {
-        self.packets.insert(first, Packet { events, builder, life, triggered, over: Bits::default() });
+        let packet = Packet { first, events, builder, life, triggered, over: Bits::default() };
+        // Numbers rise, so this is behind the last one.
+        let place = self.packets.partition_point(|packet| packet.first <= first);
+        self.packets.insert(place, packet);
+        self.open += 1;
     }
 
     /// The packet of an event, if the event is open.
     pub(super) fn packet_of(&self, event: EventNumber) -> Option<&Packet> {
-        let (first, packet) = self.packets.range(..=event).next_back()?;
-        let place = u16::try_from(event.0 - first.0).ok()?;
-        (place < packet.events && !packet.over.contains(place)).then_some(packet)
+        let packet = &self.packets[self.place_of(event)?];
+        packet.is_open(event).then_some(packet)
     }
 
     /// An event is over at this level; none if it was before, or is not under way.
     pub(super) fn handle_over(&mut self, event: EventNumber) -> Option<Over> {
-        let (first, packet) = self.packets.range_mut(..=event).next_back()?;
-        let (first, place) = (*first, u16::try_from(event.0 - first.0).ok()?);
-        if place >= packet.events || !packet.over.insert(place) {
+        let place = self.place_of(event)?;
+        let packet = &mut self.packets[place];
+        if !packet.is_open(event) {
             return None;
         }
-        let is_last = packet.over.len() == u32::from(packet.events);
+        packet.over.insert(u16::try_from(event.0 - packet.first.0).ok()?);
+        let is_last = packet.is_over();
         let over = Over { builder: packet.builder, life: packet.life, triggered: packet.triggered, is_last };
-        if is_last {
-            self.packets.remove(&first);
-        }
+        self.open -= usize::from(is_last);
+        while self.packets.pop_front_if(|packet| packet.is_over()).is_some() {}
         Some(over)
     }
 
     /// Open events of a builder's life.
     pub(super) fn open_of(&self, builder: BuilderId, life: Incarnation) -> Vec<EventNumber> {
-        let of_life =
-            self.packets.iter().filter(|(_, packet)| (packet.builder, packet.life) == (builder, life));
-        of_life.flat_map(|(first, packet)| packet.open(*first)).collect()
+        let of_life = self.packets.iter().filter(|packet| (packet.builder, packet.life) == (builder, life));
+        of_life.flat_map(Packet::open).collect()
     }
 
     /// Forgets the next packet of which all events are before `oldest`.
     pub(super) fn poll_forgotten(&mut self, oldest: EventNumber) -> Option<Packet> {
-        let first = self.packets.first_entry()?;
-        let is_old = first.key().after(first.get().events.into()) <= oldest;
-        is_old.then(|| first.remove())
+        let forgotten = self.packets.pop_front_if(|packet| packet.end() <= oldest)?;
+        self.open -= 1;
+        // The first one is never over.
+        while self.packets.pop_front_if(|packet| packet.is_over()).is_some() {}
+        Some(forgotten)
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.packets.len()
+    pub(super) const fn len(&self) -> usize {
+        self.open
+    }
+
+    /// The place of the packet that an event is of. Where all packets are as long as the first one, and none is
+    /// missing, it is found at once.
+    #[inline]
+    fn place_of(&self, event: EventNumber) -> Option<usize> {
+        let first = self.packets.front()?;
+        let after = event.0.checked_sub(first.first.0)?;
+        let is_of = |packet: &Packet| packet.first <= event && event < packet.end();
+        let guess = usize::try_from(after / u64::from(first.events.max(1))).ok()?;
+        if self.packets.get(guess).is_some_and(is_of) {
+            return Some(guess);
+        }
+        let place = self.packets.partition_point(|packet| packet.first <= event).checked_sub(1)?;
+        is_of(&self.packets[place]).then_some(place)
     }
 }
 
 impl Packet {
-    fn open(&self, first: EventNumber) -> impl Iterator<Item = EventNumber> + '_ {
+    fn open(&self) -> impl Iterator<Item = EventNumber> + '_ {
         let open = (0..self.events).filter(|place| !self.over.contains(*place));
-        open.map(move |place| first.after(place.into()))
+        open.map(move |place| self.first.after(place.into()))
+    }
+
+    /// Whether an event of this packet is not over.
+    #[inline]
+    fn is_open(&self, event: EventNumber) -> bool {
+        u16::try_from(event.0 - self.first.0).is_ok_and(|place| !self.over.contains(place))
+    }
+
+    fn is_over(&self) -> bool {
+        self.over.len() == u32::from(self.events)
+    }
+
+    fn end(&self) -> EventNumber {
+        self.first.after(self.events.into())
     }
 }
 
