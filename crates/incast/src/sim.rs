@@ -10,7 +10,7 @@ mod replicas;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use incast_core::record::{Record, Verdict};
+use incast_core::record::Record;
 use incast_core::scenario::Scenario;
 use incast_core::time::{Span, Time};
 use incast_net::clock;
@@ -55,18 +55,18 @@ fn run_one(
         Some(variant) => format!("{}-{variant}", scenario.name),
         None => scenario.name.clone(),
     };
-    let earlier = if args.resume { replicas::unfinished(out, &name, &scenario) } else { None };
+    let earlier = if args.resume { replicas::unfinished(out, variant, &scenario) } else { None };
     let dir = match earlier {
         Some(dir) => dir,
         None => RecordDir::create(out, &name, clock::unix_ns())?,
     };
-    let (record, took_s) = play(&scenario, variant.name.clone(), stops);
-    let record = if args.replicas > 1 && record.verdict != Verdict::Interrupted {
-        replicas::add(record, &scenario, variant, args, dir.path(), stops)?
+    let record = if args.replicas > 1 {
+        replicas::play(&scenario, variant, args, dir.path(), stops)?
     } else {
+        let (record, took_s) = play(&scenario, variant.name.clone(), stops);
+        note(&speed(&record, took_s));
         record
     };
-    note(&speed(&record, took_s));
     deliver(&record, &args.output, Some(&dir))?;
     Ok((record, dir.path().to_owned()))
 }
