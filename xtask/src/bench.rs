@@ -5,12 +5,13 @@ pub(crate) mod floor;
 mod lab;
 mod place;
 mod readout;
+mod sim;
 
 use anyhow::{Result, bail};
 
 use crate::project::{self, Project};
 
-const NAMES: &str = "tracker, flood [SECONDS [ROUNDS]], lab, readout [SECONDS [ROUNDS]]";
+const NAMES: &str = "tracker, flood [SECONDS [ROUNDS]], lab, readout [SECONDS [ROUNDS]], sim [ROUNDS]";
 
 /// Runs the benchmark that `words` name.
 pub(crate) fn run(project: &Project, words: &[&str]) -> Result<()> {
@@ -26,6 +27,7 @@ pub(crate) fn run(project: &Project, words: &[&str]) -> Result<()> {
         ["flood", effort @ ..] => flood::run(project, effort),
         ["readout", effort @ ..] => readout::run(project, effort),
         ["lab"] => lab::run(project),
+        ["sim", effort @ ..] => sim::run(project, effort),
         [] => bail!("which bench? There are: {NAMES}"),
         _ => bail!("unknown bench: {}; there are: {NAMES}", words.join(" ")),
     }

@@ -38,6 +38,8 @@ Usage: cargo xtask COMMAND
   bench lab        how fast a lab of 32 hosts stands, beside a script (as root)
   bench readout [SECONDS [ROUNDS]]
                    event building beside raw receiving, ZeroMQ and Python; ratios (default 1 5)
+  bench sim [ROUNDS]
+                   the simulator beside ns-3, its memory, the network of 2003; ratios (default 3)
 
 With the variable CI set, a check that cannot run is a failure.
 

@@ -8,6 +8,7 @@
 mod arrows;
 mod files;
 mod manifests;
+mod pure;
 mod size;
 mod sources;
 mod words;
@@ -46,6 +47,7 @@ const RULES: &[Rule] = &[
 /// Checks all rules over the whole tree.
 pub(crate) fn run(project: &Project) -> Result<()> {
     let mut findings = arrows::check(project.packages()?);
+    findings.extend(pure::check(project.root())?);
     let files = files::list(project.root())?;
     for path in &files {
         let text = files::read(project.root(), path)?;

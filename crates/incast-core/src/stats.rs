@@ -79,18 +79,23 @@ impl LogHistogram {
         self.max = self.max.max(value);
     }
 
-    /// Counts one value so many times.
-    pub fn record_many(&mut self, value: u64, times: u64) {
-        if times > 0 {
-            self.record(value);
-            self.buckets[bucket_of(value)] += times - 1;
-            self.count += times - 1;
-        }
-    }
-
     #[cold]
     fn grow(&mut self, buckets: usize) {
         self.buckets.resize(buckets.min(BUCKETS), 0);
+    }
+
+    /// Counts one value so many times.
+    pub fn record_many(&mut self, value: u64, times: u64) {
+        if times > 0 {
+            let bucket = bucket_of(value);
+            if bucket >= self.buckets.len() {
+                self.grow(bucket + 1);
+            }
+            self.buckets[bucket] += times;
+            self.count += times;
+            self.min = self.min.min(value);
+            self.max = self.max.max(value);
+        }
     }
 
     /// How many values were recorded.

@@ -14,8 +14,8 @@ mod world;
 use std::collections::BTreeSet;
 
 use incast_core::random::Random;
-use incast_core::readout::role::{Nonsense, Order, RoleCounts};
-use incast_core::readout::{EventNumber, Peer};
+use incast_core::readout::role::{Nonsense, Order, RoleCounts, RunPlan};
+use incast_core::readout::{EventNumber, Peer, SourceId};
 use incast_core::time::{Span, Time};
 
 use plans::{Plans, Weather};
@@ -189,5 +189,46 @@ fn the_end_of_a_run_at_any_moment_closes_the_account() {
         world.run_out(world.now + Span::from_ms(1));
         assert!(world.is_done(Peer::Trigger));
         check_end(&world);
+    }
+}
+
+#[test]
+fn each_source_is_asked_for_the_levels_that_it_has_and_events_are_whole_without_the_others() {
+    for seed in 0..50 {
+        let _seed = Seed(seed);
+        let mut random = Random::named(seed, "levels");
+        let plans = Plans::new(seed, &mut random);
+        let without = [vec![SourceId(9)], vec![SourceId(3)]];
+        let run = RunPlan { has_two_levels: true, without, ..plans.run.clone() };
+        let mut plans = plans.with_run(run);
+        plans.trigger.events_max = Some(60);
+        plans.trigger.decision_timeout = Span::from_s(3);
+        let mut world = World::new(plans, Weather::fair(), random);
+        drain(&mut world);
+        check_end(&world);
+        let totals = world.account().totals();
+        assert_eq!((totals.triggered, totals.lost_events()), (60, 0), "{totals}");
+        let sent = |source: u16| match world.counts_of(Peer::Source(SourceId(source))) {
+            Some(RoleCounts::Source(counts)) => (counts.assigned, counts.sent, counts.nonsense.0.len()),
+            other => panic!("{other:?}"),
+        };
+        let [first, both, second] = [3, 4, 9].map(sent);
+        assert_eq!(first.0 + second.0, both.0, "packets of the first level, and events of the second");
+        assert!(second.0 > 0 && first.0 >= 15, "{first:?} {second:?}");
+        for (assigned, sent, nonsense) in [first, both, second] {
+            assert_eq!((sent, nonsense), (assigned, 0));
+        }
+        let mut built = 0;
+        for counts in world.counts() {
+            let RoleCounts::Builder(counts) = counts else { continue };
+            let sources = |level: usize| -> Vec<u16> {
+                counts.levels[level].by_source.iter().map(|(source, _)| source.0).collect()
+            };
+            assert_eq!((sources(0), sources(1)), (vec![3, 4], vec![4, 9]));
+            // Small bounds may crowd one out; none waits for a source that has nothing of its level.
+            assert!(counts.levels.iter().all(|level| level.builder.timed_out == 0), "{:#?}", counts.levels);
+            built += 1;
+        }
+        assert_eq!(built, 2);
     }
 }

@@ -183,3 +183,17 @@ fn a_flow_plan_travels_as_json() {
         assert_eq!(serde_json::from_str::<FlowPlan>(&json).unwrap(), flow, "{json}");
     }
 }
+
+#[test]
+fn flows_of_one_scenario_share_no_departures() {
+    let text = "incast = 1\nname = \"seeds\"\n[[host]]\nname = \"x\"\n[[host]]\nname = \"y\"\ncount = 3\n\
+        [[flow]]\nname = \"f\"\nfrom = \"y\"\nto = \"x\"\ntransport = \"udp\"\nspacing = \"poisson\"\n\
+        load = \"1kHz\"\n";
+    let scenario = Scenario::parse(text).unwrap();
+    let seeds = |of: u64| scenario.flows.iter().map(|flow| flow.seed(of)).collect::<Vec<_>>();
+    let mut all = [seeds(1), seeds(2)].concat();
+    assert_eq!(seeds(1), seeds(1));
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), 6, "each flow has its own, and other ones under another seed");
+}

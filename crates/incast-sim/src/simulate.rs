@@ -153,9 +153,11 @@ impl<'s> Run<'s> {
             ties: stack.fabric().ties(),
             digest: stack.fabric().digest(),
             queues_shown: scenario.sim.queues_shown,
+            queues_expected: scenario.expected_queues().collect(),
         });
         let ledger =
             report::ledger(&flows, &deaths, stack.counts(), copies, &plan.topology.fabric, &plan.names);
+        let estimates = report::estimates(scenario, &plan.topology, &flows, &queues);
         let network = report::network(scenario, &plan.topology, &queues);
         let mut simulation = simulation;
         let mut caveats = Vec::new();
@@ -177,6 +179,7 @@ impl<'s> Run<'s> {
             simulation: Simulation {
                 models: models(scenario).into_iter().chain(assumed).collect(),
                 delays: stack.delays().collect(),
+                estimates,
                 ..simulation
             },
             ledger: Some(ledger),

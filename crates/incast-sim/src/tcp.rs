@@ -8,11 +8,11 @@
 //! The connection stands when it is made: a handshake, one round trip, is the caller's to wait for. Nobody
 //! closes it. Windows, timers and repetitions follow RFC 5681 (congestion control), 6582 (`NewReno`), 6675 and
 //! 2018 (SACK), 6298 (timer), 3042 (limited transmit), 9438 (CUBIC), 9406 (`HyStart++`), 2861 (idle), 8985 (RACK,
-//! tail loss probe); each file says which. Where Linux departs from the text, the plan's
-//! defaults are Linux's.
+//! tail loss probe) and BBR's first draft; each file says which. The plan's defaults are those of Linux.
 //!
 //! Not modelled: explicit congestion notification, F-RTO and undoing (Eifel, DSACK), proportional rate reduction,
-//! autotuned buffers (the plan states their end), quick acknowledgements at the start, path MTU, keep-alive.
+//! adaptive reordering, autotuned buffers (the plan states their end), quick acknowledgements at the start, path MTU,
+//! keep-alive.
 //!
 //! After each `handle_*` the caller polls until `None`, and calls `handle_timeout` at `next_timeout`.
 

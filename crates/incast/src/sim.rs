@@ -10,7 +10,7 @@ mod replicas;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use incast_core::record::{Record, Verdict};
+use incast_core::record::Record;
 use incast_core::scenario::Scenario;
 use incast_core::time::{Span, Time};
 use incast_net::clock;
@@ -55,20 +55,18 @@ fn run_one(
         Some(variant) => format!("{}-{variant}", scenario.name),
         None => scenario.name.clone(),
     };
-    let earlier = if args.resume { replicas::unfinished(out, &name, &scenario) } else { None };
+    let earlier = if args.resume { replicas::unfinished(out, variant, &scenario) } else { None };
     let dir = match earlier {
         Some(dir) => dir,
         None => RecordDir::create(out, &name, clock::unix_ns())?,
     };
-    let (record, took_s) = play(&scenario, variant.name.clone(), stops);
-    let record = if args.replicas > 1 && record.verdict != Verdict::Interrupted {
-        replicas::add(record, &scenario, variant, args, dir.path(), stops)?
+    let record = if args.replicas > 1 {
+        replicas::play(&scenario, variant, args, dir.path(), stops)?
     } else {
+        let (record, took_s) = play(&scenario, variant.name.clone(), stops);
+        note(&speed(&record, took_s));
         record
     };
-    if let Some(simulation) = &record.simulation {
-        note(&speed(simulation.virtual_s, simulation.packet_hops, took_s));
-    }
     deliver(&record, &args.output, Some(&dir))?;
     Ok((record, dir.path().to_owned()))
 }
@@ -114,11 +112,18 @@ fn play_with(
 }
 
 /// How fast it went: for the terminal alone, as it is of this machine and this moment.
-fn speed(virtual_s: f64, packet_hops: u64, took_s: f64) -> String {
+fn speed(record: &Record, took_s: f64) -> String {
+    let Some(simulation) = &record.simulation else { return String::new() };
+    let took_s = took_s.max(1e-9);
     #[expect(clippy::cast_precision_loss, reason = "for the eye")]
-    let hops = packet_hops as f64 / took_s.max(1e-9) / 1e6;
+    let hops = simulation.packet_hops as f64 / took_s / 1e6;
+    // While a readout drains hardly anything happens.
+    let busy_s =
+        record.readout.as_ref().and_then(|readout| readout.running_s).unwrap_or(simulation.virtual_s);
     format!(
-        "simulated {virtual_s:.3} s in {took_s:.2} s: {:.2} virtual seconds a second, {hops:.1} million packet-hops a second",
-        virtual_s / took_s.max(1e-9)
+        "simulated {busy_s:.3} s in {took_s:.2} s ({:.3} s with all that follows): {:.2} virtual seconds a second, \
+         {hops:.1} million packet-hops a second",
+        simulation.virtual_s,
+        busy_s / took_s
     )
 }

@@ -158,7 +158,7 @@ fn show(name: &str, rounds: &[Round], missed: &mut Vec<String>) {
 }
 
 /// What else runs here: with both cores in use by others the ratios are theirs as much as ours.
-fn load() -> String {
+pub(super) fn load() -> String {
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load = text.split_whitespace().next().unwrap_or("unknown");
     format!("load average before {load}; above 0.5 no ratio here is worth quoting")

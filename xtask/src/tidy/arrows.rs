@@ -69,6 +69,8 @@ mod tests {
         for (from, to) in [
             ("incast", "incast-net"),
             ("incast", "incast-core"),
+            ("incast", "incast-sim"),
+            ("incast-sim", "incast-core"),
             ("incast-net", "incast-core"),
             ("incast-core", "toml"),
             ("xtask", "anyhow"),
@@ -87,6 +89,9 @@ mod tests {
         for (from, to) in [
             ("incast-core", "incast-host"),
             ("incast-net", "incast-host"),
+            ("incast-core", "incast-sim"),
+            ("incast-sim", "incast-net"),
+            ("incast-view", "incast-sim"),
             ("incast-view", "incast"),
             ("incast-store", "incast-net"),
             ("incast-view", "incast-store"),

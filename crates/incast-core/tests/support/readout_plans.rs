@@ -157,6 +157,16 @@ impl Plans {
         Self { run, trigger, source, builder, node, sink }
     }
 
+    /// The same for another run.
+    pub(crate) fn with_run(mut self, run: RunPlan) -> Self {
+        self.trigger.run = run.clone();
+        self.source.run = run.clone();
+        self.builder.run = run.clone();
+        self.node.run = run.clone();
+        self.sink.run = run.clone();
+        Self { run, ..self }
+    }
+
     fn run(seed: u64, mut below: impl FnMut(u64) -> u64) -> RunPlan {
         // Of every fourth run some sources have one level only; with one level the second means nothing.
         let without = match seed % 4 {

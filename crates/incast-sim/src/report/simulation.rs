@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use incast_core::record::{ByteBook, DropPlace, QueueHistory, Simulation, TimeDistribution};
+use incast_core::scenario::is_meant;
 use incast_core::stats::LogHistogram;
 use incast_core::time::{Span, Time};
 
@@ -29,6 +30,8 @@ pub struct Seen<'a> {
     pub digest: u64,
     /// Queues shown, the fullest first.
     pub queues_shown: u32,
+    /// Queues of which something is expected: shown in any case.
+    pub queues_expected: Vec<&'a str>,
 }
 
 /// The parts of the record that follow from the network.
@@ -47,7 +50,11 @@ pub fn simulation(seen: &Seen<'_>) -> Simulation {
     queues.sort_by(|one, other| {
         (other.bytes_max, other.packets).cmp(&(one.bytes_max, one.packets)).then(one.place.cmp(&other.place))
     });
-    queues.truncate(seen.queues_shown as usize);
+    let mut shown = 0;
+    queues.retain(|queue| {
+        shown += 1;
+        shown <= seen.queues_shown || seen.queues_expected.iter().any(|name| is_meant(&queue.place, name))
+    });
     let mut drops: Vec<DropPlace> = seen
         .deaths
         .iter()

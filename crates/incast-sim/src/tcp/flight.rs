@@ -78,6 +78,7 @@ pub(super) struct Newest {
     pub(super) sent: Time,
     pub(super) end: u64,
     pub(super) was_again: bool,
+    pub(super) stamp: Stamp,
 }
 
 impl Told {
@@ -92,8 +93,8 @@ impl Told {
         }
         let is_newer = |newest: &Newest| (record.sent, record.end()) >= (newest.sent, newest.end);
         if self.newest.as_ref().is_none_or(is_newer) {
-            let Record { sent, was_again, .. } = *record;
-            self.newest = Some(Newest { sent, end: record.end(), was_again });
+            let Record { sent, was_again, stamp, .. } = *record;
+            self.newest = Some(Newest { sent, end: record.end(), was_again, stamp });
         }
     }
 }
@@ -110,6 +111,8 @@ pub(super) struct Flight {
     sacked: Ranges,
     /// No record before it waits to be sent again.
     again_from: u64,
+    /// Bytes given up so far.
+    lost: u64,
     /// Everything before it was looked at for RFC 6675's rule.
     lost_below: u64,
 }
@@ -131,6 +134,11 @@ impl Flight {
     /// RFC 6675's estimate.
     pub(super) const fn pipe(&self) -> u64 {
         self.pipe
+    }
+
+    /// Bytes given up so far, repetitions counted again.
+    pub(super) const fn lost_bytes(&self) -> u64 {
+        self.lost
     }
 
     pub(super) fn has_sacked(&self) -> bool {
@@ -243,7 +251,8 @@ impl Flight {
     }
 
     fn lose(&mut self, at: usize) {
-        let Some(start) = self.records.get(at).map(|record| record.start) else { return };
+        let Some(Record { start, bytes, .. }) = self.records.get(at).copied() else { return };
+        self.lost += u64::from(bytes);
         self.change(at, |record| {
             record.is_lost = true;
             record.is_again = false;

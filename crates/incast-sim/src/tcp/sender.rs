@@ -39,6 +39,10 @@ pub struct TcpSender {
     /// End of the last segment that was less than full (Nagle, Minshall).
     small_end: u64,
     delivery: Stamp,
+    /// What leaves before so much is delivered leaves while the application has nothing more.
+    app_limited_until: u64,
+    /// The next segment leaves no sooner, if segments are paced.
+    pace_at: Time,
     rack: ack::Rack,
     counts: SenderCounts,
 }
@@ -68,7 +72,7 @@ enum Urgent {
 impl TcpSender {
     /// A sender whose connection stands, and whose receiver has the same plan.
     #[must_use]
-    pub fn new(plan: TcpPlan, _now: Time) -> Self {
+    pub fn new(plan: TcpPlan, now: Time) -> Self {
         let plan = plan.checked();
         let mut sender = Self {
             plan,
@@ -85,6 +89,8 @@ impl TcpSender {
             last_sent: None,
             small_end: 0,
             delivery: Stamp::default(),
+            app_limited_until: 0,
+            pace_at: now,
             rack: ack::Rack::default(),
             counts: SenderCounts::default(),
         };
@@ -133,8 +139,13 @@ impl TcpSender {
             Some(Urgent::Lost) => self.lost_segment(now, u64::MAX),
             None => None,
         };
-        let segment = segment.or_else(|| self.next_segment(now))?;
+        let segment = match segment {
+            Some(segment) => segment,
+            None if self.is_paced(now) => return None,
+            None => self.next_segment(now)?,
+        };
         self.count(segment);
+        self.pace(now, segment.bytes);
         self.last_sent = Some(now);
         self.arm_after_send(now);
         Some(segment)
@@ -152,11 +163,36 @@ impl TcpSender {
     /// Bytes that the congestion window lets leave now.
     fn room(&self) -> u64 {
         // Without SACK, fast recovery inflates the window instead of estimating what has left (RFC 5681, 6582).
-        let is_inflated = self.phase == Phase::Recovery && !self.plan.has_sack;
+        let is_inflated = self.phase == Phase::Recovery && self.inflates();
         let under_way = if is_inflated { self.flight.bytes() } else { self.flight.pipe() };
         // Limited transmit, RFC 3042: the first two duplicates let one segment leave each.
         let limited = if self.phase == Phase::Open { self.duplicates.min(2) * self.plan.mss() } else { 0 };
         (self.window.cwnd() + limited).saturating_sub(under_way)
+    }
+
+    /// Whether fast recovery inflates the window (RFC 5681 section 3.2 step 4).
+    fn inflates(&self) -> bool {
+        !self.plan.has_sack && !self.window.is_bbr()
+    }
+
+    /// Whether the next segment has to wait for its time; then the timer runs.
+    fn is_paced(&mut self, now: Time) -> bool {
+        self.timers.pacing = None;
+        if self.pace_at <= now || !self.window.is_bbr() {
+            return false;
+        }
+        if self.unsent_bytes() > 0 || self.flight.next_lost().is_some() {
+            self.timers.pacing = Some(self.pace_at);
+        }
+        true
+    }
+
+    /// A segment leaves: when the next may.
+    fn pace(&mut self, now: Time, bytes: u32) {
+        if let Some(rate) = self.window.pacing() {
+            let wait = u128::from(bytes) * u128::from(Span::from_s(1).0) / u128::from(rate);
+            self.pace_at = self.pace_at.max(now) + Span(u64::try_from(wait).unwrap_or(u64::MAX));
+        }
     }
 
     /// What was given up, once more.
@@ -181,6 +217,10 @@ impl TcpSender {
         if bytes == 0 {
             if unsent > 0 && self.flight.is_empty() {
                 self.arm_window_probe(now);
+            }
+            if unsent == 0 && room > 0 {
+                self.app_limited_until = (self.delivery.delivered + self.flight.pipe()).max(1);
+                self.delivery.is_app_limited = true;
             }
             self.note_use(now, false);
             return None;

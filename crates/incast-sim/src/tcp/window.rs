@@ -4,12 +4,15 @@
 //! Growth counts acknowledged bytes, not acknowledgements (RFC 3465, in slow start without its limit, as Linux), and only
 //! where the window was what held data back (RFC 7661 section 4.1, Linux `tcp_is_cwnd_limited`).
 
+mod bbr;
 mod cubic;
 mod hystart;
 
 use incast_core::time::{Span, Time};
 
 use super::plan::{Congestion, TcpPlan};
+use bbr::Bbr;
+pub(super) use bbr::Delivery;
 use cubic::Cubic;
 use hystart::{Hystart, Pace};
 
@@ -33,6 +36,8 @@ pub(super) struct Window {
 enum Algorithm {
     Reno,
     Cubic(Cubic),
+    /// Boxed: it is large, and rare.
+    Bbr(Box<Bbr>),
 }
 
 /// How much of the window was used (Linux `tcp_cwnd_validate`).
@@ -67,8 +72,9 @@ impl Window {
         let mss = plan.mss();
         let initial = mss * u64::from(plan.initial_window_segments);
         let algorithm = match plan.congestion {
-            Congestion::Reno | Congestion::NewReno | Congestion::Bbr => Algorithm::Reno,
+            Congestion::Reno | Congestion::NewReno => Algorithm::Reno,
             Congestion::Cubic => Algorithm::Cubic(Cubic::new()),
+            Congestion::Bbr => Algorithm::Bbr(Box::new(Bbr::new(mss, initial))),
         };
         Self {
             mss,
@@ -97,6 +103,9 @@ impl Window {
 
     /// New bytes were acknowledged while nothing is lost, or while what a timeout gave up is repaired.
     pub(super) fn handle_acked(&mut self, now: Time, bytes: u64, standing: Standing) {
+        if self.is_bbr() {
+            return;
+        }
         let pace = self.hystart_pace(standing);
         if !self.is_used_up() {
             return;
@@ -134,7 +143,7 @@ impl Window {
     /// Congestion avoidance: one segment more for so many acknowledged ones.
     fn avoid(&mut self, now: Time, bytes: u64, least: Option<Span>) {
         let per_segment = match &mut self.algorithm {
-            Algorithm::Reno => self.cwnd,
+            Algorithm::Reno | Algorithm::Bbr(_) => self.cwnd,
             Algorithm::Cubic(cubic) => {
                 let acked = cubic::Acked { now, cwnd: self.cwnd, bytes, mss: self.mss, least };
                 cubic.bytes_per_segment(acked)
@@ -154,6 +163,10 @@ impl Window {
 
     /// Duplicates say that something is lost: half of what is under way (RFC 5681 equation 4), or CUBIC's 0.7.
     pub(super) fn handle_loss(&mut self, now: Time, flight: u64) {
+        if let Algorithm::Bbr(bbr) = &mut self.algorithm {
+            bbr.handle_loss(self.cwnd);
+            return;
+        }
         self.set_ssthresh(now, flight);
         self.cwnd = self.ssthresh.unwrap_or(self.cwnd);
     }
@@ -161,7 +174,7 @@ impl Window {
     fn set_ssthresh(&mut self, now: Time, flight: u64) {
         let used = flight.min(self.cwnd);
         let ssthresh = match &mut self.algorithm {
-            Algorithm::Reno => used / 2,
+            Algorithm::Reno | Algorithm::Bbr(_) => used / 2,
             Algorithm::Cubic(cubic) => cubic.handle_loss(now, used, self.mss),
         };
         self.ssthresh = Some(ssthresh.max(2 * self.mss));
@@ -170,14 +183,35 @@ impl Window {
 
     /// The timer fired; `is_first`: not a second time for the same data (RFC 5681 section 3.1).
     pub(super) fn handle_timeout(&mut self, now: Time, flight: u64, is_first: bool) {
-        if is_first {
+        if is_first && !self.is_bbr() {
             self.set_ssthresh(now, flight);
         }
-        if let Algorithm::Cubic(cubic) = &mut self.algorithm {
-            cubic.handle_timeout();
+        match &mut self.algorithm {
+            Algorithm::Reno => {}
+            Algorithm::Cubic(cubic) => cubic.handle_timeout(),
+            Algorithm::Bbr(bbr) => bbr.handle_timeout(self.cwnd),
         }
         self.cwnd = self.mss;
         self.credit = 0;
+    }
+
+    /// Everything that an acknowledgement said of delivery; only BBR listens.
+    pub(super) fn handle_delivery(&mut self, delivery: &Delivery) {
+        if let Algorithm::Bbr(bbr) = &mut self.algorithm {
+            self.cwnd = bbr.handle_delivery(self.cwnd, delivery);
+        }
+    }
+
+    /// Bytes per second at which segments leave; `None`: as they come.
+    pub(super) fn pacing(&self) -> Option<u64> {
+        match &self.algorithm {
+            Algorithm::Bbr(bbr) => bbr.pacing(),
+            Algorithm::Reno | Algorithm::Cubic(_) => None,
+        }
+    }
+
+    pub(super) const fn is_bbr(&self) -> bool {
+        matches!(self.algorithm, Algorithm::Bbr(_))
     }
 
     /// A duplicate in fast recovery without SACK: one segment has left the network (RFC 5681 section 3.2 step 4).
@@ -192,6 +226,13 @@ impl Window {
             self.cwnd += self.mss;
         }
         self.cwnd = self.cwnd.max(self.mss);
+    }
+
+    /// What a recovery or a timeout had to repair is repaired.
+    pub(super) fn handle_repaired(&mut self) {
+        if let Algorithm::Bbr(bbr) = &mut self.algorithm {
+            bbr.handle_repaired();
+        }
     }
 
     /// Fast recovery ends; `most` bounds the burst that may follow (RFC 6582 section 3.2 step 3, option 1).
@@ -211,6 +252,7 @@ impl Window {
         is_limited: bool,
         rto: Span,
     ) {
+        let is_bbr = self.is_bbr();
         let state = &mut self.use_of_it;
         if una >= state.until || is_limited || flight > state.most {
             state.is_limited = is_limited;
@@ -223,7 +265,7 @@ impl Window {
             return;
         }
         state.used = state.used.max(flight);
-        if self.slow_start_after_idle && now.since(state.since) >= rto && flight < self.cwnd {
+        if self.slow_start_after_idle && !is_bbr && now.since(state.since) >= rto && flight < self.cwnd {
             let used = state.used.max(self.initial);
             *state = Use { used: 0, since: now, ..*state };
             if used < self.cwnd {
@@ -242,8 +284,13 @@ impl Window {
     /// Nothing was sent for so long: halves for each timeout of it, down to the first window (RFC 2861 section 3.2,
     /// Linux `tcp_cwnd_restart`); says whether it did.
     pub(super) fn handle_idle(&mut self, now: Time, silence: Span, rto: Span) -> bool {
-        if let Algorithm::Cubic(cubic) = &mut self.algorithm {
-            cubic.handle_idle(silence);
+        match &mut self.algorithm {
+            Algorithm::Reno => {}
+            Algorithm::Cubic(cubic) => cubic.handle_idle(silence),
+            Algorithm::Bbr(bbr) => {
+                bbr.handle_restart();
+                return false;
+            }
         }
         if !self.slow_start_after_idle || silence <= rto {
             return false;

@@ -25,12 +25,12 @@ fn tree(random: &mut Random) -> FabricPlan {
         cables.push((End::Nic(NicId(host)), small(draw(switches.into()))));
     }
     // Few different values, so that many packets meet in the same picosecond.
-    let rates = [Some(1_000_000_000), Some(2_500_000_000), Some(10_000_000_000)];
+    let rates = [Some(1_000_000_000), Some(2_500_000_000), Some(10_000_000_000), None];
     let mut links = Vec::new();
     for (one, other) in cables {
         let other = End::Switch(SwitchId(other));
         for (from, to) in [(one, other), (other, one)] {
-            let rate = rates[usize::try_from(draw(3)).unwrap()];
+            let rate = rates[usize::try_from(draw(4)).unwrap()];
             let queue = if matches!(from, End::Nic(_)) { 40_000 } else { 1_000 + 500 * draw(40) };
             links.push(link(from, to, rate, Span::from_ns(draw(3) * 1_000), queue));
         }

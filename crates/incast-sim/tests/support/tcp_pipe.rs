@@ -118,15 +118,19 @@ impl Pipe {
         assert!(self.sender.counts().rto <= self.plan.rto_max);
     }
 
+    fn next(&self) -> Option<Time> {
+        let entry = self.under_way.first_key_value().map(|((at, _), _)| *at);
+        let timers = [self.sender.next_timeout(), self.receiver.next_timeout()];
+        timers.into_iter().flatten().chain(entry).min()
+    }
+
     /// The next entry or timer; `None`: nothing is left to happen.
     pub(crate) fn step(
         &mut self,
         data: &mut impl FnMut(u64, &Segment) -> Fate,
         ack: &mut impl FnMut(u64) -> Fate,
     ) -> Option<()> {
-        let entry = self.under_way.first_key_value().map(|((at, _), _)| *at);
-        let timers = [self.sender.next_timeout(), self.receiver.next_timeout()];
-        let at = timers.into_iter().flatten().chain(entry).min()?;
+        let at = self.next()?;
         assert!(at >= self.now, "time went back");
         self.now = at;
         while let Some(first) = self.under_way.first_entry().filter(|first| first.key().0 <= at) {
@@ -164,6 +168,9 @@ impl Pipe {
         mut ack: impl FnMut(u64) -> Fate,
     ) {
         self.settle(&mut data, &mut ack);
-        while self.now < end && self.step(&mut data, &mut ack).is_some() {}
+        while self.next().is_some_and(|at| at <= end) {
+            self.step(&mut data, &mut ack);
+        }
+        self.now = end;
     }
 }

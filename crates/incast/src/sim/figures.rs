@@ -25,7 +25,9 @@ pub(super) const EXPECTED: &str = "expected: ";
 const VALUES_MAX: usize = 10_000;
 
 /// Each figure over all replicas, in the order of their names.
-pub(super) fn summed(replicas: &[BTreeMap<String, f64>]) -> Vec<ReplicaFigure> {
+pub(super) fn summed<'a>(
+    replicas: impl IntoIterator<Item = &'a BTreeMap<String, f64>>,
+) -> Vec<ReplicaFigure> {
     let mut values: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     for figures in replicas {
         for (name, value) in figures {

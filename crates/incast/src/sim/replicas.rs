@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
@@ -28,6 +28,7 @@ const FILE: &str = "replicas.jsonl";
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Of {
     text: String,
+    variant: Option<String>,
     version: String,
     commit: Option<String>,
     seed: u64,
@@ -41,16 +42,17 @@ struct Line {
 }
 
 impl Of {
-    fn scenario(scenario: &Scenario) -> Self {
+    fn new(scenario: &Scenario, variant: Option<&str>) -> Self {
         let build = build();
         let text = scenario.text.clone();
-        Self { text, version: build.version, commit: build.commit, seed: scenario.seed }
+        let variant = variant.map(str::to_owned);
+        Self { text, variant, version: build.version, commit: build.commit, seed: scenario.seed }
     }
 }
 
-/// Simulates the other replicas, and puts what all came to into `record`, which is the first of them.
-pub(super) fn add(
-    mut record: Record,
+/// Simulates all replicas, those that are known from an earlier run only once; the record is of the first, with
+/// what all came to in it.
+pub(super) fn play(
     scenario: &Scenario,
     variant: &Variant,
     args: &SimArgs,
@@ -58,33 +60,50 @@ pub(super) fn add(
     stops: &Stops,
 ) -> anyhow::Result<Record> {
     let path = dir.join(FILE);
-    let mut known = read(&path, scenario)?;
-    known.insert(scenario.seed, figures::of(&record));
-    let mut file = open(&path, scenario, &known)?;
+    let of = Of::new(scenario, variant.name.as_deref());
+    let mut known = read(&path, &of)?;
+    let mut file = open(&path, &of, &known)?;
     let last = scenario.seed.saturating_add(u64::from(args.replicas) - 1);
     known.retain(|seed, _| (scenario.seed..=last).contains(seed));
-    let open: Vec<u64> = (scenario.seed..=last).filter(|seed| !known.contains_key(seed)).collect();
+    // The first in any case: the record is of it.
+    let open = (scenario.seed..=last).filter(|seed| *seed == scenario.seed || !known.contains_key(seed));
+    let open: Vec<u64> = open.collect();
     let jobs = args.jobs.map_or_else(
         || std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         |jobs| usize::try_from(jobs).unwrap_or(1),
     );
-    simulate(scenario, variant, &open, jobs, stops, |seed, figures| {
-        let mut line = serde_json::to_string(&Line { seed, figures: figures.clone() })?;
-        line.push('\n');
-        file.write_all(line.as_bytes()).with_context(|| format!("write {}", path.display()))?;
-        known.insert(seed, figures);
+    let mut first = None;
+    simulate(scenario, variant, &open, jobs, stops, |replica| {
+        first = replica.record.or(first.take());
+        if let Some(figures) = replica.figures
+            && !known.contains_key(&replica.seed)
+        {
+            let mut line = serde_json::to_string(&Line { seed: replica.seed, figures: figures.clone() })?;
+            line.push('\n');
+            file.write_all(line.as_bytes()).with_context(|| format!("write {}", path.display()))?;
+            known.insert(replica.seed, figures);
+        }
         Ok((known.len(), args.replicas))
     })?;
     file.sync_all().with_context(|| format!("write {}", path.display()))?;
-    let all: Vec<_> = known.into_values().collect();
-    let is_whole = all.len() == args.replicas as usize;
-    if !is_whole {
-        let text = format!("{} of {} replicas were simulated", all.len(), args.replicas);
+    let record = first.context("the first replica was not simulated")?;
+    Ok(sum_up(*record, scenario, &known, args.replicas))
+}
+
+/// Puts what all replicas came to into the record of the first.
+fn sum_up(
+    mut record: Record,
+    scenario: &Scenario,
+    known: &BTreeMap<u64, BTreeMap<String, f64>>,
+    replicas: u32,
+) -> Record {
+    if known.len() < replicas as usize {
+        let text = format!("{} of {replicas} replicas were simulated", known.len());
         let advice = "run it again with --resume";
         record.caveats.push(Caveat::new(CaveatKind::Interrupted, text, advice));
         record.verdict = Verdict::Interrupted;
     }
-    let figures = figures::summed(&all);
+    let figures = figures::summed(known.values());
     for (plan, expectation) in scenario.expectations.iter().zip(&mut record.expectations) {
         let name = format!("{EXPECTED}{}", expectation.name);
         if let Some(figure) = figures.iter().find(|figure| figure.name == name) {
@@ -99,7 +118,16 @@ pub(super) fn add(
     if let Some(simulation) = &mut record.simulation {
         simulation.replicas = figures;
     }
-    Ok(record)
+    record
+}
+
+/// A replica that was simulated.
+struct Replica {
+    seed: u64,
+    /// `None` when it was ended early: then it is none.
+    figures: Option<BTreeMap<String, f64>>,
+    /// Of the first alone.
+    record: Option<Box<Record>>,
 }
 
 /// Simulates under each of `seeds`, `jobs` at a time; `done` is told of each, and says how many there are.
@@ -109,7 +137,7 @@ fn simulate(
     seeds: &[u64],
     jobs: usize,
     stops: &Stops,
-    mut done: impl FnMut(u64, BTreeMap<String, f64>) -> anyhow::Result<(usize, u32)>,
+    mut done: impl FnMut(Replica) -> anyhow::Result<(usize, u32)>,
 ) -> anyhow::Result<()> {
     let (next, started) = (AtomicU32::new(0), std::time::Instant::now());
     let (tell, told) = crossbeam_channel::bounded(jobs);
@@ -119,12 +147,9 @@ fn simulate(
             let (tell, next) = (tell.clone(), &next);
             scope.spawn(move || {
                 while let Some(seed) = seeds.get(next.fetch_add(1, Relaxed) as usize) {
-                    let mut scenario = scenario.clone();
-                    scenario.seed = *seed;
-                    let (record, _) = super::play_with(&scenario, variant.name.clone(), stops, |_, _| {});
-                    if record.verdict == Verdict::Interrupted
-                        || tell.send((*seed, figures::of(&record))).is_err()
-                    {
+                    let replica = one(scenario, variant, *seed, stops);
+                    let is_over = replica.figures.is_none();
+                    if tell.send(replica).is_err() || is_over {
                         return;
                     }
                 }
@@ -132,8 +157,8 @@ fn simulate(
         }
         drop(tell);
         let mut here = 0_u32;
-        for (seed, figures) in told {
-            let (known, all) = done(seed, figures)?;
+        for replica in told {
+            let (known, all) = done(replica)?;
             here += 1;
             let each_s = started.elapsed().as_secs_f64() / f64::from(here);
             let left_s = each_s * f64::from(all.saturating_sub(u32::try_from(known).unwrap_or(all)));
@@ -146,37 +171,40 @@ fn simulate(
     outcome
 }
 
-/// The replicas that a file holds, if they are of this scenario. A line that was cut off is no line.
-fn read(path: &Path, scenario: &Scenario) -> anyhow::Result<BTreeMap<u64, BTreeMap<String, f64>>> {
-    let file = match File::open(path) {
-        Ok(file) => file,
+fn one(scenario: &Scenario, variant: &Variant, seed: u64, stops: &Stops) -> Replica {
+    let is_first = seed == scenario.seed;
+    let mut scenario = scenario.clone();
+    scenario.seed = seed;
+    let (record, _) = super::play_with(&scenario, variant.name.clone(), stops, |_, _| {});
+    let is_whole = record.verdict != Verdict::Interrupted;
+    Replica {
+        seed,
+        figures: is_whole.then(|| figures::of(&record)),
+        record: is_first.then(|| Box::new(record)),
+    }
+}
+
+/// The replicas that a file holds, if they are of these. A line that was cut off is no line.
+fn read(path: &Path, of: &Of) -> anyhow::Result<BTreeMap<u64, BTreeMap<String, f64>>> {
+    let text = match fs::read(path) {
+        Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
         Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
     };
-    let mut lines = BufReader::new(file).lines();
-    let first = lines.next().transpose().with_context(|| format!("read {}", path.display()))?;
-    let of = first.and_then(|line| serde_json::from_str::<Of>(&line).ok());
-    if of != Some(Of::scenario(scenario)) {
+    // It may have been cut off within a character.
+    let mut lines = text.split(|byte| *byte == b'\n');
+    let first = lines.next().and_then(|line| serde_json::from_slice::<Of>(line).ok());
+    if first.as_ref() != Some(of) {
         return Ok(BTreeMap::new());
     }
-    let mut known = BTreeMap::new();
-    for line in lines {
-        let line = line.with_context(|| format!("read {}", path.display()))?;
-        if let Ok(Line { seed, figures }) = serde_json::from_str(&line) {
-            known.insert(seed, figures);
-        }
-    }
-    Ok(known)
+    let replicas = lines.filter_map(|line| serde_json::from_slice(line).ok());
+    Ok(replicas.map(|Line { seed, figures }| (seed, figures)).collect())
 }
 
 /// Opens the file anew with what is known: whole, or the old one stays.
-fn open(
-    path: &Path,
-    scenario: &Scenario,
-    known: &BTreeMap<u64, BTreeMap<String, f64>>,
-) -> anyhow::Result<File> {
+fn open(path: &Path, of: &Of, known: &BTreeMap<u64, BTreeMap<String, f64>>) -> anyhow::Result<File> {
     let beside = path.with_extension("new");
-    let mut text = serde_json::to_string(&Of::scenario(scenario))?;
+    let mut text = serde_json::to_string(of)?;
     for (seed, figures) in known {
         text.push('\n');
         text.push_str(&serde_json::to_string(&Line { seed: *seed, figures: figures.clone() })?);
@@ -190,15 +218,13 @@ fn open(
     opened.with_context(|| format!("write {}", path.display()))
 }
 
-/// The directory of a run of these replicas that did not come to its end.
-pub(super) fn unfinished(out: &Path, name: &str, scenario: &Scenario) -> Option<RecordDir> {
+/// The directory of a run of these replicas that did not come to its end: the last that holds any.
+pub(super) fn unfinished(out: &Path, variant: &Variant, scenario: &Scenario) -> Option<RecordDir> {
     let mut dirs: Vec<PathBuf> =
         fs::read_dir(out).ok()?.filter_map(|entry| Some(entry.ok()?.path())).collect();
     dirs.sort();
-    let is_one = |dir: &PathBuf| {
-        let own = dir.file_name().is_some_and(|found| found.to_string_lossy().contains(name));
-        own && read(&dir.join(FILE), scenario).is_ok_and(|known| !known.is_empty())
-    };
+    let of = Of::new(scenario, variant.name.as_deref());
+    let is_one = |dir: &PathBuf| read(&dir.join(FILE), &of).is_ok_and(|known| !known.is_empty());
     dirs.into_iter().rev().find(is_one).map(RecordDir::again)
 }
 

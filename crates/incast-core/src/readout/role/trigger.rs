@@ -333,9 +333,8 @@ impl<P: Clone> Role<P> for TriggerRole<P> {
         match (peer, life) {
             (Peer::Builder(builder), life) => self.handle_builder(now, builder, life),
             (Peer::Source(source), Some(life)) => {
-                let run = &self.plan.run;
-                let has_level = [Level::First, Level::Second].map(|level| run.has_level(source, level));
-                if self.outbox.handle_source(source, life, has_level) {
+                let has = [Level::First, Level::Second].map(|level| self.plan.run.has_level(source, level));
+                if self.outbox.handle_source(source, life, has) {
                     self.tell_last_to(peer);
                 }
             }

@@ -5,7 +5,7 @@ use incast_core::time::{Span, Time};
 use super::super::Ack;
 use super::super::flight::{DUPLICATES, Told};
 use super::super::plan::Congestion;
-use super::super::window::Standing;
+use super::super::window::{Delivery, Standing};
 use super::{Phase, TcpSender, Urgent};
 
 /// RACK's memory (RFC 8985 section 5.2).
@@ -15,6 +15,14 @@ pub(super) struct Rack {
     pub(super) newest: Option<(Time, u64)>,
     /// The round trip of that one.
     pub(super) round_trip: Span,
+}
+
+/// A sample of the rate of delivery.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sampled {
+    before: Option<u64>,
+    interval: Span,
+    is_app_limited: bool,
 }
 
 impl TcpSender {
@@ -31,7 +39,8 @@ impl TcpSender {
         let blocks = if self.plan.has_sack { &ack.sack[..] } else { &[] };
         let told = self.flight.handle_ack(ack.cumulative, blocks);
         self.measure(now, &told);
-        self.deliver(now, &told);
+        let sampled = self.deliver(now, &told);
+        let lost_before = self.flight.lost_bytes();
         let is_duplicate =
             had_data && ack.cumulative == self.flight.una() && told.advanced == 0 && !is_update;
         let is_duplicate = is_duplicate && (!self.plan.has_sack || told.sacked > 0);
@@ -47,6 +56,9 @@ impl TcpSender {
             Phase::Recovery => self.ack_in_recovery(now, &told, is_duplicate),
             Phase::Loss => self.ack_after_timeout(now, &told),
         }
+        if self.window.is_bbr() {
+            self.tell_window(now, &told, &sampled, lost_before);
+        }
         self.note_tail_probe(now, told.advanced > 0 || told.sacked > 0);
         self.arm_after_ack(now, told.advanced > 0);
     }
@@ -61,22 +73,48 @@ impl TcpSender {
         }
     }
 
-    fn deliver(&mut self, now: Time, told: &Told) {
+    /// Delivery so far, and a sample of its rate (draft-cheng-iccrg-delivery-rate-estimation-00 section 3.3).
+    fn deliver(&mut self, now: Time, told: &Told) -> Sampled {
         if told.delivered > 0 {
             self.delivery.delivered += told.delivered;
             self.delivery.delivered_at = now;
-            if let Some(newest) = told.newest {
-                self.delivery.first_sent = newest.sent;
-            }
         }
+        if self.delivery.delivered > self.app_limited_until {
+            self.delivery.is_app_limited = false;
+        }
+        let Some(newest) = told.newest else { return Sampled::default() };
+        self.delivery.first_sent = newest.sent;
+        let sending = newest.sent.since(newest.stamp.first_sent);
+        Sampled {
+            before: Some(newest.stamp.delivered),
+            interval: sending.max(now.since(newest.stamp.delivered_at)),
+            is_app_limited: newest.stamp.is_app_limited,
+        }
+    }
+
+    fn tell_window(&mut self, now: Time, told: &Told, sampled: &Sampled, lost_before: u64) {
+        let once = if told.had_again { None } else { told.last_sent };
+        let delivery = Delivery {
+            now,
+            acked: told.delivered,
+            lost: self.flight.lost_bytes() - lost_before,
+            delivered: self.delivery.delivered,
+            before: sampled.before,
+            interval: sampled.interval,
+            is_app_limited: sampled.is_app_limited,
+            sample: once.or(told.first_sacked).map(|sent| now.since(sent)),
+            pipe: self.flight.pipe(),
+        };
+        self.window.handle_delivery(&delivery);
     }
 
     fn ack_when_open(&mut self, now: Time, told: &Told, is_duplicate: bool) {
         if is_duplicate {
             self.duplicates += 1;
         }
-        // RFC 6582 section 3.2 step 1: duplicates of what an earlier recovery sent twice say nothing.
-        let is_fresh = self.recover.is_none_or(|recover| self.flight.una() > recover) || self.plan.has_sack;
+        // RFC 6582 section 3.2 step 1: duplicates of what an earlier recovery sent twice say nothing. Its text asks for more
+        // than `recover`; then a stream that loses the very next segment waits for the timer. As in ns-3, all of it is enough.
+        let is_fresh = self.plan.has_sack || self.recover.is_none_or(|recover| self.flight.una() >= recover);
         let is_lost = if self.plan.has_rack {
             self.rack_finds(now)
         } else {
@@ -110,7 +148,7 @@ impl TcpSender {
         self.phase = Phase::Recovery;
         self.recover = Some(self.flight.next());
         self.window.handle_loss(now, self.flight.bytes());
-        if !self.plan.has_sack {
+        if self.inflates() {
             self.window.inflate(DUPLICATES);
         }
         if self.flight.next_lost().is_none() {
@@ -138,10 +176,12 @@ impl TcpSender {
             }
         } else if told.advanced > 0 {
             // RFC 6582: a partial acknowledgement names the next hole.
-            self.window.deflate(told.advanced);
+            if self.inflates() {
+                self.window.deflate(told.advanced);
+            }
             self.flight.handle_first_lost();
             self.urgent = Some(Urgent::Lost);
-        } else if is_duplicate {
+        } else if is_duplicate && self.inflates() {
             self.window.inflate(1);
         }
     }
@@ -155,6 +195,7 @@ impl TcpSender {
             self.flight.bytes().max(mss) + mss
         };
         self.window.handle_recovered(most);
+        self.window.handle_repaired();
     }
 
     fn ack_after_timeout(&mut self, now: Time, told: &Told) {
@@ -164,6 +205,7 @@ impl TcpSender {
         self.grow(now, told, true);
         if self.recover.is_none_or(|recover| self.flight.una() >= recover) {
             self.phase = Phase::Open;
+            self.window.handle_repaired();
         }
     }
 

@@ -12,6 +12,7 @@ pub(super) struct Timers {
     pub(super) tail_probe: Option<Time>,
     pub(super) reordering: Option<Time>,
     pub(super) window_probe: Option<Time>,
+    pub(super) pacing: Option<Time>,
     /// Probes of a closed window without an answer: each doubles the wait.
     pub(super) window_probes: u32,
     /// A tail probe is under way.
@@ -30,13 +31,17 @@ pub(super) struct Tail {
 
 impl Timers {
     pub(super) fn next(&self) -> Option<Time> {
-        [self.retransmission, self.tail_probe, self.reordering, self.window_probe].into_iter().flatten().min()
+        let all = [self.retransmission, self.tail_probe, self.reordering, self.window_probe, self.pacing];
+        all.into_iter().flatten().min()
     }
 }
 
 impl TcpSender {
     pub(super) fn fire_timers(&mut self, now: Time) {
         let is_due = |timer: Option<Time>| timer.is_some_and(|at| at <= now);
+        if is_due(self.timers.pacing) {
+            self.timers.pacing = None;
+        }
         if is_due(self.timers.window_probe) {
             self.timers.window_probe = None;
             self.timers.window_probes += 1;
@@ -141,7 +146,7 @@ impl TcpSender {
             }
         } else if una > tail.end {
             self.timers.tail = None;
-            if self.phase == Phase::Open {
+            if self.phase == Phase::Open && !self.window.is_bbr() {
                 self.window.handle_loss(now, self.flight.bytes());
             }
         } else if una == tail.end && !is_news {

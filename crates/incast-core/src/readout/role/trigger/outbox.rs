@@ -12,24 +12,24 @@ use crate::readout::trigger::Assigned;
 pub(super) struct Outbox<P> {
     waiting: VecDeque<Said<P>>,
     /// By rising id.
-    sources: Vec<Listener>,
+    sources: Vec<Hearer>,
     /// How many sources have heard the first thing that waits, if it is for all of them.
     heard: usize,
 }
 
 /// A source that is there.
 #[derive(Clone, Copy, Debug)]
-struct Listener {
+struct Hearer {
     source: SourceId,
     life: Incarnation,
-    /// Whether it has fragments of the first level, and of the second.
-    has_level: [bool; 2],
+    /// Whether it has fragments of each level.
+    has: [bool; 2],
 }
 
 #[derive(Clone, Debug)]
 enum Said<P> {
     ToOne(Peer, Message<P>),
-    /// Where the fragments of a packet go.
+    /// Where the fragments of a packet go: to those that have some.
     ToSources(Level, Assigned),
 }
 
@@ -48,31 +48,28 @@ impl<P> Outbox<P> {
         self.waiting.push_back(Said::ToOne(to, message));
     }
 
-    /// Says to every source that has fragments of this level where those of a packet go.
+    /// Says to every source that has fragments of that level where those of a packet go.
     pub(super) fn push_to_sources(&mut self, level: Level, assigned: Assigned) {
-        if self.sources.iter().any(|listener| listener.has_level[level as usize]) {
+        if self.sources.iter().any(|hearer| hearer.has[level as usize]) {
             self.waiting.push_back(Said::ToSources(level, assigned));
+            self.pass_over();
         }
     }
 
     /// The next message.
     #[inline]
     pub(super) fn poll(&mut self) -> Option<(Peer, Message<P>)> {
-        while let Some(Said::ToSources(level, assigned)) = self.waiting.front() {
+        if let Some(Said::ToSources(level, assigned)) = self.waiting.front() {
             let message = Message::Assigned { level: *level, assigned: *assigned };
-            let mut rest = self.sources.iter().skip(self.heard);
-            let Some(place) = rest.position(|listener| listener.has_level[*level as usize]) else {
-                self.end_first();
-                continue;
-            };
-            let source = self.sources[self.heard + place].source;
-            self.heard += place + 1;
-            if self.heard >= self.sources.len() {
-                self.end_first();
-            }
-            return Some((Peer::Source(source), message));
+            let hearer = self.sources.get(self.heard).copied();
+            self.heard += 1;
+            self.pass_over();
+            // There is one, or this would not wait.
+            return hearer.map(|hearer| (Peer::Source(hearer.source), message));
         }
-        match self.waiting.pop_front()? {
+        let said = self.waiting.pop_front()?;
+        self.pass_over();
+        match said {
             Said::ToOne(to, message) => Some((to, message)),
             Said::ToSources(..) => unreachable!("it was told above"),
         }
@@ -80,22 +77,18 @@ impl<P> Outbox<P> {
 
     /// The sources that are there, by rising id.
     pub(super) fn sources(&self) -> impl Iterator<Item = SourceId> + '_ {
-        self.sources.iter().map(|listener| listener.source)
+        self.sources.iter().map(|hearer| hearer.source)
     }
 
     /// A source is there; says whether that is news. It hears what waits, but for what others have begun to
     /// hear and it comes before them.
-    pub(super) fn handle_source(
-        &mut self,
-        source: SourceId,
-        life: Incarnation,
-        has_level: [bool; 2],
-    ) -> bool {
-        match self.sources.binary_search_by_key(&source, |listener| listener.source) {
+    pub(super) fn handle_source(&mut self, source: SourceId, life: Incarnation, has: [bool; 2]) -> bool {
+        match self.sources.binary_search_by_key(&source, |hearer| hearer.source) {
             Ok(place) => std::mem::replace(&mut self.sources[place].life, life) != life,
             Err(place) => {
-                self.sources.insert(place, Listener { source, life, has_level });
+                self.sources.insert(place, Hearer { source, life, has });
                 self.heard += usize::from(place < self.heard);
+                self.pass_over();
                 true
             }
         }
@@ -103,15 +96,9 @@ impl<P> Outbox<P> {
 
     /// A source is gone: nothing is said to it.
     pub(super) fn forget_source(&mut self, source: SourceId) {
-        if let Ok(place) = self.sources.binary_search_by_key(&source, |listener| listener.source) {
+        if let Ok(place) = self.sources.binary_search_by_key(&source, |hearer| hearer.source) {
             self.sources.remove(place);
             self.heard -= usize::from(place < self.heard);
-            if self.sources.is_empty() {
-                self.waiting.retain(|said| matches!(said, Said::ToOne(..)));
-                self.heard = 0;
-            } else if self.heard >= self.sources.len() {
-                self.end_first();
-            }
         }
         self.forget(Peer::Source(source));
     }
@@ -119,12 +106,21 @@ impl<P> Outbox<P> {
     /// A role is gone: nothing is said to it alone.
     pub(super) fn forget(&mut self, peer: Peer) {
         self.waiting.retain(|said| !matches!(said, Said::ToOne(to, _) if *to == peer));
+        self.pass_over();
     }
 
-    /// All sources have heard the first thing that waits.
-    fn end_first(&mut self) {
-        self.waiting.pop_front();
-        self.heard = 0;
+    /// Comes to the next source that hears the first thing that waits, or ends that if there is none.
+    #[inline]
+    fn pass_over(&mut self) {
+        while let Some(Said::ToSources(level, _)) = self.waiting.front() {
+            let rest = self.sources.get(self.heard..).unwrap_or(&[]);
+            if let Some(more) = rest.iter().position(|hearer| hearer.has[*level as usize]) {
+                self.heard += more;
+                return;
+            }
+            self.waiting.pop_front();
+            self.heard = 0;
+        }
     }
 }
 
@@ -157,6 +153,10 @@ mod tests {
         })
     }
 
+    fn come(outbox: &mut Outbox<Length>, source: u16, life: u64) -> bool {
+        outbox.handle_source(SourceId(source), Incarnation(life), [true; 2])
+    }
+
     const BUILDER: Peer = Peer::Builder(BuilderId(0));
 
     fn source(id: u16) -> Peer {
@@ -184,14 +184,8 @@ mod tests {
         assert_eq!(heard, [Some((BUILDER, 1)), Some((source(3), 1))]);
         outbox.forget_source(SourceId(3));
         assert_eq!(next(&mut outbox), Some((source(5), 1)));
-        assert!(
-            outbox.handle_source(SourceId(1), Incarnation(1), [true; 2])
-                && outbox.handle_source(SourceId(7), Incarnation(1), [true; 2])
-        );
-        assert!(
-            !outbox.handle_source(SourceId(7), Incarnation(1), [true; 2])
-                && outbox.handle_source(SourceId(7), Incarnation(2), [true; 2])
-        );
+        assert!(come(&mut outbox, 1, 1) && come(&mut outbox, 7, 1));
+        assert!(!come(&mut outbox, 7, 1) && come(&mut outbox, 7, 2));
         assert_eq!([next(&mut outbox), next(&mut outbox)], [Some((source(7), 1)), Some((source(9), 1))]);
         assert_eq!(next(&mut outbox), None);
     }
@@ -209,17 +203,17 @@ mod tests {
     }
 
     #[test]
-    fn only_those_hear_of_a_level_who_have_it() {
+    fn only_sources_of_a_level_hear_of_its_packets() {
         let mut outbox = outbox(&[3]);
-        assert!(outbox.handle_source(SourceId(5), Incarnation(1), [false, true]));
+        outbox.handle_source(SourceId(1), Incarnation(1), [false, true]);
+        outbox.handle_source(SourceId(9), Incarnation(1), [false, true]);
         assign(&mut outbox, 1);
-        assert_eq!(
-            [next(&mut outbox), next(&mut outbox), next(&mut outbox)],
-            [Some((BUILDER, 1)), Some((source(3), 1)), None]
-        );
         assign(&mut outbox, 2);
+        let said: Vec<_> = std::iter::from_fn(|| next(&mut outbox)).collect();
+        assert_eq!(said, [(BUILDER, 1), (source(3), 1), (BUILDER, 2), (source(3), 2)]);
         outbox.forget_source(SourceId(3));
-        assert_eq!([next(&mut outbox), next(&mut outbox)], [Some((BUILDER, 2)), None]);
+        assign(&mut outbox, 3);
+        assert_eq!([next(&mut outbox), next(&mut outbox)], [Some((BUILDER, 3)), None]);
         assert!(outbox.is_empty());
     }
 }
