@@ -190,6 +190,9 @@ impl<P: Payload> EventBuilder<P> {
 
     /// The next built event.
     pub fn poll_built(&mut self) -> Option<Built<P>> {
+        if self.ready.is_empty() {
+            self.let_go();
+        }
         let built = self.ready.pop_front()?;
         self.built_events.sub(1);
         self.built_bytes.sub(built.event().bytes);
@@ -413,7 +416,13 @@ impl<P: Payload> EventBuilder<P> {
             return;
         };
         order.handle_built(built);
-        // When no more fits and nothing could be fetched, order would stop the builder for good.
+        self.let_go();
+    }
+
+    /// Lets those go that are held back for order, as far as it is their turn. When no more fits and nothing could
+    /// be fetched, order would stop the builder for good.
+    fn let_go(&mut self) {
+        let Some(order) = &mut self.order else { return };
         let is_full = self.built_events.is_full() || self.built_bytes.is_full();
         while let Some((built, is_late)) = order.poll(is_full && self.ready.is_empty()) {
             self.counts.out_of_order += u64::from(is_late);

@@ -265,3 +265,23 @@ fn memory_of_used_events_is_used_again() {
     assert_eq!(event.parts.as_ptr(), before);
     assert_eq!(event.parts().count(), 1, "nothing of the last one is left in it");
 }
+
+/// Found by the swarm: what was held back for order filled the builder alone once the rest was fetched, and
+/// nothing could be shipped that would have let it go.
+#[test]
+fn order_does_not_stop_a_builder_that_is_full_of_what_it_holds_back() {
+    let plan = BuilderPlan { ordered_events_max: Some(100), built_bytes_max: 600, ..plan(2) };
+    let mut builder = EventBuilder::new(plan);
+    let large = |event, source| Fragment { payload: Length(150), ..fragment(event, source) };
+    // The first is in its turn and is not fetched; the next stays open; two that follow are held back.
+    hand_in(&mut builder, at(1), &[(1, 0), (1, 1), (2, 0)]);
+    for event in [3, 4] {
+        assert_eq!(builder.handle_fragment(at(2), large(event, 0)), Arrival::Taken);
+        assert_eq!(builder.handle_fragment(at(2), large(event, 1)), Arrival::Taken);
+    }
+    assert_eq!(builder.next_timeout(), None, "it is full");
+    assert_eq!(built(&mut builder), [whole(1), whole(3)], "and lets go of the lowest");
+    builder.handle_timeout(at(101));
+    assert_eq!(built(&mut builder), [part(2, "1", Cause::TimedOut), whole(4)]);
+    assert_eq!(builder.counts().out_of_order, 1);
+}
