@@ -27,6 +27,9 @@ pub fn fairness_jain(rates: &[f64]) -> Option<f64> {
     if rates.len() < 2 || largest <= 0.0 || !rates.iter().all(|rate| rate.is_finite()) {
         return None;
     }
+    // Sums of floats depend on their order in the last bits: the index must not.
+    let mut rates = rates.to_vec();
+    rates.sort_by(f64::total_cmp);
     // The index does not change with the unit. In units of the largest, no square can overflow.
     let (sum, squares) = rates
         .iter()

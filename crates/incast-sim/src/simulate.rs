@@ -135,7 +135,10 @@ impl<'s> Run<'s> {
             Playing::Readout(readout) => {
                 let now = readout.now();
                 let (result, courier) = readout.finish();
-                (Vec::new(), Some(result), courier.into_stack(), now)
+                let mut stack = courier.into_stack();
+                // Roles that have ended hear no more of their fragments.
+                let now = stack.run_out(now, |_, _| {});
+                (Vec::new(), Some(result), stack, now)
             }
         };
         let queues = stack.fabric().counts(now);

@@ -120,6 +120,8 @@ pub struct StackCounts {
     pub socket_drops: u64,
 }
 
+/// How long what is under way at the end may take: a path's delay, or TCP's last repetitions.
+const RUN_OUT: Span = Span::from_s(5);
 /// Copies of a datagram come within this time after it: paths hold packets for a minute at most.
 const KEEP: Span = Span::from_s(61);
 /// What a connection may have in its interface: as much as leaves in a millisecond (Linux: `sk_pacing_shift` 10),
@@ -510,9 +512,27 @@ impl<F: Fabric> Stack<F> {
         }
     }
 
-    /// Nothing more is waited for: says what became of datagrams that were kept for their copies.
-    pub fn finish(&mut self) {
-        self.forget_kept(None);
+    /// Nobody sends any more: lets arrive what is still under way, acknowledgements above all, so that the books of
+    /// packets close. `lost` is told of datagrams that are found lost, those among them that were kept for their
+    /// copies. Says when it was quiet.
+    pub fn run_out(&mut self, now: Time, mut lost: impl FnMut(u64, Grave)) -> Time {
+        let (mut now, until) = (now, now + RUN_OUT);
+        let mut is_forgotten = false;
+        loop {
+            while let Some(news) = self.poll(now) {
+                if let StackNews::Lost(cargo, grave) = news {
+                    lost(cargo, grave);
+                }
+            }
+            match self.next_timeout().filter(|at| *at <= until) {
+                Some(at) => now = now.max(at),
+                None if is_forgotten => return now,
+                None => {
+                    is_forgotten = true;
+                    self.forget_kept(None);
+                }
+            }
+        }
     }
 
     /// A fault begins on a link, or is over.

@@ -165,8 +165,8 @@ fn network_of_2003(
     let of = |read: &dyn Fn(&Measured) -> Result<f64>| -> Result<f64> {
         Ok(median(runs.iter().map(read).collect::<Result<_>>()?))
     };
-    let cpu = of(&|run| Ok(run.cpu_s / run.virtual_s()?))?;
-    let wall = of(&|run| Ok(run.wall_s / run.virtual_s()?))?;
+    let cpu = of(&|run| Ok(run.cpu_s / run.running_s()?))?;
+    let wall = of(&|run| Ok(run.wall_s / run.running_s()?))?;
     let ns = of(&|run| Ok(run.cpu_s * 1e9 / count(run.packet_hops()?)))?;
     let peak = runs.iter().map(|run| run.peak_bytes).max().unwrap_or_default();
     let hosts = runs.first().context("no run")?.hosts()?;

@@ -44,8 +44,9 @@ impl<'r, 't> ReadoutTables<'r, 't> {
     /// Finds the tables.
     pub(super) fn find(scenario: &mut Reader<'r, 't>) -> Self {
         let mut tables = |key| scenario.tables(key, GROUPS_MAX).unwrap_or_default();
-        let [sources, builders, nodes, sinks, faults] =
-            ["source", "builder", "node", "sink", "fault"].map(&mut tables);
+        let [sources, builders, nodes, sinks] =
+            ["source", "builder", "node", "sink"].map(|key| by_name(tables(key)));
+        let faults = tables("fault");
         let (cable_faults, faults) = faults.into_iter().partition(|(table, _)| fault::is_of_cables(table));
         let (readout, trigger) = (scenario.table("readout"), scenario.table("trigger"));
         Self { readout, trigger, sources, builders, nodes, sinks, faults, cable_faults }
@@ -353,7 +354,14 @@ fn give_weights(policy: &mut PolicyPlan, given: &[u16]) {
     }
 }
 
-/// Ids that are given to the roles of a kind, in the order of the file.
+/// Tables of a kind in the order of their names. By it roles are numbered, so that what happens does not hang on the
+/// order in which a file has them.
+fn by_name<'r, 't>(mut tables: Tables<'r, 't>) -> Tables<'r, 't> {
+    tables.sort_by_key(|(table, _)| table.get("name").and_then(|name| name.get_ref().as_str()));
+    tables
+}
+
+/// Ids that are given to the roles of a kind, in the order of the names of their tables.
 fn source_id(index: u16) -> SourceId {
     SourceId(index)
 }

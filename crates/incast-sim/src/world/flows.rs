@@ -63,8 +63,6 @@ const COUNTER_BITS: u32 = 44;
 const SEND_BUFFER: u64 = 212_992;
 /// Senders of a run that starts together begin within this time of each other.
 const PHASE_MAX: Span = Span::from_ms(1);
-/// How long what is under way at the end may take: a path's delay, or TCP's last repetitions.
-const RUN_OUT: Span = Span::from_s(5);
 /// The longest that sockets' buffers of TCP grow: `net.ipv4.tcp_wmem` and `tcp_rmem` by default.
 const TCP_BUFFERS: [u64; 2] = [4 << 20, 6 << 20];
 
@@ -289,25 +287,12 @@ impl<F: Fabric> FlowWorld<F> {
         }
     }
 
-    /// Lets arrive what is still under way, acknowledgements above all, so that the books of packets close.
+    /// Lets arrive what is still under way, so that the books of packets close.
     fn run_out(&mut self) {
-        let until = self.now + RUN_OUT;
-        let mut is_finished = false;
-        loop {
-            while let Some(news) = self.stack.poll(self.now) {
-                if let StackNews::Lost(cargo, grave) = news {
-                    *self.graves.entry((message_of(cargo).0, grave)).or_default() += 1;
-                }
-            }
-            match self.stack.next_timeout().filter(|at| *at <= until) {
-                Some(at) => self.now = self.now.max(at),
-                None if is_finished => return,
-                None => {
-                    is_finished = true;
-                    self.stack.finish();
-                }
-            }
-        }
+        let graves = &mut self.graves;
+        self.now = self.stack.run_out(self.now, |cargo, grave| {
+            *graves.entry((message_of(cargo).0, grave)).or_default() += 1;
+        });
     }
 
     /// TCP at the sender of a flow, over all its connections.

@@ -62,8 +62,9 @@ impl Measured {
         self.record["simulation"]["packet_hops"].as_u64().context("the record has no packet-hops")
     }
 
-    pub(super) fn virtual_s(&self) -> Result<f64> {
-        self.record["simulation"]["virtual_s"].as_f64().context("the record has no virtual time")
+    /// Virtual time in which a readout ran: while it drains hardly anything happens.
+    pub(super) fn running_s(&self) -> Result<f64> {
+        self.record["readout"]["running_s"].as_f64().context("the record has no running time")
     }
 
     /// Most packets that waited in the fullest queue.
