@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use incast_core::load::Load;
 use incast_core::random::Random;
-use incast_core::readout::role::{BuilderRole, NodeRole, SinkRole, SourceRole, TriggerRole};
+use incast_core::readout::role::{BuilderRole, NodeRole, RoleCounts, SinkRole, SourceRole, TriggerRole};
 use incast_core::readout::{Incarnation, Peer, RunNumber};
 use incast_core::scenario::{FragmentCarrier, ReadoutPlan, SimPlan};
 use incast_core::time::{Span, Time};
@@ -34,6 +34,7 @@ mod record;
 mod roster;
 mod slab;
 mod wakes;
+mod witness;
 mod work;
 
 use actor::{Actor, Machine};
@@ -44,11 +45,13 @@ use post::{Letter, Parcel, Wire};
 use roster::{Roster, Seat, talk};
 use slab::Slab;
 use wakes::Wakes;
+use witness::Witness;
 use work::{Player, Supply, Talks};
 
 pub use conductor::Deed;
 pub use disk::DiskPlan;
 pub use record::ReadoutResult;
+pub use witness::Seen;
 
 /// What a readout is made of, beside its plan.
 #[derive(Clone, Debug)]
@@ -65,6 +68,10 @@ pub struct ReadoutSetup<'a> {
     pub sim: &'a SimPlan,
     /// How fast the disks of all sinks are.
     pub disk: DiskPlan,
+    /// Whether all laws are checked after every step, and a second account is kept ([`ReadoutWorld::seen`]).
+    pub is_watched: bool,
+    /// How long roles go on when the account is closed, so that all have told what they counted.
+    pub settles: Span,
     /// A word of run control takes up to so much longer than [`SimPlan::direct_delay`], at random.
     pub words_within: Span,
 }
@@ -79,7 +86,17 @@ impl<'a> ReadoutSetup<'a> {
         sim: &'a SimPlan,
     ) -> Self {
         let disk = DiskPlan::default();
-        Self { plan, seed, interval: Span::from_s(1), places, sim, disk, words_within: Span::ZERO }
+        Self {
+            plan,
+            seed,
+            interval: Span::from_s(1),
+            places,
+            sim,
+            disk,
+            is_watched: false,
+            settles: conductor::TELL_EVERY,
+            words_within: Span::ZERO,
+        }
     }
 }
 
@@ -109,6 +126,7 @@ pub struct ReadoutWorld<C> {
     timing_delay: Option<Span>,
     word_delay: Span,
     words_within: Span,
+    settles: Span,
     conductor: Conductor,
     /// What is on the disks of sinks that are away.
     disks: BTreeMap<Seat, Stored>,
@@ -116,12 +134,18 @@ pub struct ReadoutWorld<C> {
     is_unlimited: bool,
     trigger_busy: Time,
     random: Random,
+    witness: Option<Witness>,
     deaths: u64,
+    /// Messages, and pieces of fragments, that the courier was given; and those of which it said what became.
+    pieces_sent: u64,
+    pieces_over: u64,
     lost_datagrams: u64,
     lost_fragments: u64,
     /// What reached a role that was not there any more.
     to_nobody: u64,
     steps: u64,
+    /// At which step all laws were last checked.
+    checked: u64,
     digest: u64,
 }
 
@@ -164,16 +188,21 @@ impl<C: Courier> ReadoutWorld<C> {
             timing_delay: setup.sim.timing_delay,
             word_delay: setup.sim.direct_delay,
             words_within: setup.words_within,
+            settles: setup.settles,
             conductor: Conductor::new(seats),
             disks: BTreeMap::new(),
             is_unlimited: plan.trigger.plan.load == Load::Unlimited,
             trigger_busy: Time::ZERO,
             random: Random::named(setup.seed, "run control"),
+            witness: setup.is_watched.then(Witness::default),
             deaths: 0,
+            pieces_sent: 0,
+            pieces_over: 0,
             lost_datagrams: 0,
             lost_fragments: 0,
             to_nobody: 0,
             steps: 0,
+            checked: 0,
             digest: DIGEST_START,
             roster,
             plan,
@@ -198,6 +227,7 @@ impl<C: Courier> ReadoutWorld<C> {
     pub fn handle_timeout(&mut self, now: Time) {
         self.now = self.now.max(now);
         let now = self.now;
+        let mut rounds = 0;
         while !self.is_over() {
             while let Some((cargo, fate)) = self.courier.poll(now) {
                 self.arrive(cargo, fate);
@@ -215,6 +245,8 @@ impl<C: Courier> ReadoutWorld<C> {
             if self.touched.is_empty() {
                 break;
             }
+            rounds += 1;
+            assert!(self.witness.is_none() || rounds < ROUNDS_MAX, "time stands still: {:?}", self.touched);
             self.serve_touched();
             self.conduct();
             self.check();
@@ -245,6 +277,12 @@ impl<C: Courier> ReadoutWorld<C> {
     #[must_use]
     pub const fn now(&self) -> Time {
         self.now
+    }
+
+    /// What a role has counted in its present life; `None` when nobody plays it.
+    #[must_use]
+    pub fn counts_of(&self, peer: Peer) -> Option<RoleCounts> {
+        Some(self.actors[self.roster.seat(peer)?.index()].machine.as_ref()?.counts())
     }
 
     /// What carries messages.
@@ -348,6 +386,8 @@ impl<C: Courier> ReadoutWorld<C> {
 
 /// Shortest slice: a scenario asks for no shorter ones.
 const INTERVAL_MIN: Span = Span::from_ms(1);
+/// Rounds in one moment after which a test takes a run for one that never ends.
+const ROUNDS_MAX: u64 = 10_000;
 /// FNV-1a, over words.
 const DIGEST_START: u64 = 0xcbf2_9ce4_8422_2325;
 
