@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::project::{self, Project};
 use crate::steps::{Outcome, Steps};
-use crate::{debian, fuzz, licences, tidy};
+use crate::{debian, fuzz, licences, swarm, tidy};
 
 struct Check {
     name: &'static str,
@@ -21,6 +21,11 @@ const CHECKS: &[Check] = &[
     Check { name: "licences", about: "licences and origins of all dependencies", run: licences::run },
     Check { name: "clippy", about: "lints, of which none may warn", run: clippy },
     Check { name: "test", about: "all tests", run: all_tests },
+    Check {
+        name: "swarm",
+        about: "readouts from a thousand seeds in virtual time",
+        run: |project| swarm::run(project, swarm::SMOKE),
+    },
     Check { name: "doc", about: "the documentation of the code, without warnings", run: doc },
     Check { name: "release", about: "the program as users get it", run: release },
     Check { name: "schema", about: "the schema of the record is the one written down", run: schema },

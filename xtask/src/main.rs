@@ -13,6 +13,7 @@ mod fuzz;
 mod licences;
 mod project;
 mod steps;
+mod swarm;
 mod tidy;
 
 use std::process::ExitCode;
@@ -32,6 +33,8 @@ Usage: cargo xtask COMMAND
   tidy             check the rules that the compiler does not
   licences         check the licences and origins of all dependencies
   fuzz [SECONDS]   run all fuzz targets for this time in all (default 60), on stable Rust
+  swarm [--seeds N]
+                   play readouts drawn from N seeds in virtual time, with all that can go wrong (default 1000)
   bench tracker    time the sequence tracker
   bench flood [SECONDS [ROUNDS]]
                    incast, iperf3 and a plain loop side by side; ratios (default 2 5)
@@ -69,6 +72,11 @@ fn run(words: &[&str]) -> Result<()> {
             let seconds =
                 seconds.parse().with_context(|| format!("fuzz {seconds}: not a number of seconds"))?;
             fuzz::run(&Project::open()?, Duration::from_secs(seconds))
+        }
+        ["swarm"] => swarm::run(&Project::open()?, swarm::SMOKE),
+        ["swarm", "--seeds", seeds] => {
+            let seeds = seeds.parse().with_context(|| format!("swarm --seeds {seeds}: not a number"))?;
+            swarm::run(&Project::open()?, seeds)
         }
         // A contender of `bench flood`, as a process of its own.
         ["floor", rest @ ..] => bench::floor::run(rest),

@@ -24,5 +24,6 @@ pub mod packet;
 pub mod report;
 pub mod simulate;
 pub mod stack;
+pub mod swarm;
 pub mod tcp;
 pub mod world;

@@ -15,8 +15,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use incast_core::load::Load;
 use incast_core::random::Random;
-use incast_core::readout::role::{BuilderRole, NodeRole, SinkRole, SourceRole, TriggerRole};
-use incast_core::readout::{Incarnation, Peer, RunNumber};
+use incast_core::readout::Peer;
+use incast_core::readout::role::RoleCounts;
 use incast_core::scenario::{FragmentCarrier, ReadoutPlan, SimPlan};
 use incast_core::time::{Span, Time};
 
@@ -28,27 +28,30 @@ mod checks;
 mod conductor;
 mod disk;
 mod lengths;
+mod lives;
 mod play;
 mod post;
 mod record;
 mod roster;
 mod slab;
 mod wakes;
+mod witness;
 mod work;
 
-use actor::{Actor, Machine};
-use algorithm::Workers;
+use actor::Actor;
 use conductor::{Conductor, Phase};
-use disk::{Disk, Stored};
+use disk::Stored;
+use lives::{numbered, queue_bytes_max};
 use post::{Letter, Parcel, Wire};
-use roster::{Roster, Seat, talk};
+use roster::{Roster, Seat};
 use slab::Slab;
 use wakes::Wakes;
-use work::{Player, Supply, Talks};
+use witness::Witness;
 
 pub use conductor::Deed;
 pub use disk::DiskPlan;
 pub use record::ReadoutResult;
+pub use witness::Seen;
 
 /// What a readout is made of, beside its plan.
 #[derive(Clone, Debug)]
@@ -65,6 +68,10 @@ pub struct ReadoutSetup<'a> {
     pub sim: &'a SimPlan,
     /// How fast the disks of all sinks are.
     pub disk: DiskPlan,
+    /// Whether all laws are checked after every step, and a second account is kept ([`ReadoutWorld::seen`]).
+    pub is_watched: bool,
+    /// How long roles go on when the account is closed, so that all have told what they counted.
+    pub settles: Span,
     /// A word of run control takes up to so much longer than [`SimPlan::direct_delay`], at random.
     pub words_within: Span,
 }
@@ -79,7 +86,17 @@ impl<'a> ReadoutSetup<'a> {
         sim: &'a SimPlan,
     ) -> Self {
         let disk = DiskPlan::default();
-        Self { plan, seed, interval: Span::from_s(1), places, sim, disk, words_within: Span::ZERO }
+        Self {
+            plan,
+            seed,
+            interval: Span::from_s(1),
+            places,
+            sim,
+            disk,
+            is_watched: false,
+            settles: conductor::TELL_EVERY,
+            words_within: Span::ZERO,
+        }
     }
 }
 
@@ -109,6 +126,7 @@ pub struct ReadoutWorld<C> {
     timing_delay: Option<Span>,
     word_delay: Span,
     words_within: Span,
+    settles: Span,
     conductor: Conductor,
     /// What is on the disks of sinks that are away.
     disks: BTreeMap<Seat, Stored>,
@@ -116,19 +134,20 @@ pub struct ReadoutWorld<C> {
     is_unlimited: bool,
     trigger_busy: Time,
     random: Random,
+    witness: Option<Witness>,
     deaths: u64,
+    /// Messages, and pieces of fragments, that the courier was given; and those of which it said what became.
+    pieces_sent: u64,
+    pieces_over: u64,
     lost_datagrams: u64,
     lost_fragments: u64,
     /// What reached a role that was not there any more.
     to_nobody: u64,
     steps: u64,
+    /// At which step all laws were last checked.
+    checked: u64,
     digest: u64,
 }
-
-/// Number of the run: a simulated one follows no other.
-const RUN: RunNumber = RunNumber(1);
-/// What may wait for one peer (`incast/src/readout/role.rs`).
-const QUEUE_BYTES: u64 = 64 << 20;
 
 impl<C: Courier> ReadoutWorld<C> {
     /// The trigger is the first of all roles.
@@ -164,16 +183,21 @@ impl<C: Courier> ReadoutWorld<C> {
             timing_delay: setup.sim.timing_delay,
             word_delay: setup.sim.direct_delay,
             words_within: setup.words_within,
+            settles: setup.settles,
             conductor: Conductor::new(seats),
             disks: BTreeMap::new(),
             is_unlimited: plan.trigger.plan.load == Load::Unlimited,
             trigger_busy: Time::ZERO,
             random: Random::named(setup.seed, "run control"),
+            witness: setup.is_watched.then(Witness::default),
             deaths: 0,
+            pieces_sent: 0,
+            pieces_over: 0,
             lost_datagrams: 0,
             lost_fragments: 0,
             to_nobody: 0,
             steps: 0,
+            checked: 0,
             digest: DIGEST_START,
             roster,
             plan,
@@ -198,6 +222,7 @@ impl<C: Courier> ReadoutWorld<C> {
     pub fn handle_timeout(&mut self, now: Time) {
         self.now = self.now.max(now);
         let now = self.now;
+        let mut rounds = 0;
         while !self.is_over() {
             while let Some((cargo, fate)) = self.courier.poll(now) {
                 self.arrive(cargo, fate);
@@ -215,6 +240,8 @@ impl<C: Courier> ReadoutWorld<C> {
             if self.touched.is_empty() {
                 break;
             }
+            rounds += 1;
+            assert!(self.witness.is_none() || rounds < ROUNDS_MAX, "time stands still: {:?}", self.touched);
             self.serve_touched();
             self.conduct();
             self.check();
@@ -247,6 +274,12 @@ impl<C: Courier> ReadoutWorld<C> {
         self.now
     }
 
+    /// What a role has counted in its present life; `None` when nobody plays it.
+    #[must_use]
+    pub fn counts_of(&self, peer: Peer) -> Option<RoleCounts> {
+        Some(self.actors[self.roster.seat(peer)?.index()].machine.as_ref()?.counts())
+    }
+
     /// What carries messages.
     pub const fn courier(&self) -> &C {
         &self.courier
@@ -277,108 +310,11 @@ impl<C: Courier> ReadoutWorld<C> {
         }
         self.serving = serving;
     }
-
-    /// Everybody is there from the beginning: no word has to travel for that.
-    fn begin_all(&mut self) {
-        for seat in self.roster.seats() {
-            self.begin(seat);
-        }
-        for seat in self.roster.seats() {
-            for other in self.roster.seats() {
-                if talk(self.roster.peer(seat), self.roster.peer(other)) {
-                    let life = self.actors[other.index()].life;
-                    self.hear_joined(seat, other, life);
-                }
-            }
-            self.touch(seat);
-        }
-        self.arm();
-    }
-
-    /// A role is there, in a new life. It knows nobody.
-    fn begin(&mut self, seat: Seat) {
-        let peer = self.roster.peer(seat);
-        let lives = self.actors[seat.index()].lives + 1;
-        let name = format!("lives of {peer}");
-        let life = Incarnation(Random::numbered(self.seed, &name, lives.into()).next_u64());
-        let machine = self.machine(seat, life);
-        let actor = &mut self.actors[seat.index()];
-        (actor.lives, actor.life, actor.machine) = (lives, life, Some(machine));
-    }
-
-    fn machine(&mut self, seat: Seat, life: Incarnation) -> Machine {
-        let (plan, peer) = (&self.plan, self.roster.peer(seat));
-        match peer {
-            Peer::Trigger => {
-                let role = TriggerRole::new(plan.trigger.plan.clone());
-                Machine::Trigger(Box::new(Player { role, work: Talks }))
-            }
-            Peer::Source(id) => {
-                let source = plan.sources.iter().find(|one| one.plan.source == id);
-                let source = source.unwrap_or_else(|| unknown(peer));
-                let role = SourceRole::new(source.plan.clone());
-                Machine::Source(Box::new(Player { role, work: Supply::default() }))
-            }
-            Peer::Builder(id) => {
-                let builder = plan.builders.iter().find(|one| one.plan.builder == id);
-                let mut plan = builder.unwrap_or_else(|| unknown(peer)).plan.clone();
-                plan.incarnation = life;
-                Machine::Builder(Box::new(Player { role: BuilderRole::new(plan), work: Talks }))
-            }
-            Peer::Node(id) => {
-                let node = plan.nodes.iter().find(|one| one.plan.role.node == id);
-                let node = &node.unwrap_or_else(|| unknown(peer)).plan;
-                let mut role = node.role.clone();
-                role.incarnation = life;
-                let factor_milli = self.actors[seat.index()].factor_milli;
-                let work = Workers::new(&node.algorithm, role.run.seed, factor_milli);
-                Machine::Node(Box::new(Player { role: NodeRole::new(role), work }))
-            }
-            Peer::Sink(id) => {
-                let sink = plan.sinks.iter().find(|one| one.plan.role.sink == id);
-                let sink = &sink.unwrap_or_else(|| unknown(peer)).plan;
-                let mut role = SinkRole::new(sink.role.clone());
-                let stored = self.disks.remove(&seat).unwrap_or_default();
-                let work = Disk::open(self.disk, stored, &mut role);
-                Machine::Sink(Box::new(Player { role, work }))
-            }
-        }
-    }
 }
 
 /// Shortest slice: a scenario asks for no shorter ones.
 const INTERVAL_MIN: Span = Span::from_ms(1);
+/// Rounds in one moment after which a test takes a run for one that never ends.
+const ROUNDS_MAX: u64 = 10_000;
 /// FNV-1a, over words.
 const DIGEST_START: u64 = 0xcbf2_9ce4_8422_2325;
-
-/// Roles are those of the plan.
-fn unknown(peer: Peer) -> ! {
-    unreachable!("{peer} is of the plan")
-}
-
-/// The plan with its run number everywhere.
-fn numbered(mut plan: ReadoutPlan) -> ReadoutPlan {
-    plan.run.run = RUN;
-    plan.trigger.plan.run.run = RUN;
-    plan.sources.iter_mut().for_each(|source| source.plan.run.run = RUN);
-    plan.builders.iter_mut().for_each(|builder| builder.plan.run.run = RUN);
-    plan.nodes.iter_mut().for_each(|node| node.plan.role.run.run = RUN);
-    plan.sinks.iter_mut().for_each(|sink| sink.plan.role.run.run = RUN);
-    plan
-}
-
-/// When a message to a peer is held back, as each role's sockets are told.
-fn queue_bytes_max(plan: &ReadoutPlan, peer: Peer) -> u64 {
-    match peer {
-        Peer::Source(id) => {
-            let source = plan.sources.iter().find(|one| one.plan.source == id);
-            source.map_or(QUEUE_BYTES, |source| source.plan.queue_bytes_max)
-        }
-        // What it holds it may have given to one node.
-        Peer::Builder(id) => {
-            let builder = plan.builders.iter().find(|one| one.plan.builder == id);
-            builder.map_or(QUEUE_BYTES, |builder| builder.plan.held_bytes_max.max(QUEUE_BYTES))
-        }
-        Peer::Trigger | Peer::Node(_) | Peer::Sink(_) => QUEUE_BYTES,
-    }
-}

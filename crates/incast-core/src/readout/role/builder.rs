@@ -247,18 +247,22 @@ impl<P: Payload + Clone> BuilderRole<P> {
 
 impl<P: Payload + Clone> Role<P> for BuilderRole<P> {
     fn handle_message(&mut self, now: Time, from: Peer, message: Message<P>) {
-        match (from, message) {
-            (Peer::Trigger, message) => self.handle_trigger(now, message),
-            (Peer::Source(source), Message::Fragment { level, fragment }) if fragment.source == source => {
-                if self.is_level(level) {
-                    self.levels[level as usize].handle_fragment(now, fragment);
+        // By the sender first: a tuple of both would be one more copy of every fragment.
+        match from {
+            Peer::Source(source) => match message {
+                Message::Fragment { level, fragment } if fragment.source == source => {
+                    if self.is_level(level) {
+                        self.levels[level as usize].handle_fragment(now, fragment);
+                    }
                 }
-            }
-            (Peer::Node(node), message) => self.handle_node(now, node, message),
-            (Peer::Sink(sink), message) => {
+                _ => self.counts.nonsense.record(Nonsense::WrongSender),
+            },
+            Peer::Trigger => self.handle_trigger(now, message),
+            Peer::Node(node) => self.handle_node(now, node, message),
+            Peer::Sink(sink) => {
                 self.storing.handle_message(now, sink, &message, &mut self.counts.nonsense);
             }
-            _ => self.counts.nonsense.record(Nonsense::WrongSender),
+            Peer::Builder(_) => self.counts.nonsense.record(Nonsense::WrongSender),
         }
         self.advance(now);
     }

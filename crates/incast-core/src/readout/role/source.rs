@@ -257,11 +257,11 @@ impl SizePlan {
 
 impl<P: Payload + Clone> Role<P> for SourceRole<P> {
     fn handle_message(&mut self, now: Time, from: Peer, message: Message<P>) {
-        match (from, message) {
-            (Peer::Trigger, Message::Assigned { level, assigned }) => {
+        match message {
+            Message::Assigned { level, assigned } if from == Peer::Trigger => {
                 self.handle_assigned(now, level, assigned);
             }
-            (Peer::Trigger, Message::Last { .. }) => self.has_last = true,
+            Message::Last { .. } if from == Peer::Trigger => self.has_last = true,
             _ => self.counts.nonsense.record(Nonsense::WrongSender),
         }
     }

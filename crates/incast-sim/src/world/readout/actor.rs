@@ -105,7 +105,8 @@ pub(super) struct Known {
 /// What reached the host of a role that hangs. Nobody reads it.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
-    pub(super) messages: VecDeque<(Seat, Message<Length>)>,
+    /// With the life of the sender, if it came on a connection: that ends with either.
+    pub(super) messages: VecDeque<(Seat, Option<Incarnation>, Message<Length>)>,
     /// Bytes of connections, by sender: its queue is full at its own bound.
     pub(super) stream_bytes: BTreeMap<Seat, u64>,
     /// Bytes of datagrams, in the one socket.

@@ -37,9 +37,11 @@ const END_MAX: Span = Span::from_s(8);
 /// Longest wait for the trigger's last word.
 const CLOSE_MAX: Span = Span::from_s(2);
 /// Roles tell what they have counted ten times a second: so long after the account is closed, all have.
-const TELL_EVERY: Span = Span::from_ms(100);
+pub(super) const TELL_EVERY: Span = Span::from_ms(100);
 /// From the start of a process to its open ports: assumed.
 pub(super) const STARTS: Span = Span::from_ms(20);
+/// In a run that is watched: so long after all have nothing left to do, nothing is on its way either.
+const IDLE_MIN: Span = Span::from_ms(500);
 /// Most changes of state that are kept, as in the real program.
 const ENTERED_MAX: usize = 1_000;
 
@@ -63,6 +65,10 @@ pub(super) struct Conductor {
     hangs: Vec<u32>,
     /// Words for roles that hang.
     waiting: BTreeMap<Seat, Vec<Word>>,
+    /// Since when all are there and have nothing left to do; told only in a run that is watched.
+    idle_since: Option<Time>,
+    /// Whether what was under way when the patience of draining was over had to be given up.
+    pub(super) was_given_up: bool,
 }
 
 /// How far a run is.
@@ -138,6 +144,8 @@ impl Conductor {
             silent: vec![false; seats],
             hangs: vec![0; seats],
             waiting: BTreeMap::new(),
+            was_given_up: false,
+            idle_since: None,
         }
     }
 

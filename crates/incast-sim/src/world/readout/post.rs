@@ -27,7 +27,7 @@ pub(super) struct Parcel {
     to: Seat,
     to_lives: u32,
     /// Pieces of which nothing has been heard yet.
-    pieces: u32,
+    pub(super) pieces: u32,
     is_lost: bool,
     level: Level,
     fragment: Fragment<Length>,
@@ -147,6 +147,7 @@ impl<C: Courier> ReadoutWorld<C> {
         };
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         self.actors[from.index()].counts.record_sent(service, 1, bytes.into());
+        self.pieces_sent += 1;
         let to_lives = self.actors[to.index()].lives;
         let number = self.letters.insert(Letter { from, to, to_lives, message });
         let cargo = u64::from(number) << 1 | LETTER;
@@ -182,6 +183,7 @@ impl<C: Courier> ReadoutWorld<C> {
         let (sender, receiver) = (self.actors[from.index()].host, self.actors[to.index()].host);
         let bytes = u64::from(pieces - 1) * u64::from(piece_bytes) + u64::from(last_bytes);
         self.actors[from.index()].counts.record_sent(service, pieces.into(), bytes);
+        self.pieces_sent += u64::from(pieces);
         for piece in 1..=pieces {
             let bytes = if piece == pieces { last_bytes } else { piece_bytes };
             self.courier.handle_message(self.now, sender, receiver, service, bytes, cargo);
@@ -206,6 +208,7 @@ impl<C: Courier> ReadoutWorld<C> {
         let number = u32::try_from(cargo >> 1).unwrap_or(u32::MAX);
         if cargo & LETTER != 0 {
             let Some(letter) = self.letters.remove(number) else { return };
+            self.pieces_over += 1;
             match fate {
                 Fate::Delivered => {
                     let Letter { from, to, to_lives, message } = letter;
@@ -218,6 +221,7 @@ impl<C: Courier> ReadoutWorld<C> {
             return;
         }
         let Some(parcel) = self.parcels.get_mut(number) else { return };
+        self.pieces_over += 1;
         parcel.pieces -= 1;
         parcel.is_lost |= fate != Fate::Delivered;
         self.lost_datagrams += u64::from(fate == Fate::Lost);
@@ -265,16 +269,13 @@ impl<C: Courier> ReadoutWorld<C> {
         actor.counts.received += 1;
         // A fragment is good whoever else is there.
         if matches!(from_peer, Peer::Source(_)) || actor.there.contains(from) {
-            if let Some(machine) = &mut actor.machine {
-                machine.handle_message(self.now, from_peer, message);
-            }
+            self.hand_message(to, from_peer, message);
         } else {
             actor.early.push_back((from, message));
             if actor.early.len() > EARLY_MAX
                 && let Some((from, oldest)) = actor.early.pop_front()
-                && let Some(machine) = &mut actor.machine
             {
-                machine.handle_message(self.now, self.roster.peer(from), oldest);
+                self.hand_message(to, self.roster.peer(from), oldest);
             }
         }
         self.touch(to);
@@ -286,6 +287,7 @@ impl<C: Courier> ReadoutWorld<C> {
             Message::Fragment { fragment, .. } => u64::from(fragment.payload.0),
             message => message_bytes(message),
         };
+        let life = (!is_datagram).then(|| self.actors[from.index()].life);
         let actor = &mut self.actors[to.index()];
         if !is_datagram {
             *actor.inbox.stream_bytes.entry(from).or_default() += bytes;
@@ -295,7 +297,7 @@ impl<C: Courier> ReadoutWorld<C> {
         } else {
             actor.inbox.datagram_bytes += bytes;
         }
-        actor.inbox.messages.push_back((from, message));
+        actor.inbox.messages.push_back((from, life, message));
     }
 }
 

@@ -33,6 +33,11 @@ impl<T> Slab<T> {
         self.places.get_mut(number as usize)?.as_mut()
     }
 
+    /// All things that are under way.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> + '_ {
+        self.places.iter().flatten()
+    }
+
     /// Takes the thing of that number out, if it is there.
     #[inline]
     pub(super) fn remove(&mut self, number: u32) -> Option<T> {

@@ -105,8 +105,13 @@ impl<C: Courier> ReadoutWorld<C> {
         for word in self.conductor.waiting.remove(&seat).unwrap_or_default() {
             self.hear(seat, lives, word);
         }
-        for (from, message) in inbox.messages {
-            self.hand_over(from, seat, message);
+        for (from, life, message) in inbox.messages {
+            // Who heard that a peer is gone has closed its connection, whatever is unread on it.
+            let known = self.actors[seat.index()].known.get(&from).map(|known| known.life);
+            let is_open = |life| Some(life) == known || life == self.actors[from.index()].life;
+            if life.is_none_or(is_open) {
+                self.hand_over(from, seat, message);
+            }
         }
         self.touch(seat);
         if std::mem::take(&mut self.conductor.silent[seat.index()]) {

@@ -5,10 +5,10 @@ use incast_core::readout::report::Sums;
 use incast_core::readout::role::Order;
 use incast_core::time::Time;
 
-use super::{ARMED, CLOSE_MAX, END_MAX, Entry, Phase, TELL_EVERY, Word};
+use super::{ARMED, CLOSE_MAX, END_MAX, Entry, IDLE_MIN, Phase, Word};
 use crate::courier::Courier;
 use crate::world::readout::ReadoutWorld;
-use crate::world::readout::actor::Machine;
+use crate::world::readout::actor::{Actor, Machine};
 
 impl<C: Courier> ReadoutWorld<C> {
     /// Everybody is there and knows of all others: the run begins soon.
@@ -54,7 +54,20 @@ impl<C: Courier> ReadoutWorld<C> {
                     self.close();
                 }
             }
+            Phase::Settling if self.witness.is_some() => self.settle_watched(),
             Phase::Armed | Phase::Settling | Phase::Over => {}
+        }
+    }
+
+    /// A run that is watched settles until nobody has anything left to do: that may be soon, or late.
+    fn settle_watched(&mut self) {
+        let is_idle =
+            |actor: &Actor| !actor.is_hanging && actor.machine.as_ref().is_some_and(Machine::is_done);
+        let now = self.now;
+        if !self.actors.iter().all(is_idle) {
+            self.conductor.idle_since = None;
+        } else if now.since(*self.conductor.idle_since.get_or_insert(now)) >= IDLE_MIN {
+            self.lose_patience();
         }
     }
 
@@ -103,6 +116,7 @@ impl<C: Courier> ReadoutWorld<C> {
         match self.conductor.phase {
             Phase::Draining => {
                 self.conductor.phase = Phase::GivenUp;
+                self.note_given_up();
                 self.conductor.note(now + END_MAX, Entry::Patience(Phase::GivenUp));
                 self.say_to_all(|peer| peer != Peer::Trigger, Order::End);
             }
@@ -129,7 +143,7 @@ impl<C: Courier> ReadoutWorld<C> {
 
     fn settle(&mut self) {
         self.conductor.phase = Phase::Settling;
-        self.conductor.note(self.now + TELL_EVERY, Entry::Patience(Phase::Settling));
+        self.conductor.note(self.now + self.settles, Entry::Patience(Phase::Settling));
     }
 
     /// The run cannot go on.

@@ -69,6 +69,22 @@ impl<C: Courier> ReadoutWorld<C> {
         let is_connected = other.is_alive() && other.life == life;
         self.actors[seat.index()].connected.set(peer, is_connected);
         self.judge(seat, peer);
+        if is_connected {
+            self.note_connection(peer, seat);
+        }
+    }
+
+    /// A peer has connected in a new life: whoever has not heard yet that the old one is gone notices it now.
+    fn note_connection(&mut self, seat: Seat, peer: Seat) {
+        let life = self.actors[peer.index()].life;
+        let actor = &mut self.actors[seat.index()];
+        let is_old = actor.known.get(&peer).is_some_and(|known| known.life != life);
+        if is_old && !actor.is_hanging && actor.there.contains(peer) {
+            actor.there.set(peer, false);
+            actor.connected.set(peer, false);
+            self.hand_peer(seat, peer, None);
+            self.touch(seat);
+        }
     }
 
     fn hear_left(&mut self, seat: Seat, peer: Seat) {
@@ -114,13 +130,11 @@ impl<C: Courier> ReadoutWorld<C> {
 
     /// What came of a peer before run control said that it is there.
     fn hand_early(&mut self, seat: Seat, peer: Seat) {
-        let (now, from): (_, Peer) = (self.now, self.roster.peer(peer));
+        let from: Peer = self.roster.peer(peer);
         let actor = &mut self.actors[seat.index()];
         let (of_peer, others): (Vec<_>, Vec<_>) =
             std::mem::take(&mut actor.early).into_iter().partition(|(from, _)| *from == peer);
         actor.early = others.into();
-        if let Some(machine) = &mut actor.machine {
-            of_peer.into_iter().for_each(|(_, message)| machine.handle_message(now, from, message));
-        }
+        of_peer.into_iter().for_each(|(_, message)| self.hand_message(seat, from, message));
     }
 }
