@@ -199,14 +199,10 @@ impl Measured {
             totals,
             network: self.network,
             ledger,
-            switch_test: None,
-            simulation: None,
             readout: self.readout,
-            answers: Vec::new(),
             faults: self.faults,
             caveats,
-            expectations: Vec::new(),
-            verdict: Verdict::Interrupted,
+            ..Record::default()
         };
         record.answers = self.asks.iter().map(|ask| answers::answer(ask, &record)).collect();
         record.verdict = match (interrupted, incomplete) {
