@@ -88,7 +88,12 @@ impl<C: Courier> ReadoutWorld<C> {
     pub(super) fn send(&mut self, from: Seat, to: Peer, message: Message<Length>) {
         let seat = self.roster.seat(to).filter(|to| self.actors[from.index()].connected.contains(*to));
         let Some(to) = seat else {
-            self.actors[from.index()].counts.unsent += 1;
+            let sender = &mut self.actors[from.index()];
+            if self.roster.seat(to).is_some_and(|to| sender.there.contains(to)) {
+                self.to_nobody += 1;
+            } else {
+                sender.counts.unsent += 1;
+            }
             return;
         };
         if from == Self::TRIGGER

@@ -39,6 +39,8 @@ impl<C: Courier> ReadoutWorld<C> {
             if talk(self.roster.peer(seat), self.roster.peer(other)) {
                 self.courier.handle_cut(self.now, channel(seat, other));
                 self.courier.handle_cut(self.now, channel(other, seat));
+                // Whoever has not heard of it yet writes to a connection that leads nowhere, not to the next life.
+                self.actors[other.index()].connected.set(seat, false);
             }
         }
         if self.roster.peer(seat) == Peer::Trigger {
