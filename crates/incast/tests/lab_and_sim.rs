@@ -1,8 +1,8 @@
 //! The lab sheet's scenarios in both worlds, side by side: what the kernel's network does, the simulated one does.
 //!
-//! What must agree: the goodput of all flows to 5 %, and what is lost to 0.03 of what is sent. How two like flows
-//! share a port is not compared flow by flow: it differs as much between two labs as between a lab and a simulation
-//! (phases of the senders decide), so only both worlds' fairness is held to the same bound.
+//! What must agree: the goodput of all flows to 5 %, and what is lost to 0.03 of what is sent. How like flows share a
+//! port is shown and not compared: which of them finds the queue full is a matter of their phases, and differs as much
+//! between two labs as between a lab and a simulation.
 //!
 //! Needs root. In CI it fails without; elsewhere it says so and passes. The lab is played on the machine as it is,
 //! and other work on it disturbs: so up to three labs are made, and the nearest counts.
@@ -82,7 +82,7 @@ impl Case {
     /// Plays it in a world (`lab` or `sim`).
     fn play(&self, world: &str) -> Figures {
         let text = scenario_text(self.file);
-        let name = self.file.rsplit(['/']).next().expect("a name").trim_end_matches(".toml");
+        let name = self.file.rsplit('/').next().expect("a name").trim_end_matches(".toml");
         let inventory = (world == "lab").then(|| Inventory::take(name));
         let mut words = vec![world, "scenario.toml", "--json", "--out", "out"];
         if self.set.is_empty() {
@@ -144,11 +144,7 @@ fn two_connections_share_a_port_as_in_the_lab() {
 #[test]
 fn two_datagram_senders_lose_as_in_the_lab() {
     let Some(_one) = may_make_labs() else { return };
-    for set in [
-        &[][..],
-        &["main.mtu=9000B", "flow.message=8192B"],
-        // Almost nothing arrives whole; of what does, little is sure.
-    ] {
+    for set in [&[][..], &["main.mtu=9000B", "flow.message=8192B"]] {
         Case { file: "lab-sheet/12-udp-sharing.toml", set }.agree(of_sums);
     }
 }
@@ -156,8 +152,9 @@ fn two_datagram_senders_lose_as_in_the_lab() {
 #[test]
 fn a_datagram_sender_takes_from_a_connection_what_it_takes_in_the_lab() {
     let Some(_one) = may_make_labs() else { return };
-    // What the connection is left with hangs on which packets of a few are lost, in both worlds: so only its order
-    // of magnitude is compared.
+    // An ideal sender never leaves the port a gap, and the connection waits for its timer, again and again. In the lab
+    // the sender's process is interrupted now and then, and what the connection has is what it finds in these gaps:
+    // a matter of the machine. So only its order of magnitude is compared.
     let magnitude = |real: f64, simulated: f64| (simulated / real).log10().abs();
     Case { file: "lab-sheet/13-tcp-vs-udp.toml", set: &[] }.agree(|real, simulated| {
         let udp = (simulated.flow("udp") / real.flow("udp") - 1.0).abs() / GOODPUT_WITHIN;
