@@ -2,7 +2,7 @@
 //! together again.
 //!
 //! It knows sizes and orders, no contents. Who sends through it are the flows and the roles of a readout
-//! (`world`); a readout sees it as a [`Courier`].
+//! (`world`); a readout sees it as a [`Courier`](crate::courier::Courier).
 
 mod carried;
 mod connection;

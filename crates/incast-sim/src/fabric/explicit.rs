@@ -1,12 +1,12 @@
 //! The engine with an entry for every step: all that a plan can say, and nothing computed ahead.
 //!
 //! Every last bit that leaves, every packet that arrives, every PAUSE frame that takes hold is an entry in one heap
-//! ([`steps`]). Slow and plain, it is what the fast engine is held against, and the home of all models of switches:
+//! (`steps`). Slow and plain, it is what the fast engine is held against, and the home of all models of switches:
 //!
-//! * packets wait at outputs, each port with its own memory, or all with one ([`memory`]);
-//! * packets wait at inputs in front of a crossbar ([`crossbar`]);
-//! * whole packets are stored and forwarded, or cut through ([`sending`]);
-//! * a full port drops, or pauses whoever sends to it ([`pause`]).
+//! * packets wait at outputs, each port with its own memory, or all with one (`memory`);
+//! * packets wait at inputs in front of a crossbar (`crossbar`);
+//! * whole packets are stored and forwarded, or cut through (`sending`);
+//! * a full port drops, or pauses whoever sends to it (`pause`).
 //!
 //! A packet that comes to a queue begins to be sent when the link is free, and waits until then; one that
 //! would have to wait and finds no room is dropped. On a link that takes no time nothing waits.
