@@ -6,7 +6,7 @@
 //!                   ^                                          |
 //!                   +-------- shrink: the smallest that fails -+--> Failure
 //! ```
-//! What a storm is to show is written in [`claims`]. A failure names its seed, which replays it, and the
+//! What a storm is to show is written in `claims`. A failure names its seed, which replays it, and the
 //! smallest storm that still fails.
 
 use std::fmt;
