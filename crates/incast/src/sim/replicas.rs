@@ -74,7 +74,7 @@ pub(super) fn play(
     );
     let mut first = None;
     simulate(scenario, variant, &open, jobs, stops, |replica| {
-        first = replica.record.or(first.take());
+        first = replica.record.or_else(|| first.take());
         if let Some(figures) = replica.figures
             && !known.contains_key(&replica.seed)
         {

@@ -33,7 +33,12 @@ pub(crate) fn simulated<S: AsRef<OsStr>>(
     let mut started = sim(scenario, words);
     let ended = finished(&mut started);
     let on_disk = started.records();
-    assert_eq!(on_disk, [ended.stdout.clone()], "on disk is what was shown; it said:\n{}", ended.stderr);
+    assert_eq!(
+        on_disk,
+        std::slice::from_ref(&ended.stdout),
+        "on disk is what was shown; it said:\n{}",
+        ended.stderr
+    );
     let record = read_record(&ended.stdout);
     assert_eq!(record.world, "sim");
     (ended.stdout, record)
