@@ -27,6 +27,8 @@ use crate::readout::verdict::Verdict;
 use crate::time::Time;
 
 mod level;
+#[cfg(test)]
+mod tests;
 mod verdicts;
 
 use level::BuilderLevel;
@@ -86,6 +88,8 @@ pub struct BuilderRole<P> {
     tokens: NodeTokens,
     is_trigger_there: bool,
     has_told_throttling: bool,
+    /// The trigger may have heard of a throttle after it forgot all: it is told how it is, whatever that is.
+    is_throttle_in_doubt: bool,
     has_last: bool,
     is_ended: bool,
     ends: Ends,
@@ -116,6 +120,7 @@ impl<P: Payload + Clone> BuilderRole<P> {
             tokens: NodeTokens::new(tokens),
             is_trigger_there: false,
             has_told_throttling: false,
+            is_throttle_in_doubt: false,
             has_last: false,
             is_ended: false,
             ends: Ends::default(),
@@ -213,8 +218,10 @@ impl<P: Payload + Clone> BuilderRole<P> {
         }
         let is_near = self.held_events.is_near() || self.held_bytes.is_near();
         let is_throttling = is_near || self.levels.iter().any(BuilderLevel::is_throttling);
-        if is_throttling != self.has_told_throttling && self.is_trigger_there {
+        let is_news = is_throttling != self.has_told_throttling || self.is_throttle_in_doubt;
+        if is_news && self.is_trigger_there {
             self.has_told_throttling = is_throttling;
+            self.is_throttle_in_doubt = false;
             self.counts.throttles += u64::from(is_throttling);
             self.outbox.push_back((Peer::Trigger, Message::Throttle { is_throttling }));
         }
@@ -271,7 +278,7 @@ impl<P: Payload + Clone> Role<P> for BuilderRole<P> {
         match peer {
             Peer::Trigger => {
                 self.is_trigger_there = life.is_some();
-                self.has_told_throttling = false;
+                self.is_throttle_in_doubt |= std::mem::take(&mut self.has_told_throttling);
                 self.tokens.handle_forgotten();
             }
             Peer::Node(node) => self.handle_nodes(now, node, life),
