@@ -277,7 +277,7 @@ impl Storm {
         let long = draw.one_in(6);
         self.delay_within = us(draw.sometimes(if long { 60_000 } else { 3_000 }));
         self.words_within = us(draw.sometimes(if long { 60_000 } else { 3_000 }));
-        self.disk_bytes_per_s = draw.one_in(3).then(|| 100_000 + draw.below(10_000_000));
+        self.disk_bytes_per_s = draw.one_in(3).then(|| 500_000 + draw.below(10_000_000));
         self.commit = us(draw.sometimes(10_000));
         self.duration = Span::from_ms(20 + draw.below(400));
         let peers = self.peers();
