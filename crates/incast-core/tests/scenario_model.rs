@@ -197,3 +197,24 @@ fn flows_of_one_scenario_share_no_departures() {
     all.dedup();
     assert_eq!(all.len(), 6, "each flow has its own, and other ones under another seed");
 }
+
+#[test]
+fn a_congestion_control_that_the_simulator_lacks_is_refused_by_it() {
+    let text = |congestion: &str| {
+        format!(
+            "incast = 1\nname = \"c\"\n[[host]]\nname = \"x\"\n[[host]]\nname = \"y\"\n[[flow]]\nname = \"f\"\n\
+             from = \"y\"\nto = \"x\"\ntransport = \"tcp\"\ncongestion = \"{congestion}\"\n"
+        )
+    };
+    for known in ["reno", "cubic", "bbr"] {
+        assert_eq!(Scenario::parse(&text(known)).unwrap().not_simulable(), [""; 0], "{known}");
+    }
+    let of_host = text("cubic").replace("congestion = \"cubic\"\n", "").replace(
+        "name = \"y\"\n",
+        "name = \"y\"\nsysctl = { \"net.ipv4.tcp_congestion_control\" = \"reno\" }\n",
+    );
+    let scenario = Scenario::parse(&of_host).unwrap();
+    assert_eq!(scenario.congestion_of(&scenario.flows[0]), Some("reno"), "as its host says");
+    let why = Scenario::parse(&text("vegas")).unwrap().not_simulable();
+    assert!(why.len() == 1 && why[0].contains("`vegas`") && why[0].contains("incast lab"), "{why:?}");
+}

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use incast_core::caveat::{Caveat, CaveatKind};
 use incast_core::record::{Ledger, ModelUsed, Network, Readout, Simulation};
-use incast_core::scenario::{ReadoutPlan, Scenario};
+use incast_core::scenario::{HostModel, ReadoutPlan, Scenario};
 use incast_core::time::Time;
 
 use crate::courier::HostIndex;
@@ -180,7 +180,7 @@ impl<'s> Run<'s> {
             caveats,
             flows,
             simulation: Simulation {
-                models: models(scenario).into_iter().chain(assumed).collect(),
+                models: models(scenario, plan.topology.is_assumed).into_iter().chain(assumed).collect(),
                 delays: stack.delays().collect(),
                 estimates,
                 ..simulation
@@ -210,13 +210,57 @@ fn readout(
     ReadoutWorld::new(&setup, NetworkCourier::new(stack))
 }
 
-/// What the models were told, for the record.
-fn models(scenario: &Scenario) -> Vec<ModelUsed> {
+/// What the models were told, and what was assumed where the scenario says nothing, for the record.
+fn models(scenario: &Scenario, is_assumed: bool) -> Vec<ModelUsed> {
     let stated = scenario.stated_models.iter().map(|stated| ModelUsed {
         of: stated.of.clone(),
         name: stated.name.clone(),
         value: stated.value.clone(),
         origin: "stated".into(),
     });
-    stated.collect()
+    let assumed = |of: &str, name: &str, value: String| ModelUsed {
+        of: of.into(),
+        name: name.into(),
+        value,
+        origin: "assumed".into(),
+    };
+    let mut models: Vec<ModelUsed> = stated.collect();
+    if scenario.host_models.iter().any(Option::is_none) {
+        let of = "hosts without a model";
+        models.push(assumed(of, "receive", "ideal: at once and for nothing".into()));
+        models.push(assumed(of, "send_cost", HostModel::default().send_cost.to_string()));
+    }
+    if is_assumed {
+        let delay = scenario.sim.direct_delay;
+        models.push(assumed(
+            "the network",
+            "switch",
+            format!("one without limits, {delay} from host to host"),
+        ));
+    }
+    let cables = scenario.network.iter().flat_map(|network| &network.cables);
+    if cables.into_iter().any(|cable| cable.offloads) {
+        models.push(assumed("cables with offloads", "offloads", "none: every packet travels alone".into()));
+    }
+    models
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_assumed_is_in_the_record() {
+        let text = "incast = 1\nname = \"pair\"\n[[host]]\nname = \"x\"\n[[host]]\nname = \"y\"\n[[flow]]\n\
+            name = \"f\"\nfrom = \"y\"\nto = \"x\"\ntransport = \"udp\"\nload = \"1kHz\"\nmessages = 10\n\
+            [[model]]\nhosts = \"x\"\nreceive = \"napi\"\n";
+        let Ok(scenario) = Scenario::parse(text) else { panic!("it is a scenario") };
+        let mut run = Run::new(&scenario);
+        while run.advance(run.now() + incast_core::time::Span::from_s(1)) {}
+        let models = run.finish().simulation.models;
+        let origin = |of: &str| models.iter().find(|model| model.of == of).map(|model| model.origin.as_str());
+        assert_eq!(origin("x"), Some("stated"));
+        assert_eq!(origin("hosts without a model"), Some("assumed"));
+        assert_eq!(origin("the network"), Some("assumed"), "{models:?}");
+    }
 }

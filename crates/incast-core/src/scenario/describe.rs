@@ -122,6 +122,15 @@ impl Scenario {
         cable.map_or(ETHERNET_MTU, |cable| cable.mtu_bytes)
     }
 
+    /// The congestion control that a flow or its sending host names; `None` leaves the kernel's default.
+    #[must_use]
+    pub fn congestion_of<'a>(&'a self, flow: &'a FlowPlan) -> Option<&'a str> {
+        let sender = || self.hosts.iter().find(|host| host.name == flow.from);
+        let of_host = || sender()?.sysctls.get("net.ipv4.tcp_congestion_control").map(String::as_str);
+        let is_tcp = flow.transport == Transport::Tcp;
+        flow.sockets.congestion.as_deref().or_else(of_host).filter(|_| is_tcp)
+    }
+
     /// Payload of the smallest packets that the flows send, in bytes.
     #[must_use]
     pub fn smallest_packet_bytes(&self) -> Option<u32> {

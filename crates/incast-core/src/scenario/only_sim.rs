@@ -7,6 +7,9 @@ use super::model_network::{CableEnd, NetworkPlan, SwitchPlan};
 use super::model_sim::{Queueing, SwitchModel};
 use crate::readout::algorithm::AlgorithmKind;
 
+/// The congestion controls that the simulator's TCP has.
+const CONGESTIONS: [&str; 3] = ["reno", "cubic", "bbr"];
+
 impl Scenario {
     /// Why the simulator cannot run this, each with the world that can; empty when it can.
     #[must_use]
@@ -22,6 +25,19 @@ impl Scenario {
         }
         if self.search.is_some() {
             why.push("a switch test ([search]) needs many runs in a row: use `incast lab`".to_owned());
+        }
+        // Another one in its place would give the numbers of another scenario.
+        let unknown = self.flows.iter().find_map(|flow| {
+            let name = self.congestion_of(flow)?;
+            (!CONGESTIONS.contains(&name)).then_some((&flow.name, name))
+        });
+        if let Some((flow, name)) = unknown {
+            why.push(format!(
+                "flow {flow} asks for the congestion control {}, and the simulator has {}: use `incast run` or \
+                 `incast lab`",
+                super::findings::quoted(name),
+                CONGESTIONS.join(", ")
+            ));
         }
         let Some(readout) = &self.readout else { return why };
         if let Some(file) = &readout.replay {

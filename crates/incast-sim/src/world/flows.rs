@@ -105,7 +105,7 @@ impl<F: Fabric> FlowWorld<F> {
                     .sockets
                     .send_buffer
                     .map(|asked| Buffer { asked_bytes: Some(asked.0), granted_bytes: asked.0 * 2 }),
-                congestion: plan.sockets.congestion.clone(),
+                congestion: scenario.congestion_of(plan).map(str::to_owned),
             });
         }
         let open = world_streams.len();
@@ -419,11 +419,8 @@ fn stream<F: Fabric>(
 
 /// TCP as the flow and its hosts say.
 fn tcp_plan(scenario: &Scenario, plan: &FlowPlan, [from, to]: [HostIndex; 2], mss_bytes: u32) -> TcpPlan {
-    let congestion = match plan.sockets.congestion.as_deref() {
-        Some("reno") => Congestion::NewReno,
-        Some("bbr") => Congestion::Bbr,
-        _ => Congestion::Cubic,
-    };
+    // Names that it does not have are refused by `Scenario::not_simulable`.
+    let congestion = scenario.congestion_of(plan).and_then(Congestion::named).unwrap_or_default();
     let longest = |host: HostIndex, key: &str, default: u64| {
         let text = scenario.hosts.get(host.0 as usize).and_then(|host| host.sysctls.get(key));
         text.and_then(|text| text.split_whitespace().last()?.parse().ok()).unwrap_or(default)

@@ -1,7 +1,7 @@
 //! What a conductor knows at the end, made into the record.
 
 use incast_core::readout::report::{RoleReport, fill};
-use incast_core::readout::role::{PolicyPlan, Protocol};
+use incast_core::readout::role::Protocol;
 use incast_core::record::Readout;
 
 use super::conductor::Conductor;
@@ -18,8 +18,8 @@ pub(super) fn readout(conductor: &Conductor<'_>) -> Readout {
         protocol: protocol.into(),
         carrier: plan.carrier.name().into(),
         packing_events: plan.run.packing_events,
-        builder_policy: policy(&plan.trigger.plan.policy).into(),
-        node_policy: plan.builders.first().map_or("", |builder| policy(&builder.plan.policy)).into(),
+        builder_policy: plan.trigger.plan.policy.name().into(),
+        node_policy: plan.builders.first().map_or("", |builder| builder.plan.policy.name()).into(),
         replay: plan.replay.clone(),
         running_s: conductor.running_s,
         states: conductor.states.entered().to_vec(),
@@ -47,14 +47,4 @@ pub(super) fn readout(conductor: &Conductor<'_>) -> Readout {
     // What is on disk, and not what came: packets have rejected events too.
     readout.stored_bytes = Some(readout.files.iter().map(|file| file.bytes).sum());
     readout
-}
-
-const fn policy(plan: &PolicyPlan) -> &'static str {
-    match plan {
-        PolicyPlan::RoundRobin => "round-robin",
-        PolicyPlan::Tokens { .. } => "tokens",
-        PolicyPlan::LeastLoaded { .. } => "least-loaded",
-        PolicyPlan::Calendar { .. } => "calendar",
-        PolicyPlan::LinearShift => "linear-shift",
-    }
 }

@@ -117,6 +117,20 @@ pub enum PolicyPlan {
     LinearShift,
 }
 
+impl PolicyPlan {
+    /// Its name in scenario files and records.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::RoundRobin => "round-robin",
+            Self::Tokens { .. } => "tokens",
+            Self::LeastLoaded { .. } => "least-loaded",
+            Self::Calendar { .. } => "calendar",
+            Self::LinearShift => "linear-shift",
+        }
+    }
+}
+
 /// The trigger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TriggerRolePlan {

@@ -3,7 +3,7 @@
 use incast_core::caveat::{Caveat, CaveatKind};
 use incast_core::readout::Peer;
 use incast_core::readout::report::{RoleReport, fill};
-use incast_core::readout::role::{PolicyPlan, Protocol, RoleCounts};
+use incast_core::readout::role::{Protocol, RoleCounts};
 use incast_core::record::{ModelUsed, NamedCount, Readout};
 
 use super::actor::{Actor, Machine};
@@ -58,8 +58,8 @@ impl<C: Courier> ReadoutWorld<C> {
             .into(),
             carrier: plan.carrier.name().into(),
             packing_events: plan.run.packing_events,
-            builder_policy: policy(&plan.trigger.plan.policy).into(),
-            node_policy: plan.builders.first().map_or("", |builder| policy(&builder.plan.policy)).into(),
+            builder_policy: plan.trigger.plan.policy.name().into(),
+            node_policy: plan.builders.first().map_or("", |builder| builder.plan.policy.name()).into(),
             replay: plan.replay.clone(),
             running_s: self.conductor.running.map(incast_core::time::Span::as_s_f64),
             states: self.conductor.entered.clone(),
@@ -217,14 +217,4 @@ fn models(disk: DiskPlan) -> Vec<ModelUsed> {
 /// Whether the account of events says it already: what did not come is among its incomplete events.
 fn is_in_account(fault: &str) -> bool {
     fault == "timed out" || fault.ends_with(": missing")
-}
-
-const fn policy(plan: &PolicyPlan) -> &'static str {
-    match plan {
-        PolicyPlan::RoundRobin => "round-robin",
-        PolicyPlan::Tokens { .. } => "tokens",
-        PolicyPlan::LeastLoaded { .. } => "least-loaded",
-        PolicyPlan::Calendar { .. } => "calendar",
-        PolicyPlan::LinearShift => "linear-shift",
-    }
 }
