@@ -10,6 +10,7 @@
 pub mod agreement;
 pub mod answers;
 pub mod caveat;
+pub mod clock_fit;
 pub mod control;
 pub mod flood;
 pub mod iperf3;
