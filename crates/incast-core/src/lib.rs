@@ -20,6 +20,7 @@ pub mod load;
 pub mod mdf;
 pub mod pacer;
 pub mod random;
+pub mod raw;
 pub mod readout;
 pub mod record;
 pub mod scenario;

@@ -27,6 +27,8 @@ pub use network::{
     Calibration, Impairment, Ledger, LinkReport, LossStage, Network, NetworkCable, NetworkHost,
     NetworkSwitch, PacketAccount, QueueReport,
 };
+mod raw;
+pub use raw::{RawSide, RawSummary};
 mod readout;
 pub use readout::{
     CreditBook, DeadTimes, EventBook, NamedCount, Readout, ReadoutInterval, ReadoutRole, StateEntered,
@@ -216,6 +218,12 @@ plain_data! {
         pub tcp: Option<TcpSummary>,
         /// How each system call was filled.
         pub batching: Batching,
+        /// Dropped by the flow's receiving socket or ring, by its own counter, while the flow lasted: in units
+        /// of the kernel (datagrams joined by offload are one), and those of other flows that it served; null
+        /// where no such counter was read. Sockets count checksum errors here too.
+        pub receiver_drops: Option<u64>,
+        /// What is below UDP; null over TCP and UDP.
+        pub raw: Option<RawSummary>,
         /// The flow over time; the intervals sum to the whole, exactly.
         pub intervals: Vec<Interval>,
         /// Whether every side told its account to the end; a flow that was stopped early can be complete.

@@ -3,6 +3,7 @@
 mod events;
 mod flood;
 mod lab;
+mod raw;
 mod report;
 mod serve;
 mod sim;
