@@ -24,7 +24,7 @@ macro_rules! plain_data {
 
 mod network;
 pub use network::{
-    Calibration, Impairment, Ledger, LinkReport, LossStage, Network, NetworkCable, NetworkHost,
+    Calibration, Impairment, Ledger, LedgerSource, LinkReport, LossStage, Network, NetworkCable, NetworkHost,
     NetworkSwitch, PacketAccount, QueueReport,
 };
 mod raw;
