@@ -11,6 +11,7 @@ pub mod agreement;
 pub mod answers;
 pub mod caveat;
 pub mod control;
+pub mod exchange;
 pub mod flood;
 pub mod iperf3;
 pub mod ledger;
