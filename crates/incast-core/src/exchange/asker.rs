@@ -244,7 +244,9 @@ impl Asker {
         }
     }
 
-    fn is_closed(&self, now: Time) -> bool {
+    /// Whether no more will be asked.
+    #[must_use]
+    pub fn is_closed(&self, now: Time) -> bool {
         let stop = &self.plan.stop;
         self.stopped
             || stop.after.is_some_and(|after| now >= self.start + after)

@@ -20,7 +20,8 @@ pub const DATAGRAM_BYTES_MAX: u32 = 65_507;
 /// Datagrams of a response when nobody says: a full packet on Ethernet, without fragments.
 pub const DATAGRAM_BYTES_DEFAULT: u32 = 1_472;
 /// Smallest request and response: the head.
-pub const BYTES_MIN: u32 = HEAD_BYTES as u32;
+pub const BYTES_MIN: u32 = 16;
+const _: () = assert!(HEAD_BYTES == 16, "the head is all of the smallest request");
 /// Longest service time: longer than any event filter thinks, short enough that its owner is not taken for gone.
 pub const SERVICE_MAX: Span = Span::from_s(60);
 /// Most states of a connection that are kept of it: with them a record grows by half a megabyte.
