@@ -12,6 +12,7 @@ pub mod answers;
 pub mod caveat;
 pub mod clock_fit;
 pub mod control;
+pub mod exchange;
 pub mod flood;
 pub mod iperf3;
 pub mod ledger;

@@ -22,6 +22,8 @@ macro_rules! plain_data {
     )* };
 }
 
+mod exchange;
+pub use exchange::{Exchange, ExchangePeer, ExchangePoint, ExchangeTimes, TcpHistory, TcpSample, TimeBucket};
 mod network;
 pub use network::{
     Calibration, Impairment, Ledger, LedgerSource, LinkReport, LossStage, Network, NetworkCable, NetworkHost,
@@ -66,6 +68,8 @@ plain_data! {
         pub network: Option<Network>,
         /// The second book: what the kernel's counters say of every lost message; null where they were not read.
         pub ledger: Option<Ledger>,
+        /// Requests and their responses; one entry for each asker. Empty when nobody asked.
+        pub exchanges: Vec<Exchange>,
         /// The trials of a switch test and what they show; null for any other run.
         pub switch_test: Option<SwitchTest>,
         /// What an event-building system did; null when there was none.
