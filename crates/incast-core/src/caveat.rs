@@ -21,6 +21,10 @@ pub enum CaveatKind {
     GroRefused,
     /// The clock's resolution is coarse beside the times that were measured.
     ClockTooCoarse,
+    /// A clock was stepped, or its rate was changed, while delays were measured.
+    ClockStepped,
+    /// The clocks of both ends are not known to agree: one-way delays have a wide error bar.
+    ClocksUnsynchronised,
     /// The run was too short for its rates to be trusted.
     RunTooShort,
     /// The senders of this run were not all active at the same time.

@@ -22,4 +22,5 @@ pub mod probe;
 pub mod readout;
 pub mod reassembly;
 pub mod refusal;
+pub mod stamp;
 pub mod stream;
