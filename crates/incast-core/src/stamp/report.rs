@@ -236,7 +236,7 @@ impl Sender {
         }
         let error = Span::from_ns(clock.error_ns.div_ceil(1_000) * 1_000);
         Some(Caveat::new(
-            CaveatKind::ClocksUnsynchronised,
+            CaveatKind::ClockUncertain,
             format!(
                 "the two clocks are not known to agree: one-way delays are known to {error}, half a round trip"
             ),
