@@ -27,6 +27,7 @@ pub mod record;
 pub mod scenario;
 pub mod sequence;
 pub mod session;
+pub mod stamp;
 pub mod stats;
 pub mod switch_test;
 pub mod time;

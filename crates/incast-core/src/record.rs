@@ -40,6 +40,8 @@ mod simulation;
 pub use simulation::{
     ByteBook, DelayPart, DropPlace, Estimate, ModelUsed, QueueHistory, ReplicaFigure, Simulation,
 };
+mod stamp;
+pub use stamp::{StampClock, StampFault, StampReport, StampSpread, StampWindow};
 mod switch_test;
 pub use switch_test::{RoundTrip, SwitchTest, SwitchTrial};
 
@@ -50,7 +52,7 @@ plain_data! {
         pub schema: String,
         /// The program that wrote this record.
         pub incast: Build,
-        /// Where the run took place: `serve`, `flood`, `run`, `lab`, `sim` or `launch`.
+        /// Where the run took place: `serve`, `flood`, `stamp`, `run`, `lab`, `sim` or `launch`.
         pub world: String,
         /// When the run began, UTC, RFC 3339; null in the simulator.
         pub started_at: Option<String>,
@@ -72,6 +74,8 @@ plain_data! {
         pub exchanges: Vec<Exchange>,
         /// The trials of a switch test and what they show; null for any other run.
         pub switch_test: Option<SwitchTest>,
+        /// What a path showed that was watched with STAMP; null when none was.
+        pub stamp: Option<StampReport>,
         /// What an event-building system did; null when there was none.
         pub readout: Option<Readout>,
         /// What only a simulator sees; null in every other world.

@@ -23,4 +23,5 @@ pub mod probe;
 pub mod readout;
 pub mod reassembly;
 pub mod refusal;
+pub mod stamp;
 pub mod stream;

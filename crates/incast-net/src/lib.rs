@@ -23,6 +23,7 @@ pub mod plain;
 pub mod readout;
 pub mod server;
 pub mod socket;
+pub mod stamp;
 pub mod tcp;
 pub mod traffic;
 pub mod udp;
