@@ -165,6 +165,14 @@ pub(crate) struct VariantArgs {
     pub(crate) variant: Vec<String>,
 }
 
+/// Whether each dropped packet is asked for its reason.
+#[derive(Args, Debug, Clone, Copy)]
+pub(crate) struct TraceArgs {
+    /// Ask the kernel for the reason of every dropped packet, beside the counters (needs root)
+    #[arg(long, value_enum, default_value = "auto", value_name = "auto|on|off", hide_possible_values = true)]
+    pub(crate) drop_trace: crate::drop_trace::Wish,
+}
+
 /// Where results go.
 #[derive(Args, Debug, Clone)]
 pub(crate) struct OutputArgs {

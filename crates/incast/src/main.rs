@@ -6,6 +6,7 @@
 
 mod cli;
 mod command;
+mod drop_trace;
 mod endpoint;
 mod lab;
 mod measured;

@@ -100,6 +100,41 @@ pub struct HostBook {
     pub doubts: Vec<String>,
 }
 
+/// The counters of which the books are made; they only grow.
+pub const COUNTERS: [(&str, &str); 31] = [
+    ("Udp", "OutDatagrams"),
+    ("Udp", "SndbufErrors"),
+    ("Udp", "InDatagrams"),
+    ("Udp", "InErrors"),
+    ("Udp", "RcvbufErrors"),
+    ("Udp", "InCsumErrors"),
+    ("Udp", "MemErrors"),
+    ("Udp", "NoPorts"),
+    ("Udp6", "OutDatagrams"),
+    ("Udp6", "InDatagrams"),
+    ("Udp6", "InErrors"),
+    ("Udp6", "RcvbufErrors"),
+    ("Udp6", "InCsumErrors"),
+    ("Udp6", "NoPorts"),
+    ("Ip", "InReceives"),
+    ("Ip", "InDelivers"),
+    ("Ip", "ForwDatagrams"),
+    ("Ip", "InHdrErrors"),
+    ("Ip", "InAddrErrors"),
+    ("Ip", "InUnknownProtos"),
+    ("Ip", "InDiscards"),
+    ("IpExt", "InTruncatedPkts"),
+    ("Ip", "FragOKs"),
+    ("Ip", "FragCreates"),
+    ("Ip", "ReasmReqds"),
+    ("Ip", "ReasmOKs"),
+    ("Tcp", "OutSegs"),
+    ("Tcp", "RetransSegs"),
+    ("Tcp", "InSegs"),
+    ("Icmp", "OutMsgs"),
+    ("Icmp", "InMsgs"),
+];
+
 /// Growth of a counter of 64 bits; unknown when it went back.
 #[must_use]
 pub const fn grown(now: u64, then: u64) -> Option<u64> {
