@@ -116,6 +116,8 @@ pub(crate) struct RunArgs {
     pub(crate) output: OutputArgs,
     #[command(flatten)]
     pub(crate) variants: VariantArgs,
+    #[command(flatten)]
+    pub(crate) trace: TraceArgs,
     /// Key shared with the agents of the scenario (make one with `incast key`)
     #[arg(long, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,

@@ -19,7 +19,7 @@ use incast_core::time::Span;
 use incast_lab::Lab;
 
 use crate::cli::{LabAction, LabArgs};
-use crate::drop_trace::Tracer;
+use crate::drop_trace::{Tracer, Wish};
 use crate::endpoint::key;
 use crate::output::{deliver, note};
 use crate::run::places::Places;
@@ -84,6 +84,7 @@ fn run_one(
         stops,
         places: Places::of_lab(scenario, &lab),
         tagged: false,
+        trace: Wish::Off,
     };
     let dir = production.record_dir(out)?;
     let shown = Network {

@@ -12,6 +12,7 @@ mod lab;
 mod measured;
 mod observe;
 mod output;
+mod own_book;
 mod readout;
 mod record_dir;
 mod run;
