@@ -106,7 +106,13 @@ pub fn close(flows: &[Flow], evidence: &Evidence) -> (Ledger, Vec<Caveat>) {
     let of_others = others(&packets).saturating_sub(evidence.control_drops)
         + evidence.tags.0.saturating_sub(evidence.tags.1);
     let (mut stages, shared) = network_stages(&evidence.drops, of_others, fragmented);
-    stages.extend(host_stages(evidence, fragmented, received.map(|received| received + evidence.tags.1)));
+    let filtered = if fragmented { filtered_whole(evidence) } else { 0 };
+    share_filtered(&mut stages, filtered);
+    stages.extend(host_stages(
+        evidence,
+        fragmented.then_some(filtered),
+        received.map(|received| received + evidence.tags.1),
+    ));
     stages.retain(|entry| has_flows || entry.stage != stage::APPLICATION);
     stages.sort_by_key(|entry| stage::order(&entry.stage));
     let at_stages: u64 = stages.iter().map(|stage| stage.messages).sum();
@@ -191,8 +197,29 @@ fn network_stages(drops: &[Drops], of_others: u64, fragmented: bool) -> (Vec<Los
     (stages, is_guess)
 }
 
+/// Datagrams that were put together and that a packet filter took then. Where some travelled whole it is
+/// not known which of them it took, and they count as missing pieces.
+fn filtered_whole(evidence: &Evidence) -> u64 {
+    let hosts = &evidence.hosts;
+    if evidence.udp_sent() > hosts.ip_frag_oks {
+        return 0;
+    }
+    hosts.ip_reasm_oks.saturating_sub(hosts.udp_in_datagrams + hosts.udp_in_errors + hosts.udp_no_ports)
+}
+
+/// Gives so many messages to the packet filters, as far as they dropped packets.
+fn share_filtered(stages: &mut [LossStage], mut messages: u64) {
+    for entry in stages.iter_mut().filter(|entry| entry.stage == stage::FIREWALL) {
+        let here = messages.min(entry.packets);
+        entry.messages += here;
+        messages -= here;
+    }
+}
+
 /// The stages inside the hosts.
-fn host_stages(evidence: &Evidence, fragmented: bool, received: Option<u64>) -> Vec<LossStage> {
+///
+/// `filtered` is known when datagrams travelled in pieces: whole ones that a packet filter took.
+fn host_stages(evidence: &Evidence, filtered: Option<u64>, received: Option<u64>) -> Vec<LossStage> {
     let hosts = &evidence.hosts;
     let entry = |stage: &str, place: &str, packets: u64| LossStage {
         stage: stage.into(),
@@ -201,11 +228,11 @@ fn host_stages(evidence: &Evidence, fragmented: bool, received: Option<u64>) -> 
         messages: packets,
     };
     let mut stages = Vec::new();
-    if fragmented {
+    if let Some(filtered) = filtered {
         // Datagrams of which a fragment is missing, and those that were lost in one piece.
         let sent = evidence.udp_sent();
         let arrived = hosts.udp_in_datagrams + hosts.udp_in_errors + hosts.udp_no_ports;
-        let missing = sent.saturating_sub(arrived);
+        let missing = sent.saturating_sub(arrived + filtered);
         let fragments = hosts.ip_frag_creates.saturating_sub(hosts.ip_reasm_reqds);
         let place = format!("datagrams of which a piece was lost ({fragments} fragments in all)");
         stages.push(LossStage { packets: 0, ..entry(stage::REASSEMBLY, &place, missing) });

@@ -10,6 +10,7 @@ pub mod cpu;
 pub mod device;
 pub mod drops;
 pub mod provenance;
+pub mod softnet;
 pub mod udp;
 pub mod usage;
 

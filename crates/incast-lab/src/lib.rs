@@ -20,7 +20,7 @@ mod sys;
 mod wire;
 
 pub use calibrate::{Calibration, calibrate};
-pub use counters::{CableCounters, QueueCounters};
+pub use counters::{Between, CableCounters, QueueCounters};
 pub use error::LabError;
 pub use layout::{HostNet, LinkEnds};
 pub use shell::enter_host;

@@ -9,6 +9,7 @@ mod cores;
 mod details;
 mod flows;
 mod judgement;
+mod ledger;
 mod network;
 mod readout;
 mod simulation;
@@ -38,7 +39,7 @@ pub fn show(record: &Record, width: usize) -> String {
     }
     network::network(&mut page, record.network.as_ref());
     simulation::show(&mut page, record.simulation.as_ref());
-    network::ledger(&mut page, record);
+    ledger::ledger(&mut page, record);
     switch_test::show(&mut page, record.switch_test.as_ref());
     network::answers(&mut page, &record.answers);
     cores::show(&mut page, &record.host, &record.agents);

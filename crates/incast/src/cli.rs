@@ -117,6 +117,8 @@ pub(crate) struct RunArgs {
     pub(crate) output: OutputArgs,
     #[command(flatten)]
     pub(crate) variants: VariantArgs,
+    #[command(flatten)]
+    pub(crate) trace: TraceArgs,
     /// Key shared with the agents of the scenario (make one with `incast key`)
     #[arg(long, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
@@ -164,6 +166,14 @@ pub(crate) struct VariantArgs {
     /// Run only this variant of the scenario (`base` is the scenario as it stands)
     #[arg(long, value_name = "NAME", conflicts_with = "set")]
     pub(crate) variant: Vec<String>,
+}
+
+/// Whether each dropped packet is asked for its reason.
+#[derive(Args, Debug, Clone, Copy)]
+pub(crate) struct TraceArgs {
+    /// Ask the kernel for the reason of every dropped packet, beside the counters (needs root)
+    #[arg(long, value_enum, default_value = "auto", value_name = "auto|on|off", hide_possible_values = true)]
+    pub(crate) drop_trace: crate::drop_trace::Wish,
 }
 
 /// Where results go.

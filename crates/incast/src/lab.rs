@@ -5,6 +5,7 @@ mod books;
 pub(crate) mod link;
 mod links;
 mod others;
+mod traced;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,6 +19,7 @@ use incast_core::time::Span;
 use incast_lab::Lab;
 
 use crate::cli::{LabAction, LabArgs};
+use crate::drop_trace::{Tracer, Wish};
 use crate::endpoint::key;
 use crate::output::{deliver, note};
 use crate::run::places::Places;
@@ -27,6 +29,7 @@ use crate::switch_test;
 use crate::variants::{self, Variant};
 use books::Books;
 use links::Links;
+use traced::Witness;
 
 /// Carries out `incast lab` and its kin.
 pub(crate) fn lab(args: &LabArgs) -> anyhow::Result<ExitCode> {
@@ -60,6 +63,7 @@ fn run_one(
     let network = network_of(scenario)?;
     describe(scenario);
     let key = key(None)?;
+    let mut tracer = Tracer::start(args.trace.drop_trace)?;
     let (calibration, doubts) = calibrate(scenario, network)?;
     let mut lab = Lab::build(&scenario.name, &scenario.hosts, network)?;
     note(&format!(
@@ -80,6 +84,7 @@ fn run_one(
         stops,
         places: Places::of_lab(scenario, &lab),
         tagged: false,
+        trace: Wish::Off,
     };
     let dir = production.record_dir(out)?;
     let shown = Network {
@@ -89,15 +94,19 @@ fn run_one(
     };
     let mut play = |scenario: &Scenario, tagged: bool| {
         let mut links = Links::start(&lab, scenario)?;
-        let before = Books::open(&mut lab)?;
+        let before = Books::open_still(&mut lab)?;
+        let seen = tracer.read();
         let (places, variant) = (production.places.clone(), production.variant.clone());
         let mut measured = Production { scenario, tagged, places, variant, ..production }.play(&dir)?;
         let impatient = || stops.count() > 1;
-        let after = Books::open_when_quiet(&mut lab, longest_delay(network), || links.held(), impatient)?;
+        Books::open_when_quiet(&mut lab, longest_delay(network), || links.held(), impatient)?;
         let mut shown = shown.clone();
         let (reports, deaths) = links.end();
+        // A connection may send again what a link lost, while it ends: the books are read behind it.
+        let after = Books::open_still(&mut lab)?;
+        let witness = Witness::hear(&mut tracer, seen.as_ref(), &lab, scenario)?;
         books::place_links(&mut shown, reports);
-        measured.evidence = Some(after.since(&before, scenario, &mut shown));
+        measured.evidence = Some(after.since(&before, scenario, &mut shown, &witness));
         measured.incomplete |= !deaths.is_empty();
         let died = |death| Caveat::new(CaveatKind::RoleDied, death, "look at what it said, and run again");
         measured.caveats.extend(deaths.into_iter().map(died));

@@ -6,11 +6,13 @@
 
 mod cli;
 mod command;
+mod drop_trace;
 mod endpoint;
 mod lab;
 mod measured;
 mod observe;
 mod output;
+mod own_book;
 mod readout;
 mod record_dir;
 mod run;

@@ -6,6 +6,7 @@ use std::time::Instant;
 use incast_core::answers;
 use incast_core::caveat::{Caveat, CaveatKind};
 use incast_core::flood::{assemble, totals};
+use incast_core::ledger::reading::HostBook;
 use incast_core::ledger::{self, Evidence};
 use incast_core::record::{
     Build, CoreInterval, Cpu, Faults, Flow, Host, Ledger, Network, Readout, Record, RoundTrip, SCHEMA,
@@ -130,6 +131,8 @@ pub(crate) struct Measured {
     pub(crate) entry: Option<Entry>,
     /// What the counters of the network said.
     pub(crate) evidence: Option<Evidence>,
+    /// What this host's own counters said; a lab has evidence instead.
+    pub(crate) own_book: Option<HostBook>,
     /// Of tagged messages, by flow.
     pub(crate) round_trips: BTreeMap<String, RoundTrip>,
     pub(crate) host: Host,
@@ -169,7 +172,10 @@ impl Measured {
             caveats.append(&mut doubts);
             flows.push(flow);
         }
-        let closed = self.evidence.map(|evidence| close(&flows, evidence, &self.round_trips));
+        let closed = match self.evidence {
+            Some(evidence) => Some(close(&flows, evidence, &self.round_trips)),
+            None => self.own_book.map(|own| close_hosts(&flows, own, &self.outcomes)),
+        };
         let (ledger, doubts) = closed.unzip();
         // What is not known of the flows cannot be held against the kernel's counters.
         caveats.extend(doubts.into_iter().flatten().filter(|_| !incomplete));
@@ -216,6 +222,31 @@ impl Measured {
         }
         record
     }
+}
+
+/// The flows' account closed against the counters of this host, and of those that told theirs. Only a run on
+/// real hosts has a book of its own; a lab's roles tell theirs as well, and it has better.
+fn close_hosts(flows: &[Flow], own: HostBook, outcomes: &[FlowOutcome]) -> (Ledger, Vec<Caveat>) {
+    let of_outcome = |outcome: &FlowOutcome| {
+        let (from, to) = (&outcome.identity.from, &outcome.identity.to);
+        let sent = outcome.sent.as_ref().and_then(|side| side.host_book.clone());
+        let measured = outcome.measured.as_ref().and_then(|side| side.host_book.clone());
+        [sent.map(|book| book.of(from)), measured.map(|book| book.of(to))]
+    };
+    let told = outcomes.iter().flat_map(of_outcome).flatten();
+    let books: Vec<HostBook> = std::iter::once(own).chain(told).collect();
+    let absent = absent(flows, &books);
+    ledger::close_hosts(flows, books, &absent)
+}
+
+/// Hosts of the flows that did not tell what they counted.
+fn absent(flows: &[Flow], books: &[HostBook]) -> Vec<String> {
+    let named = |host: &String| books.iter().any(|book| book.host == *host);
+    let mut absent: Vec<String> = flows.iter().flat_map(|flow| [&flow.from, &flow.to]).cloned().collect();
+    absent.retain(|host| !named(host));
+    absent.sort();
+    absent.dedup();
+    absent
 }
 
 /// The two books closed against each other. A tagged message and its answer are a datagram each, and

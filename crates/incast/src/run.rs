@@ -30,10 +30,12 @@ use incast_net::clock;
 use incast_net::key::Key;
 
 use crate::cli::RunArgs;
+use crate::drop_trace::Wish;
 use crate::endpoint::key;
 use crate::measured::{HostWatch, Measured};
 use crate::observe::ProgressLine;
 use crate::output::{deliver, note};
+use crate::own_book::OwnBook;
 use crate::readout;
 use crate::record_dir::RecordDir;
 use crate::signals::Stops;
@@ -83,6 +85,7 @@ fn run_one(
         stops,
         places: Places::default(),
         tagged: false,
+        trace: args.trace.drop_trace,
     };
     let dir = production.record_dir(out)?;
     let record = match &scenario.search {
@@ -118,6 +121,8 @@ pub(crate) struct Production<'a> {
     pub(crate) places: Places,
     /// Whether tagged messages are sent beside the flows.
     pub(crate) tagged: bool,
+    /// Whether drops on this host are traced; a lab traces its own.
+    pub(crate) trace: Wish,
 }
 
 impl Production<'_> {
@@ -149,6 +154,8 @@ impl Production<'_> {
             return readout::play(self, plan, dir);
         }
         let watch = HostWatch::start();
+        // A lab has books of its own, of every place.
+        let book = if self.world == "lab" { None } else { Some(OwnBook::open(self.trace)?) };
         let (heard, words) = unbounded();
         let start = watch.started_unix_ns();
         let cast = Cast::new(self.scenario, self.key, heard, start, self.places.clone())?;
@@ -161,6 +168,7 @@ impl Production<'_> {
             words,
             dir,
             watch,
+            book,
             line: ProgressLine::new(expected_s),
             partial: Instant::now(),
             told_to_stop: 0,
@@ -202,6 +210,8 @@ struct Stage<'a> {
     words: Receiver<Heard>,
     dir: &'a RecordDir,
     watch: HostWatch,
+    /// What this host's counters say.
+    book: Option<OwnBook>,
     line: ProgressLine,
     partial: Instant,
     told_to_stop: usize,
@@ -380,7 +390,9 @@ impl Stage<'_> {
         }
         let (host, doubts) = self.watch.host(local.as_ref(), &[]);
         caveats.extend(doubts);
+        let own_book = self.book.as_mut().map(|book| book.close(&host.name));
         Measured {
+            own_book,
             host,
             agents,
             caveats,

@@ -18,7 +18,8 @@ use crate::record::{Flow, Ledger, LedgerSource, LossStage};
 /// `absent` are hosts of the flows whose counters nobody could tell.
 #[must_use]
 pub fn close_hosts(flows: &[Flow], books: Vec<HostBook>, absent: &[String]) -> (Ledger, Vec<Caveat>) {
-    let books = once_each(books);
+    let mut books = once_each(books);
+    books.retain(HostBook::is_plausible);
     let datagrams: Vec<&Flow> = flows.iter().filter(|flow| flow.transport == Some(Transport::Udp)).collect();
     let sum = |of: fn(&Flow) -> Option<u64>| datagrams.iter().map(|flow| of(flow)).sum::<Option<u64>>();
     let (sent, delivered) = (sum(|flow| flow.messages.sent), sum(|flow| flow.messages.unique));

@@ -100,6 +100,41 @@ pub struct HostBook {
     pub doubts: Vec<String>,
 }
 
+/// The counters of which the books are made; they only grow.
+pub const COUNTERS: [(&str, &str); 31] = [
+    ("Udp", "OutDatagrams"),
+    ("Udp", "SndbufErrors"),
+    ("Udp", "InDatagrams"),
+    ("Udp", "InErrors"),
+    ("Udp", "RcvbufErrors"),
+    ("Udp", "InCsumErrors"),
+    ("Udp", "MemErrors"),
+    ("Udp", "NoPorts"),
+    ("Udp6", "OutDatagrams"),
+    ("Udp6", "InDatagrams"),
+    ("Udp6", "InErrors"),
+    ("Udp6", "RcvbufErrors"),
+    ("Udp6", "InCsumErrors"),
+    ("Udp6", "NoPorts"),
+    ("Ip", "InReceives"),
+    ("Ip", "InDelivers"),
+    ("Ip", "ForwDatagrams"),
+    ("Ip", "InHdrErrors"),
+    ("Ip", "InAddrErrors"),
+    ("Ip", "InUnknownProtos"),
+    ("Ip", "InDiscards"),
+    ("IpExt", "InTruncatedPkts"),
+    ("Ip", "FragOKs"),
+    ("Ip", "FragCreates"),
+    ("Ip", "ReasmReqds"),
+    ("Ip", "ReasmOKs"),
+    ("Tcp", "OutSegs"),
+    ("Tcp", "RetransSegs"),
+    ("Tcp", "InSegs"),
+    ("Icmp", "OutMsgs"),
+    ("Icmp", "InMsgs"),
+];
+
 /// Growth of a counter of 64 bits; unknown when it went back.
 #[must_use]
 pub const fn grown(now: u64, then: u64) -> Option<u64> {
@@ -117,6 +152,16 @@ pub const fn grown_32(now: u32, then: u32) -> Option<u32> {
 }
 
 impl HostReading {
+    /// The same, as of the host of that name.
+    #[must_use]
+    pub fn of(mut self, host: &str) -> Self {
+        self.host = host.into();
+        for source in &mut self.sources {
+            source.host = host.into();
+        }
+        self
+    }
+
     /// What happened since `earlier`.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> HostBook {
@@ -167,7 +212,46 @@ impl HostReading {
     }
 }
 
+impl HostBook {
+    /// The same, as of the host of that name.
+    #[must_use]
+    pub fn of(mut self, host: &str) -> Self {
+        self.host = host.into();
+        for source in &mut self.sources {
+            source.host = host.into();
+        }
+        self
+    }
+
+    /// Whether it can be a book at all: a peer may tell anything.
+    #[must_use]
+    pub fn is_plausible(&self) -> bool {
+        let traced = self.traced.as_ref().map_or(0, Vec::len);
+        let lists = [self.devices.len(), self.counters.len(), self.sources.len(), self.doubts.len(), traced];
+        let of_drivers = self.devices.iter().map(|device| device.driver_dropped.len()).max().unwrap_or(0);
+        let names = self.devices.iter().map(|device| device.name.len().max(device.driver.len()));
+        let words = self.sources.iter().map(|source| source.why.as_ref().map_or(0, String::len));
+        let longest = names.chain(words).chain(self.doubts.iter().map(String::len)).max().unwrap_or(0);
+        let counts = self.counters.values().copied().chain(self.devices.iter().flat_map(Device::counts));
+        lists.into_iter().chain([of_drivers]).all(|entries| entries <= ENTRIES_MAX)
+            && longest <= WORDS_BYTES_MAX
+            && counts.chain(self.softnet_dropped).all(|count| count <= COUNT_MAX)
+    }
+}
+
+/// Most devices, counters, sources or doubts of a host that are believed.
+const ENTRIES_MAX: usize = 4_096;
+/// Longest words of a host about itself that are believed.
+const WORDS_BYTES_MAX: usize = 1_024;
+/// Most packets that are believed: 10^15 are 30 years of a full 1 Mpacket/s.
+const COUNT_MAX: u64 = 1_000_000_000_000_000;
+
 impl Device {
+    fn counts(&self) -> impl Iterator<Item = u64> + '_ {
+        let own = [self.out_dropped, self.out_errors, self.in_dropped, self.in_missed, self.in_damaged];
+        own.into_iter().chain(self.driver_dropped.values().copied())
+    }
+
     /// What was counted since `earlier`; unknown when anything went back.
     fn since(&self, earlier: &Self) -> Option<Self> {
         let queue_dropped = match (self.queue_dropped, earlier.queue_dropped) {

@@ -186,6 +186,7 @@ fn a_whole_datagram_that_a_packet_filter_takes_closes_the_packets() {
     let evidence = Evidence { drops: vec![drops("firewall", 7)], hosts, ..Evidence::default() };
     let (ledger, _) = close(&[flow(Transport::Udp, 100, 93)], &evidence);
     assert_eq!((ledger.unexplained, ledger.unexplained_packets), (Some(0), Some(0)), "{ledger:?}");
+    assert_eq!((at(&ledger, "firewall").messages, at(&ledger, "reassembly").messages), (7, 0));
 }
 
 #[test]
