@@ -260,11 +260,11 @@ fn names_and_ends_of_flows() {
 const FLOW_LINES: &[(&str, &str)] = &[
     (
         "mesage = \"1024B\"",
-        "s:9:1: unknown key `mesage` in [[flow]]; did you mean `message`? allowed: bytes, congestion, dscp, duration, from, load, message, messages, name, network, no_delay, receive_buffer, receiver, receiver_core, segments_max, send_buffer, sender_core, spacing, spin, start_after, streams, to, transport",
+        "s:9:1: unknown key `mesage` in [[flow]]; did you mean `message`? allowed: bytes, congestion, dscp, duration, ethertype, from, interface, load, message, messages, name, network, no_delay, protocol, qdisc_bypass, receive_buffer, receiver, receiver_core, segments_max, send_buffer, sender_core, spacing, spin, start_after, streams, to, transport, vlan, vlan_priority, xdp",
     ),
     (
         "colour = \"red\"",
-        "s:9:1: unknown key `colour` in [[flow]]; allowed: bytes, congestion, dscp, duration, from, load, message, messages, name, network, no_delay, receive_buffer, receiver, receiver_core, segments_max, send_buffer, sender_core, spacing, spin, start_after, streams, to, transport",
+        "s:9:1: unknown key `colour` in [[flow]]; allowed: bytes, congestion, dscp, duration, ethertype, from, interface, load, message, messages, name, network, no_delay, protocol, qdisc_bypass, receive_buffer, receiver, receiver_core, segments_max, send_buffer, sender_core, spacing, spin, start_after, streams, to, transport, vlan, vlan_priority, xdp",
     ),
     ("message = \"15B\"", "s:9:11: `message` is 15B; allowed: 16B to 16MiB"),
     ("message = \"17MiB\"", "s:9:11: `message` is 17MiB; allowed: 16B to 16MiB"),

@@ -56,7 +56,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let clock = Clock::start();
     let receiver = match transport {
-        Transport::Udp => udp(&plan, clock, wait)?,
+        _ => udp(&plan, clock, wait)?,
         Transport::Tcp => tcp(&plan, clock, wait)?,
     };
     let counts = receiver.counts();

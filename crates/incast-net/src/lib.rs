@@ -20,6 +20,7 @@ pub mod iperf3;
 pub mod key;
 pub mod live;
 pub mod plain;
+pub mod raw;
 pub mod readout;
 pub mod server;
 pub mod socket;
