@@ -7,6 +7,7 @@
 mod account;
 mod cores;
 mod details;
+mod exchanges;
 mod flows;
 mod judgement;
 mod ledger;
@@ -32,11 +33,13 @@ pub fn show(record: &Record, width: usize) -> String {
     verdict(&mut page, record);
     readout::show(&mut page, record.readout.as_ref());
     // A readout without flows measured no messages: there is nothing to sum and nothing to share.
-    if record.readout.is_none() || !record.flows.is_empty() {
+    // Nor did one that only asked: what became of its requests is a part of its own.
+    if (record.readout.is_none() && record.exchanges.is_empty()) || !record.flows.is_empty() {
         flows::show(&mut page, &record.flows);
         account::show(&mut page, record);
         details::show(&mut page, &record.flows);
     }
+    exchanges::show(&mut page, &record.exchanges);
     network::network(&mut page, record.network.as_ref());
     simulation::show(&mut page, record.simulation.as_ref());
     ledger::ledger(&mut page, record);

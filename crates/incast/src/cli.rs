@@ -1,5 +1,7 @@
 //! The command line: what can be said, with help that teaches by example.
 
+mod answer;
+mod ask;
 mod events;
 mod flood;
 mod lab;
@@ -12,6 +14,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use answer::AnswerArgs;
+pub(crate) use ask::AskArgs;
 pub(crate) use events::{
     ConvertArgs, DumpArgs, EventFilesArgs, EventsAction, EventsArgs, FilterArgs, Format, RunsArgs,
 };
@@ -33,6 +37,7 @@ pub(crate) use sim::SimArgs;
   incast sim scenarios/lhcb-2003/level1.toml   the readout network of 2003, in virtual time
   incast serve --barrier 3                     on host X: wait for three senders, start them together
   incast flood X --load 1Gbit/s                on hosts Y, Z, ...: send, and be told what arrived
+  incast ask X --response 2MB                  request and response: how long each answer takes
   incast serve --plain --transport udp         count what a program written from the lab sheet sends
   incast report runs/*                         what the records show, side by side, in one HTML file
   incast events check sink-0/*.mdf             verify what a sink has stored
@@ -51,6 +56,10 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Send to a server and be told, exactly, what arrived
     Flood(FloodArgs),
+    /// Ask one answerer or many, in rounds, and time their answers
+    Ask(AskArgs),
+    /// Answer any number of askers on one port
+    Answer(AnswerArgs),
     /// Run a scenario file: every host a process on this machine, or an agent on another
     Run(RunArgs),
     /// Test what is between hosts as a switch: throughput, delay at it, loss beyond it (RFC 2544, RFC 2889)

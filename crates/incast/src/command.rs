@@ -1,5 +1,7 @@
 //! The commands, one file each.
 
+mod answer;
+mod ask;
 mod bench_switch;
 mod events;
 mod flood;
@@ -18,6 +20,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Serve(args) => serve::serve(&args),
         Command::Flood(args) => flood::flood(&args),
+        Command::Ask(args) => ask::ask(&args),
+        Command::Answer(args) => answer::answer(&args),
         Command::Run(args) => run::run(&args),
         Command::BenchSwitch(args) => bench_switch::bench_switch(&args),
         Command::Lab(args) => lab::lab(&args),
