@@ -27,5 +27,6 @@ pub mod session;
 pub mod stats;
 pub mod switch_test;
 pub mod time;
+pub mod tune;
 pub mod units;
 pub mod wire;
