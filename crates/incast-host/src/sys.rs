@@ -1,4 +1,6 @@
-//! The two system calls that the standard library does not offer, one per wrapper.
+//! The system calls that the standard library does not offer, one per wrapper.
+
+pub(crate) mod ethtool;
 
 use std::io;
 use std::mem::MaybeUninit;
