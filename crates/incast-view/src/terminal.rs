@@ -8,6 +8,7 @@ mod account;
 mod cores;
 mod details;
 mod flows;
+mod host_check;
 mod judgement;
 mod network;
 mod readout;
@@ -16,6 +17,8 @@ mod switch_test;
 
 use incast_core::agreement::Agreement;
 use incast_core::record::{Record, Verdict};
+
+pub use host_check::show as host_check;
 
 use crate::page::{BAD, DOUBTFUL, FAINT, GOOD, Label, Page};
 use crate::said;

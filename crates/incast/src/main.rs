@@ -7,6 +7,7 @@
 mod cli;
 mod command;
 mod endpoint;
+mod host;
 mod lab;
 mod measured;
 mod observe;
