@@ -31,5 +31,6 @@ pub mod stamp;
 pub mod stats;
 pub mod switch_test;
 pub mod time;
+pub mod tune;
 pub mod units;
 pub mod wire;

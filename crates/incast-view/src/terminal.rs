@@ -9,6 +9,7 @@ mod cores;
 mod details;
 mod exchanges;
 mod flows;
+mod host_check;
 mod judgement;
 mod ledger;
 mod network;
@@ -18,6 +19,8 @@ mod switch_test;
 
 use incast_core::agreement::Agreement;
 use incast_core::record::{Record, Verdict};
+
+pub use host_check::show as host_check;
 
 use crate::page::{BAD, DOUBTFUL, FAINT, GOOD, Label, Page};
 use crate::said;

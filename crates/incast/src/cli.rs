@@ -4,6 +4,7 @@ mod answer;
 mod ask;
 mod events;
 mod flood;
+mod host;
 mod lab;
 mod raw;
 mod report;
@@ -20,6 +21,7 @@ pub(crate) use events::{
     ConvertArgs, DumpArgs, EventFilesArgs, EventsAction, EventsArgs, FilterArgs, Format, RunsArgs,
 };
 pub(crate) use flood::{FloodArgs, message_bytes};
+pub(crate) use host::{CheckArgs, HostAction, HostArgs, TuneArgs};
 pub(crate) use lab::{LabAction, LabArgs};
 pub(crate) use report::ReportArgs;
 pub(crate) use serve::ServeArgs;
@@ -70,6 +72,8 @@ pub(crate) enum Command {
     Sim(SimArgs),
     /// Take part in other hosts' runs: wait for a coordinator and play the roles it gives
     Agent(AgentArgs),
+    /// Check this host's settings against a rate, tune them, and put them back
+    Host(HostArgs),
     /// Pause, resume or stop a readout that is going on, or ask how it is
     Control(ControlArgs),
     /// Make a report of records: one HTML file, and tables for analysis

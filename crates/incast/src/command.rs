@@ -13,7 +13,7 @@ mod serve;
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Command};
-use crate::{lab, run, sim};
+use crate::{host, lab, run, sim};
 
 /// Carries out the command.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
@@ -27,6 +27,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Lab(args) => lab::lab(&args),
         Command::Sim(args) => sim::sim(&args),
         Command::Agent(args) => run::agent::agent(&args),
+        Command::Host(args) => host::host(&args),
         Command::Control(args) => {
             let answer = crate::readout::control::say(&args.dir, args.command)?;
             anstream::println!("{answer}");

@@ -8,6 +8,7 @@ mod cli;
 mod command;
 mod drop_trace;
 mod endpoint;
+mod host;
 mod lab;
 mod measured;
 mod observe;

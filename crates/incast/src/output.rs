@@ -65,7 +65,8 @@ pub(crate) fn note(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 
-fn width(json: bool) -> usize {
+/// Cells of a line of the terminal.
+pub(crate) fn width(json: bool) -> usize {
     let terminal = if json { std::io::stderr().is_terminal() } else { std::io::stdout().is_terminal() };
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let size = rustix::termios::tcgetwinsize(std::io::stderr()).ok().map(|size| usize::from(size.ws_col));
