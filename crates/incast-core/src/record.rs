@@ -22,6 +22,12 @@ macro_rules! plain_data {
     )* };
 }
 
+mod campaign;
+pub use campaign::{
+    CAMPAIGN_SCHEMA, Campaign, CampaignAsked, CampaignBin, CampaignComb, CampaignComparison,
+    CampaignDispersion, CampaignDistribution, CampaignDrift, CampaignInterval, CampaignPeak, CampaignStage,
+    CampaignVariant,
+};
 mod network;
 pub use network::{
     Calibration, Impairment, Ledger, LinkReport, LossStage, Network, NetworkCable, NetworkHost,
