@@ -83,13 +83,15 @@ fn run_one(
         stops,
         places: Places::default(),
         tagged: false,
+        ahead: String::new(),
     };
     let dir = production.record_dir(out)?;
     let record = match &scenario.search {
         None => production.play(&dir)?.record(),
         Some(plan) => switch_test::trials(scenario, plan, stops, |scenario, tagged| {
-            let variant = production.variant.clone();
-            Production { scenario, tagged, places: Places::default(), variant, ..production }.play(&dir)
+            let (variant, ahead) = (production.variant.clone(), String::new());
+            let places = Places::default();
+            Production { scenario, tagged, places, variant, ahead, ..production }.play(&dir)
         })?,
     };
     deliver(&record, &args.output, Some(&dir))?;
@@ -118,6 +120,8 @@ pub(crate) struct Production<'a> {
     pub(crate) places: Places,
     /// Whether tagged messages are sent beside the flows.
     pub(crate) tagged: bool,
+    /// What stands before the line of progress: which of many runs it is.
+    pub(crate) ahead: String,
 }
 
 impl Production<'_> {
@@ -161,7 +165,7 @@ impl Production<'_> {
             words,
             dir,
             watch,
-            line: ProgressLine::new(expected_s),
+            line: ProgressLine::new(expected_s).behind(&self.ahead),
             partial: Instant::now(),
             told_to_stop: 0,
             round_trips: BTreeMap::new(),
