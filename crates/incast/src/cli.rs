@@ -1,5 +1,6 @@
 //! The command line: what can be said, with help that teaches by example.
 
+mod campaign;
 mod events;
 mod flood;
 mod lab;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use campaign::{CampaignArgs, World};
 pub(crate) use events::{
     ConvertArgs, DumpArgs, EventFilesArgs, EventsAction, EventsArgs, FilterArgs, Format, RunsArgs,
 };
@@ -58,6 +60,8 @@ pub(crate) enum Command {
     Lab(LabArgs),
     /// Simulate a scenario: the same machines in virtual time, over modelled links, switches and hosts
     Sim(SimArgs),
+    /// Play a scenario many times: how its loss is spread, how sure the mean is, where messages died
+    Campaign(CampaignArgs),
     /// Take part in other hosts' runs: wait for a coordinator and play the roles it gives
     Agent(AgentArgs),
     /// Pause, resume or stop a readout that is going on, or ask how it is

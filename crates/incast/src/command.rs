@@ -11,7 +11,7 @@ mod serve;
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Command};
-use crate::{lab, run, sim};
+use crate::{campaign, lab, run, sim};
 
 /// Carries out the command.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
@@ -22,6 +22,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::BenchSwitch(args) => bench_switch::bench_switch(&args),
         Command::Lab(args) => lab::lab(&args),
         Command::Sim(args) => sim::sim(&args),
+        Command::Campaign(args) => campaign::campaign(&args),
         Command::Agent(args) => run::agent::agent(&args),
         Command::Control(args) => {
             let answer = crate::readout::control::say(&args.dir, args.command)?;
