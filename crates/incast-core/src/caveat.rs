@@ -59,6 +59,8 @@ pub enum CaveatKind {
     LinkOverloaded,
     /// The other end is a program that is not incast, and its own account lacks something or differs.
     ForeignAccount,
+    /// A counter of the kernel went back, or its device or queue is not the one it was.
+    CounterBroken,
     /// A sink could not store for a while, and the run waited.
     StorageStalled,
     /// A doubt that this incast does not know by name: a newer one told it.

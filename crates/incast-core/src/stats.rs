@@ -143,6 +143,15 @@ impl LogHistogram {
         Some(upper_edge(bucket).min(self.max))
     }
 
+    /// The buckets that hold something, by rising value: smallest and largest value of each, and its count.
+    pub fn filled(&self) -> impl Iterator<Item = (u64, u64, u64)> {
+        let filled = self.buckets.iter().copied().enumerate().filter(|(_, count)| *count > 0);
+        filled.map(|(bucket, count)| {
+            let from = bucket.checked_sub(1).map_or(0, |before| upper_edge(before).saturating_add(1));
+            (from, upper_edge(bucket), count)
+        })
+    }
+
     /// Adds the values of another histogram.
     pub fn add(&mut self, other: &Self) {
         if self.buckets.len() < other.buckets.len() {

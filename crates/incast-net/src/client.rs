@@ -119,6 +119,7 @@ pub fn run(
         flow: plan.flow.clone(),
         direction: plan.direction,
         plan: plan.send.clone(),
+        data: plan.send.transport.is_raw().then(|| plan.data().ip()),
     };
     let conversation = Conversation::new(Session::client(plan.clock.now(), hello), channel, plan.clock);
     let client = Client {
@@ -157,7 +158,7 @@ impl Client<'_> {
                     }
                     self.conversation.stop();
                 }
-                Happening::Notice(Notice::Granted { host, forward, reverse }) => {
+                Happening::Notice(Notice::Granted { host, forward, reverse, .. }) => {
                     self.server_name = host;
                     self.open(&forward, &reverse)?;
                     self.armed = true;
@@ -216,6 +217,7 @@ impl Client<'_> {
                     )?;
                     Outlet::Udp(Box::new(outlet), granted)
                 }
+                raw => return Err(not_yet(raw)),
             });
         }
         for stream in reverse {
@@ -230,6 +232,7 @@ impl Client<'_> {
                     self.inlets.push(Inlet::Udp(hub.handle(), *stream));
                     self.hubs.push((hub, *stream));
                 }
+                raw => return Err(not_yet(raw)),
             }
         }
         Ok(())
@@ -294,6 +297,7 @@ impl Client<'_> {
             streams: plan.send.streams,
             load: Some(plan.send.load),
             interval: plan.send.interval,
+            raw: plan.send.raw.clone(),
             run_start_unix_ns: Some(plan.run_start_unix_ns),
         };
         let id = u64::from(direction == Direction::Reverse);
@@ -334,6 +338,11 @@ impl Client<'_> {
             .collect();
         Ok(outcomes)
     }
+}
+
+fn not_yet(transport: Transport) -> SocketError {
+    let cause = std::io::Error::from(std::io::ErrorKind::Unsupported);
+    SocketError::new(format!("send over {}", transport.name()), cause)
 }
 
 /// A data connection for one stream, greeted.

@@ -13,6 +13,7 @@ pub mod channel;
 pub mod client;
 pub mod clock;
 pub mod conversation;
+pub mod exchange;
 pub mod faults;
 mod hub;
 pub mod iperf3;

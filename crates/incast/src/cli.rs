@@ -4,6 +4,7 @@ mod campaign;
 mod events;
 mod flood;
 mod lab;
+mod raw;
 mod report;
 mod serve;
 mod sim;

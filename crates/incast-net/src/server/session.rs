@@ -117,20 +117,23 @@ impl Serving<'_> {
             return self.conversation.session.refuse(now, "the kernel has no random numbers to give".into());
         };
         match hello.plan.transport {
+            raw if raw.is_raw() => {
+                return self.conversation.session.refuse(now, format!("{} is not served", raw.name()));
+            }
             Transport::Tcp => {
                 let mut expected = lock(&self.shared.expected);
                 for stream in forward.iter().chain(&reverse) {
                     expected.insert(*stream, self.conversation.events.clone());
                 }
             }
-            Transport::Udp => {
+            _ => {
                 for (index, stream) in reverse.iter().enumerate() {
                     self.shared.hub.handle().greet(*stream, index, self.conversation.events.clone());
                 }
             }
         }
         let addresses = vec![None; reverse.len()];
-        self.conversation.session.accept(now, plan.host.clone(), forward.clone(), reverse.clone());
+        self.conversation.session.accept(now, plan.host.clone(), forward.clone(), reverse.clone(), None);
         self.granted = Some(Granted {
             hello,
             forward,
@@ -171,7 +174,7 @@ impl Serving<'_> {
         };
         let armed = match granted.hello.plan.transport {
             Transport::Tcp => granted.connections.len() == granted.forward.len() + granted.reverse.len(),
-            Transport::Udp => granted.addresses.iter().all(Option::is_some),
+            _ => granted.addresses.iter().all(Option::is_some),
         };
         if armed {
             self.at_barrier = true;
@@ -269,6 +272,7 @@ impl Granted {
             streams: plan.streams,
             load: Some(plan.load),
             interval: plan.interval,
+            raw: plan.raw.clone(),
             run_start_unix_ns: Some(shared.plan.run_start_unix_ns),
         };
         self.flows.push((direction, id, identity.clone()));
@@ -278,7 +282,9 @@ impl Granted {
 
 fn inlets(shared: &Shared, granted: &mut Granted, plan: &SendPlan) -> Vec<Inlet> {
     let inlet = |stream: &u64| match plan.transport {
-        Transport::Udp => Some(Inlet::Udp(shared.hub.handle(), *stream)),
+        Transport::Udp | Transport::Ip | Transport::Ethernet | Transport::Xdp => {
+            Some(Inlet::Udp(shared.hub.handle(), *stream))
+        }
         Transport::Tcp => granted.connections.remove(stream).map(|connection| {
             let here = socket::receiving(&connection, &shared.tcp_granted);
             Inlet::Tcp(connection, here)
@@ -300,7 +306,7 @@ fn outlets(granted: &mut Granted, plan: &SendPlan) -> Result<Vec<Outlet>, Socket
                     given,
                 ));
             }
-            Transport::Udp => {
+            _ => {
                 // A socket and a port of its own: segmentation is set per socket, and flows differ.
                 let Some(to) = granted.addresses.get(index).copied().flatten() else { continue };
                 let (socket, given) = socket::udp_connect(to, plan)?;
