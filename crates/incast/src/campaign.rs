@@ -38,7 +38,7 @@ pub(crate) const RESULT: &str = "campaign.json";
 /// Carries out `incast campaign`.
 pub(crate) fn campaign(args: &CampaignArgs) -> anyhow::Result<ExitCode> {
     if args.show {
-        let campaign = evaluate::read(&args.place)?;
+        let campaign = read(&args.place)?;
         show_campaign(&campaign, args.json)?;
         return Ok(exit_code(campaign.verdict));
     }

@@ -58,8 +58,14 @@ pub(crate) fn part(part: Option<f64>) -> String {
         None => UNKNOWN.to_owned(),
         Some(part) if part.abs() <= 0.0 => "0".to_owned(),
         Some(part) if part.abs() < 1e-3 => format!("{part:.2e}"),
-        Some(part) => number(format!("{part:.3}").parse().ok()),
+        // Three digits.
+        Some(part) => number(format!("{part:.2e}").parse().ok()),
     }
+}
+
+/// A confidence: `95 %`.
+pub(crate) fn confidence(confidence: f64) -> String {
+    format!("{} %", number(format!("{:.6}", confidence * 100.0).parse().ok()))
 }
 
 /// The lost fraction, or what it is below when nothing was lost.
@@ -86,7 +92,7 @@ pub(crate) fn interval(interval: Option<&CampaignInterval>) -> String {
 /// How much was lost and how sure that is.
 pub(crate) fn loss(variant: &CampaignVariant, confidence: f64) -> String {
     let (lost, sent) = (count(Some(variant.lost)), count(Some(variant.sent)));
-    let confidence = percent(Some(confidence));
+    let confidence = self::confidence(confidence);
     if variant.lost == 0 {
         let limit = part(variant.upper_limit);
         return format!("none of {sent}: the lost fraction is < {limit} at {confidence}");
@@ -120,7 +126,7 @@ fn method(interval: &CampaignInterval) -> String {
 pub(crate) fn bit_errors(variant: &CampaignVariant, confidence: f64) -> Option<String> {
     let limit = variant.bit_error_rate_upper_limit?;
     let assumed = "if every loss is a message with one wrong bit";
-    let limit = format!("< {} at {}", part(Some(limit)), percent(Some(confidence)));
+    let limit = format!("< {} at {}", part(Some(limit)), self::confidence(confidence));
     Some(match variant.bit_error_rate.filter(|_| variant.lost > 0) {
         Some(rate) => format!("bit error rate {}, {limit}, {assumed}", part(Some(rate))),
         None => format!("bit error rate {limit}, {assumed}"),

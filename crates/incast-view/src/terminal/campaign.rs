@@ -5,7 +5,7 @@
 
 mod tables;
 
-use incast_core::record::{Campaign, CampaignVariant, Verdict};
+use incast_core::record::{Campaign, CampaignVariant, Expectation, Verdict};
 
 use crate::page::{BAD, DOUBTFUL, FAINT, GOOD, Label, PLAIN, Page};
 use crate::said::{self, campaign as words};
@@ -74,14 +74,25 @@ fn variant(page: &mut Page, variant: &CampaignVariant, confidence: f64) {
     }
 }
 
+/// Those that are not met, each with its variant; how many are.
 fn expectations(page: &mut Page, variants: &[CampaignVariant]) {
-    for variant in variants.iter().take(VARIANTS_MAX).filter(|variant| !variant.expectations.is_empty()) {
+    let all = variants.iter().flat_map(|variant| &variant.expectations).count();
+    let missed: Vec<Expectation> = variants
+        .iter()
+        .flat_map(|variant| {
+            let name = words::name(variant.name.as_deref());
+            let is_missed = |expectation: &&Expectation| expectation.met != Some(true);
+            variant.expectations.iter().filter(is_missed).map(move |expectation| Expectation {
+                name: format!("{name}: {}", expectation.name),
+                ..expectation.clone()
+            })
+        })
+        .collect();
+    super::judgement::expectations(page, &missed);
+    if all > missed.len() {
         page.line("");
-        page.words(
-            &Label::none().body(FAINT),
-            &format!("mean of the runs of {}", words::name(variant.name.as_deref())),
-        );
-        super::judgement::expectations(page, &variant.expectations);
+        let met = counted(all - missed.len(), "expectation is", "expectations are");
+        page.words(&Label::new("expected").body(GOOD), &format!("{met} met, by the mean over the runs"));
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) fn losses(page: &mut Page, campaign: &Campaign) {
             Cell::plain(bits),
         ]);
     }
-    let title = format!("losses; intervals at {}", percent(Some(campaign.asked.confidence)));
+    let title = format!("losses; intervals at {}", words::confidence(campaign.asked.confidence));
     put(page, &title, &table, &COLUMNS.map(|(.., rank)| rank));
 }
 
