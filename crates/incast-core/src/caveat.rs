@@ -37,6 +37,8 @@ pub enum CaveatKind {
     Interrupted,
     /// A process of the run died.
     RoleDied,
+    /// Runs of a campaign failed, and were tried again.
+    RunsFailed,
     /// The network answered that nobody listens where the messages went.
     NobodyListens,
     /// A setting was refused by the kernel and the run went on without it.
@@ -82,6 +84,12 @@ impl CaveatKind {
     #[must_use]
     pub const fn taints(self) -> bool {
         matches!(self, Self::LabOverloaded | Self::LinkOverloaded | Self::LedgerOpen)
+    }
+
+    /// Whether it says why a run did not come to its end.
+    #[must_use]
+    pub const fn ends_a_run(self) -> bool {
+        matches!(self, Self::PeerVanished | Self::RoleDied | Self::Interrupted | Self::NobodyListens)
     }
 }
 

@@ -9,6 +9,7 @@
 
 pub mod agreement;
 pub mod answers;
+pub mod campaign;
 pub mod caveat;
 pub mod clock_fit;
 pub mod control;

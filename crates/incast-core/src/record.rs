@@ -22,6 +22,12 @@ macro_rules! plain_data {
     )* };
 }
 
+mod campaign;
+pub use campaign::{
+    CAMPAIGN_SCHEMA, Campaign, CampaignAsked, CampaignBin, CampaignComb, CampaignComparison,
+    CampaignDispersion, CampaignDistribution, CampaignDrift, CampaignInterval, CampaignPeak, CampaignStage,
+    CampaignVariant,
+};
 mod exchange;
 pub use exchange::{Exchange, ExchangePeer, ExchangePoint, ExchangeTimes, TcpHistory, TcpSample, TimeBucket};
 mod network;

@@ -5,6 +5,7 @@
 //! page has no room for is named, so that nobody takes an extract for the whole.
 
 mod account;
+mod campaign;
 mod cores;
 mod details;
 mod exchanges;
@@ -18,7 +19,7 @@ mod simulation;
 mod switch_test;
 
 use incast_core::agreement::Agreement;
-use incast_core::record::{Record, Verdict};
+use incast_core::record::{Campaign, Record, Verdict};
 
 pub use host_check::show as host_check;
 
@@ -54,6 +55,12 @@ pub fn show(record: &Record, width: usize) -> String {
     judgement::faults(&mut page, &record.faults);
     provenance(&mut page, record);
     page.into_text()
+}
+
+/// What many runs of one scenario came to, in lines of at most `width` cells (40 at least), with colours.
+#[must_use]
+pub fn campaign(campaign: &Campaign, width: usize) -> String {
+    campaign::show(campaign, width)
 }
 
 /// Several runs of one scenario side by side, a line each: what was sent, and what was built.

@@ -2,6 +2,7 @@
 
 mod answer;
 mod ask;
+mod campaign;
 mod events;
 mod flood;
 mod host;
@@ -17,6 +18,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use answer::AnswerArgs;
 pub(crate) use ask::AskArgs;
+pub(crate) use campaign::{CampaignArgs, World};
 pub(crate) use events::{
     ConvertArgs, DumpArgs, EventFilesArgs, EventsAction, EventsArgs, FilterArgs, Format, RunsArgs,
 };
@@ -70,6 +72,8 @@ pub(crate) enum Command {
     Lab(LabArgs),
     /// Simulate a scenario: the same machines in virtual time, over modelled links, switches and hosts
     Sim(SimArgs),
+    /// Play a scenario many times: how its loss is spread, how sure the mean is, where messages died
+    Campaign(CampaignArgs),
     /// Take part in other hosts' runs: wait for a coordinator and play the roles it gives
     Agent(AgentArgs),
     /// Check this host's settings against a rate, tune them, and put them back

@@ -13,7 +13,7 @@ mod serve;
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Command};
-use crate::{host, lab, run, sim};
+use crate::{campaign, host, lab, run, sim};
 
 /// Carries out the command.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
@@ -26,6 +26,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::BenchSwitch(args) => bench_switch::bench_switch(&args),
         Command::Lab(args) => lab::lab(&args),
         Command::Sim(args) => sim::sim(&args),
+        Command::Campaign(args) => campaign::campaign(&args),
         Command::Agent(args) => run::agent::agent(&args),
         Command::Host(args) => host::host(&args),
         Command::Control(args) => {
