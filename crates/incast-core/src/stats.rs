@@ -4,6 +4,7 @@
 //! with the relative error that is stated at [`LogHistogram`].
 
 pub mod peaks;
+pub mod signed;
 pub mod summary;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -129,13 +130,24 @@ impl LogHistogram {
         if self.count == 0 || !(0.0..=1.0).contains(&q) {
             return None;
         }
-        let rank = rank_of(q, self.count);
-        let mut below = 0;
+        self.at_rank(rank_of(q, self.count))
+    }
+
+    /// Value number `rank` (from 1) of all values in order, as [`Self::quantile`] returns it.
+    pub(crate) fn at_rank(&self, rank: u64) -> Option<u64> {
+        // What a peer tells of its counts may be anything.
+        let mut below = 0_u64;
         let bucket = self.buckets.iter().position(|count| {
-            below += count;
+            below = below.saturating_add(*count);
             below >= rank
         })?;
         Some(upper_edge(bucket).min(self.max))
+    }
+
+    /// Every bucket that holds something, by rising values: smallest value, largest value, count.
+    pub fn filled(&self) -> impl DoubleEndedIterator<Item = (u64, u64, u64)> + '_ {
+        let filled = self.buckets.iter().enumerate().filter(|(_, count)| **count > 0);
+        filled.map(|(bucket, count)| (lower_edge(bucket), upper_edge(bucket), *count))
     }
 
     /// Adds the values of another histogram.
@@ -196,7 +208,7 @@ impl<'de> Deserialize<'de> for LogHistogram {
     reason = "0 <= q <= 1, and `as` saturates"
 )]
 #[expect(clippy::cast_precision_loss, reason = "above 2^53 values a rank more or less is nothing")]
-fn rank_of(q: f64, n: u64) -> u64 {
+pub(crate) fn rank_of(q: f64, n: u64) -> u64 {
     // 0.07 x 100 is 7.000000000000001 in binary and would be rank 8: allow for two roundings.
     let rank = (q * n as f64 * (1.0 - 2.0 * f64::EPSILON)).ceil() as u64;
     rank.clamp(1, n)
@@ -219,6 +231,11 @@ fn upper_edge(bucket: usize) -> u64 {
     }
     let (shift, first) = (octave - 1, (sub + (1 << SUB_BITS)) as u64);
     (first << shift) + ((1 << shift) - 1)
+}
+
+/// The smallest value of a bucket.
+fn lower_edge(bucket: usize) -> u64 {
+    bucket.checked_sub(1).map_or(0, |before| upper_edge(before) + 1)
 }
 
 #[cfg(test)]

@@ -23,3 +23,4 @@ pub mod readout;
 pub mod reassembly;
 pub mod refusal;
 pub mod stream;
+pub mod two_way;
