@@ -59,6 +59,14 @@ pub enum CaveatKind {
     ForeignAccount,
     /// A sink could not store for a while, and the run waited.
     StorageStalled,
+    /// The clocks of two ends could not be compared, or not as closely as the delays that were measured.
+    ClockUncertain,
+    /// A clock was stepped while delays were measured.
+    ClockStepped,
+    /// A peer told stamps that no honest clock can have given.
+    StampsImplausible,
+    /// Arrivals were told by the reader's clock: batches share a time, and waiting in the kernel counts as delay.
+    StampsByReader,
     /// A doubt that this incast does not know by name: a newer one told it.
     #[serde(other)]
     Other,

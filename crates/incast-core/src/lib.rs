@@ -19,6 +19,7 @@ pub mod link;
 pub mod load;
 pub mod mdf;
 pub mod pacer;
+pub mod probe;
 pub mod random;
 pub mod readout;
 pub mod record;

@@ -27,6 +27,10 @@ pub use network::{
     Calibration, Impairment, Ledger, LinkReport, LossStage, Network, NetworkCable, NetworkHost,
     NetworkSwitch, PacketAccount, QueueReport,
 };
+mod probe;
+pub use probe::{
+    NanosecondBucket, NanosecondDistribution, Probe, ProbeClocks, ProbeEnd, ProbePoint, ProbeStamps,
+};
 mod readout;
 pub use readout::{
     CreditBook, DeadTimes, EventBook, NamedCount, Readout, ReadoutInterval, ReadoutRole, StateEntered,
@@ -66,6 +70,8 @@ plain_data! {
         pub ledger: Option<Ledger>,
         /// The trials of a switch test and what they show; null for any other run.
         pub switch_test: Option<SwitchTest>,
+        /// The points of a probe; null for any other run.
+        pub probe: Option<Probe>,
         /// What an event-building system did; null when there was none.
         pub readout: Option<Readout>,
         /// What only a simulator sees; null in every other world.

@@ -377,6 +377,7 @@ mod tests {
             no_delay: false,
             dscp: None,
             segments_max: None,
+            probe: None,
         };
         Hello { version: VERSION, host: "y".into(), flow: "f".into(), direction, plan }
     }

@@ -51,6 +51,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         no_delay: false,
         dscp: None,
         segments_max,
+        probe: None,
     };
     let clock = Clock::start();
     let receiver = match transport {

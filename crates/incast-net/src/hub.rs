@@ -6,6 +6,7 @@
 //! finished receivers leave the same way, so the packet path takes no lock.
 
 mod run;
+mod timing;
 
 use std::io;
 use std::net::UdpSocket;
@@ -13,7 +14,9 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Sender, unbounded};
+use incast_core::control::SendPlan;
 use incast_core::flood::FloodReceiver;
+use incast_core::probe::ProbeReceiver;
 use incast_core::record::Cpu;
 use incast_core::time::Span;
 
@@ -87,8 +90,8 @@ struct Slot {
 }
 
 enum SlotKind {
-    /// Counts messages of `message_bytes`.
-    Receive { receiver: Box<FloodReceiver>, message_bytes: usize },
+    /// Counts messages of `message_bytes`, and times them if they are those of a probe.
+    Receive { receiver: Box<FloodReceiver>, message_bytes: usize, probe: Option<Box<ProbeReceiver>> },
     /// Waits for the address to which the client wants its messages.
     Greeting,
 }
@@ -165,9 +168,10 @@ impl HubHandle {
     }
 
     /// Counts the messages of `stream` until its total is told and it is drained, or it is ended.
-    pub(crate) fn receive(&self, stream: u64, receiver: FloodReceiver, message_bytes: u32, report: Report) {
-        let message_bytes = usize::try_from(message_bytes).unwrap_or(usize::MAX);
-        let kind = SlotKind::Receive { receiver: Box::new(receiver), message_bytes };
+    pub(crate) fn receive(&self, stream: u64, receiver: FloodReceiver, plan: &SendPlan, report: Report) {
+        let message_bytes = usize::try_from(plan.message_bytes).unwrap_or(usize::MAX);
+        let probe = plan.probe.as_ref().map(|stream| Box::new(ProbeReceiver::new(stream)));
+        let kind = SlotKind::Receive { receiver: Box::new(receiver), message_bytes, probe };
         let slot = Box::new(Slot::new(kind, report.index, report.events, report.live));
         self.order(Command::Open { stream, slot });
     }

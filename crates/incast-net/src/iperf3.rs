@@ -71,5 +71,6 @@ fn send_plan(plan: &TestPlan, interval: Span, spin: bool) -> SendPlan {
         no_delay: plan.no_delay,
         dscp: plan.dscp,
         segments_max: None,
+        probe: None,
     }
 }

@@ -30,7 +30,7 @@ use crate::faults::{FaultCounters, count};
 use crate::hub::{Hub, HubPlan};
 use crate::key::Key;
 use crate::socket::{self, Granted, SocketError};
-use crate::traffic::{DataEvent, Settings, ThreadCpu};
+use crate::traffic::{DataEvent, HostGauge, Settings, ThreadCpu};
 use barrier::Barrier;
 
 /// Most connections that are served at once; further ones are turned away and counted.
@@ -65,6 +65,8 @@ pub struct ServerPlan {
     pub run_start_unix_ns: u64,
     /// CPU of the calling thread.
     pub thread_cpu: ThreadCpu,
+    /// What this host has done.
+    pub host_gauge: HostGauge,
 }
 
 /// A running server. Dropping it ends every session.
@@ -176,6 +178,7 @@ impl Shared {
         Settings {
             clock: self.plan.clock,
             thread_cpu: self.plan.thread_cpu,
+            host_gauge: self.plan.host_gauge,
             spin: self.plan.spin,
             sender_core: None,
             receiver_core: self.plan.core,

@@ -380,6 +380,7 @@ mod tests {
             no_delay: true,
             dscp: Some(46),
             segments_max: None,
+            probe: None,
         }
     }
 

@@ -10,6 +10,7 @@ mod details;
 mod flows;
 mod judgement;
 mod network;
+mod probe;
 mod readout;
 mod simulation;
 mod switch_test;
@@ -30,6 +31,7 @@ pub fn show(record: &Record, width: usize) -> String {
     let mut page = Page::new(width);
     verdict(&mut page, record);
     readout::show(&mut page, record.readout.as_ref());
+    probe::show(&mut page, record.probe.as_ref());
     // A readout without flows measured no messages: there is nothing to sum and nothing to share.
     if record.readout.is_none() || !record.flows.is_empty() {
         flows::show(&mut page, &record.flows);

@@ -3,6 +3,7 @@
 mod events;
 mod flood;
 mod lab;
+mod probe;
 mod report;
 mod serve;
 mod sim;
@@ -16,6 +17,7 @@ pub(crate) use events::{
 };
 pub(crate) use flood::{FloodArgs, message_bytes};
 pub(crate) use lab::{LabAction, LabArgs};
+pub(crate) use probe::ProbeArgs;
 pub(crate) use report::ReportArgs;
 pub(crate) use serve::ServeArgs;
 pub(crate) use sim::SimArgs;
@@ -32,6 +34,7 @@ pub(crate) use sim::SimArgs;
   incast sim scenarios/lhcb-2003/level1.toml   the readout network of 2003, in virtual time
   incast serve --barrier 3                     on host X: wait for three senders, start them together
   incast flood X --load 1Gbit/s                on hosts Y, Z, ...: send, and be told what arrived
+  incast probe X --message 64B..1472B --gap 10us..100us   delay, order and loss at many sizes and gaps
   incast serve --plain --transport udp         count what a program written from the lab sheet sends
   incast report runs/*                         what the records show, side by side, in one HTML file
   incast events check sink-0/*.mdf             verify what a sink has stored
@@ -50,6 +53,8 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Send to a server and be told, exactly, what arrived
     Flood(FloodArgs),
+    /// Time paced messages to a server at many sizes and gaps: delay, order, loss, what a message costs
+    Probe(ProbeArgs),
     /// Run a scenario file: every host a process on this machine, or an agent on another
     Run(RunArgs),
     /// Test what is between hosts as a switch: throughput, delay at it, loss beyond it (RFC 2544, RFC 2889)

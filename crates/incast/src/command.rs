@@ -4,6 +4,7 @@ mod bench_switch;
 mod events;
 mod flood;
 mod manual;
+mod probe;
 pub(crate) mod report;
 mod runs;
 mod serve;
@@ -18,6 +19,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Serve(args) => serve::serve(&args),
         Command::Flood(args) => flood::flood(&args),
+        Command::Probe(args) => probe::probe(&args),
         Command::Run(args) => run::run(&args),
         Command::BenchSwitch(args) => bench_switch::bench_switch(&args),
         Command::Lab(args) => lab::lab(&args),

@@ -20,6 +20,7 @@ use incast_lab::Lab;
 use crate::cli::{LabAction, LabArgs};
 use crate::endpoint::key;
 use crate::output::{deliver, note};
+use crate::probe;
 use crate::run::places::Places;
 use crate::run::{Production, describe};
 use crate::signals::Stops;
@@ -107,11 +108,13 @@ fn run_one(
         measured.network = Some(shown);
         anyhow::Ok(measured)
     };
-    let record = match &scenario.search {
-        None => play(scenario, false)?.record(),
-        Some(plan) => switch_test::trials(scenario, plan, stops, play)?,
+    let record = match (&scenario.search, &scenario.probe) {
+        (None, None) => play(scenario, false)?.record(),
+        (None, Some(plan)) => probe::points(scenario, plan, stops, |scenario| play(scenario, false))?,
+        (Some(plan), _) => switch_test::trials(scenario, plan, stops, play)?,
     };
     drop(lab);
+    probe::write_points(&record, &dir.path().join(probe::POINTS))?;
     deliver(&record, &args.output, Some(&dir))?;
     Ok((record, dir.path().to_owned()))
 }

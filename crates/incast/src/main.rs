@@ -11,6 +11,7 @@ mod lab;
 mod measured;
 mod observe;
 mod output;
+mod probe;
 mod readout;
 mod record_dir;
 mod run;

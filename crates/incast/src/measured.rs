@@ -7,6 +7,7 @@ use incast_core::answers;
 use incast_core::caveat::{Caveat, CaveatKind};
 use incast_core::flood::{assemble, totals};
 use incast_core::ledger::{self, Evidence};
+use incast_core::probe::HostWork;
 use incast_core::record::{
     Build, CoreInterval, Cpu, Faults, Flow, Host, Ledger, Network, Readout, Record, RoundTrip, SCHEMA,
     ScenarioSummary, Verdict,
@@ -25,6 +26,11 @@ use crate::readout::catalogue::Entry;
 /// CPU of the calling thread, for the data threads.
 pub(crate) fn thread_cpu() -> Option<Cpu> {
     usage::cpu(Whose::Thread).ok()
+}
+
+/// What this host has done so far, for the ends of a probe.
+pub(crate) fn host_gauge() -> Option<HostWork> {
+    HostSnapshot::take().ok().map(|snapshot| snapshot.work())
 }
 
 /// This host while a run lasts.

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::caveat::Caveat;
+use crate::probe::{ProbeSeen, ProbeSent};
 use crate::record::{Batching, Buffer, Cpu, DepartureError, LossRuns, Reordering, TcpSummary};
 use crate::sequence::Counts;
 
@@ -40,6 +41,8 @@ pub struct Sent {
     pub stopped: bool,
     /// Told by a program that is not incast: totals, and nothing over time.
     pub foreign: bool,
+    /// What the sender of a probe knows beside this.
+    pub probe: Option<Box<ProbeSent>>,
 }
 
 /// What the receiver of a flow knows.
@@ -79,6 +82,8 @@ pub struct Measured {
     pub complete: bool,
     /// Told by a program that is not incast: messages are in `uncounted`, their order is not known.
     pub foreign: bool,
+    /// What the receiver of a probe knows beside this.
+    pub probe: Option<Box<ProbeSeen>>,
 }
 
 impl Sent {
@@ -115,6 +120,7 @@ impl Measured {
             && self.intervals.len() <= INTERVALS_MAX
             && self.intervals.iter().all(law)
             && columns.into_iter().all(grows)
+            && self.probe.as_ref().is_none_or(|probe| probe.is_plausible())
     }
 }
 
@@ -124,6 +130,7 @@ impl Sent {
     pub fn is_plausible(&self, streams: usize) -> bool {
         let grows =
             self.intervals.is_sorted() && self.intervals.last().is_none_or(|last| *last <= self.messages());
-        self.stream_messages.len() == streams && self.intervals.len() <= INTERVALS_MAX && grows
+        let probe = self.probe.as_ref().is_none_or(|probe| probe.is_plausible());
+        self.stream_messages.len() == streams && self.intervals.len() <= INTERVALS_MAX && grows && probe
     }
 }

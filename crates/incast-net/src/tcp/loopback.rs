@@ -38,6 +38,7 @@ fn plan(message_bytes: u32, send_buffer: Option<Bytes>) -> SendPlan {
         no_delay: true,
         dscp: None,
         segments_max: None,
+        probe: None,
     }
 }
 

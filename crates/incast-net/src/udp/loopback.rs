@@ -37,6 +37,7 @@ fn plan(message_bytes: u32, segments_max: Option<u32>) -> SendPlan {
         no_delay: false,
         dscp: None,
         segments_max,
+        probe: None,
     }
 }
 

@@ -139,6 +139,7 @@ impl FloodArgs {
             no_delay: self.no_delay,
             dscp: self.dscp,
             segments_max: self.segments_max,
+            probe: None,
         };
         if self.transport == Transport::Udp && self.congestion.is_some() {
             anyhow::bail!("--congestion is a setting of TCP; leave it out with --transport udp");

@@ -17,7 +17,7 @@ use incast_net::server::{Server, ServerPlan};
 
 use crate::cli::ServeArgs;
 use crate::endpoint::{host_name, key, resolve};
-use crate::measured::{HostWatch, Measured, thread_cpu};
+use crate::measured::{HostWatch, Measured, host_gauge, thread_cpu};
 use crate::observe::Watch;
 use crate::output::{deliver, note};
 use crate::record_dir::RecordDir;
@@ -102,6 +102,7 @@ fn serve_native(
         clock: Clock::start(),
         run_start_unix_ns: watch.started_unix_ns(),
         thread_cpu,
+        host_gauge,
     };
     let (notices, inbox) = unbounded();
     let server = Server::start(plan, notices)?;
@@ -256,6 +257,7 @@ fn plain_plan(args: &ServeArgs, message_bytes: u32) -> SendPlan {
         no_delay: false,
         dscp: None,
         segments_max: None,
+        probe: None,
     }
 }
 

@@ -20,7 +20,7 @@ use incast_net::server::{Server, ServerPlan};
 use super::lines::{Assignment, Counts, Part, RoleLine, RoleOrder};
 use super::tagged;
 use super::telling::{ended, tell};
-use crate::measured::{HostWatch, thread_cpu};
+use crate::measured::{HostWatch, host_gauge, thread_cpu};
 
 /// How often a role tells how far it is, and so that it is alive.
 const TELL_EVERY: Duration = Duration::from_millis(500);
@@ -199,6 +199,7 @@ impl super::lines::ReceiveAssignment {
             clock: Clock::start(),
             run_start_unix_ns: self.run_start_unix_ns,
             thread_cpu,
+            host_gauge,
         })
     }
 }
@@ -220,6 +221,7 @@ impl super::lines::SendAssignment {
             clock: Clock::start(),
             run_start_unix_ns: self.run_start_unix_ns,
             thread_cpu,
+            host_gauge,
         })
     }
 }

@@ -99,6 +99,7 @@ pub(crate) fn hello(name: &str, transport: Transport, direction: Direction, stre
         no_delay: false,
         dscp: None,
         segments_max: None,
+        probe: None,
     };
     Message::Hello(Box::new(Hello {
         version: VERSION,
