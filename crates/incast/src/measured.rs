@@ -9,7 +9,7 @@ use incast_core::flood::{assemble, totals};
 use incast_core::ledger::{self, Evidence};
 use incast_core::probe::HostWork;
 use incast_core::record::{
-    Build, CoreInterval, Cpu, Faults, Flow, Host, Ledger, Network, Readout, Record, RoundTrip, SCHEMA,
+    Build, CoreInterval, Cpu, Faults, Flow, Host, Network, Readout, Record, RoundTrip, SCHEMA,
     ScenarioSummary, Verdict,
 };
 use incast_core::scenario::{AskPlan, ExpectationPlan, judge};
@@ -175,7 +175,9 @@ impl Measured {
             caveats.append(&mut doubts);
             flows.push(flow);
         }
-        let closed = self.evidence.map(|evidence| close(&flows, evidence, &self.round_trips));
+        let beside = exchanged(&self.outcomes, &self.round_trips);
+        let closed =
+            self.evidence.map(|evidence| ledger::close(&flows, &Evidence { tags: beside, ..evidence }));
         let (ledger, doubts) = closed.unzip();
         // What is not known of the flows cannot be held against the kernel's counters.
         caveats.extend(doubts.into_iter().flatten().filter(|_| !incomplete));
@@ -224,16 +226,20 @@ impl Measured {
     }
 }
 
-/// The two books closed against each other. A tagged message and its answer are a datagram each, and
-/// read by those who should.
-fn close(
-    flows: &[Flow],
-    evidence: Evidence,
-    round_trips: &BTreeMap<String, RoundTrip>,
-) -> (Ledger, Vec<Caveat>) {
+/// Datagrams beside the messages: how many were sent, and how many were read by those who should. A tagged message
+/// and its answer are one each, and so are a two-way message of a probe and its answer.
+fn exchanged(outcomes: &[FlowOutcome], round_trips: &BTreeMap<String, RoundTrip>) -> (u64, u64) {
     let tags = |of: fn(&RoundTrip) -> u64| round_trips.values().map(of).sum::<u64>();
-    let (sent, answered) = (tags(|trip| trip.sent), tags(|trip| trip.answered));
-    ledger::close(flows, &Evidence { tags: (sent + answered, answered * 2), ..evidence })
+    let (mut sent, mut read) =
+        (tags(|trip| trip.sent) + tags(|trip| trip.answered), tags(|trip| trip.answered) * 2);
+    for outcome in outcomes {
+        let ours = outcome.sent.as_ref().and_then(|side| side.probe.as_deref());
+        let theirs = outcome.measured.as_ref().and_then(|side| side.probe.as_deref());
+        let answered = theirs.map_or(0, |probe| probe.answered);
+        sent += ours.map_or(0, |probe| probe.requests).saturating_add(answered);
+        read += ours.map_or(0, |probe| probe.answers_read).saturating_add(answered);
+    }
+    (sent, read)
 }
 
 /// Judges a record, whose verdict says no more than how it ended, by what was expected of it.

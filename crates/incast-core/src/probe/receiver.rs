@@ -52,6 +52,7 @@ pub struct ProbeReceiver {
     nic_stamps: u64,
     kernel_stamps: u64,
     reader_stamps: u64,
+    answered: u64,
 }
 
 impl ProbeReceiver {
@@ -71,7 +72,13 @@ impl ProbeReceiver {
             nic_stamps: 0,
             kernel_stamps: 0,
             reader_stamps: 0,
+            answered: 0,
         }
+    }
+
+    /// A two-way request was answered.
+    pub fn handle_answered(&mut self) {
+        self.answered += 1;
     }
 
     /// The message with `counter` arrived, which says that it left at `departure_ns`; each by its own clock.
@@ -144,6 +151,7 @@ impl ProbeReceiver {
             nic_stamps: self.nic_stamps,
             kernel_stamps: self.kernel_stamps,
             reader_stamps: self.reader_stamps,
+            answered: self.answered,
             ..ProbeSeen::default()
         }
     }

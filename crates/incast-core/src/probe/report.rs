@@ -20,6 +20,8 @@ const CLOCK_BYTES_MAX: usize = 128;
 pub struct ProbeSent {
     /// Two-way requests sent.
     pub requests: u64,
+    /// Answers that were read, copies and those out of order among them.
+    pub answers_read: u64,
     /// Answers: t1, t2, t3 and t4 of each, in the order in which they came.
     pub two_way: Vec<[i64; 4]>,
     /// What its clock is called: two ends with the same name read the same clock.
@@ -60,6 +62,8 @@ pub struct ProbeSeen {
     pub kernel_stamps: u64,
     /// Arrivals for which only the reader's clock told the time.
     pub reader_stamps: u64,
+    /// Two-way requests that were answered.
+    pub answered: u64,
     /// How often the receiver's wall clock, in which the kernel stamps, was stepped.
     pub wall_clock_steps: u64,
     /// What the receiver's clock is called.

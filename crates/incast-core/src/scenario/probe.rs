@@ -127,3 +127,49 @@ impl Scenario {
         scenario
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scenario(probe: &str, flow: &str) -> Result<Scenario, String> {
+        let text = format!(
+            "incast = 1\nname = \"p\"\nhost = [{{name = \"x\"}}, {{name = \"y\"}}]\n\
+             flow = [{{name = \"a\", from = \"y\", to = \"x\"{flow}}}]\n[probe]\n{probe}\n"
+        );
+        Scenario::parse(&text).map_err(|errors| errors.explained("p.toml").to_string())
+    }
+
+    const UDP: &str = ", transport = \"udp\", message = \"512B\"";
+
+    #[test]
+    fn a_probe_is_of_the_only_flow_and_of_its_own_size() {
+        let scenario = scenario("gap = \"0,10us\"", UDP).unwrap();
+        let plan = scenario.probe.clone().unwrap();
+        assert_eq!((plan.flow.as_str(), plan.sweep.message_bytes.as_slice()), ("a", &[512][..]));
+        assert_eq!(plan.sweep.duration, Some(DURATION_DEFAULT));
+        let point = SweepPoint { message_bytes: 64, gap: Span::from_us(10), repetition: 1 };
+        let at = scenario.at_point(&plan, &point, 7);
+        assert_eq!((at.flows[0].message_bytes, at.flows[0].load), (64, point.load()));
+        assert_eq!(at.flows[0].probe, Some(ProbeStream { warm_up_messages: WARM_UP_DEFAULT, drift_ppb: 7 }));
+        assert!(!scenario.not_simulable().is_empty(), "a simulator has no clocks to compare");
+    }
+
+    #[test]
+    fn what_cannot_be_probed_is_refused_with_its_place() {
+        let cases = [
+            ("", UDP, "`gap` is missing in [probe]"),
+            ("gap = \"10\"", UDP, "has no unit"),
+            ("gap = \"10us\"\nmessage = \"8B\"", UDP, "allowed: 24B to 65507B"),
+            ("gap = \"10us\"\nflow = \"b\"", UDP, "there is no flow `b`"),
+            ("gap = \"10us\"", ", transport = \"tcp\"", "cannot be probed"),
+            ("gap = \"10us\"", ", transport = \"udp\", streams = 2", "cannot be probed"),
+            ("gap = \"10us\"\nspin = true", UDP, "unknown key `spin` in [probe]"),
+            ("gap = \"0..99us+1us\"\nrepetitions = 100", UDP, "are more than 4096"),
+        ];
+        for (probe, flow, said) in cases {
+            let refused = scenario(probe, flow).expect_err(said);
+            assert!(refused.contains(said) && refused.contains("p.toml:"), "{probe}: {refused}");
+        }
+    }
+}

@@ -243,6 +243,7 @@ impl Run {
                     if let Some(times) = two_way::parse(message) {
                         let stream = stream.unwrap_or_default();
                         timing::answer(&self.socket, arrival.from, stream, times.t1, *arrived_ns);
+                        probe.handle_answered();
                         continue;
                     }
                     if let Some((counter, left_ns)) = counter.zip(probe::departure_ns(message)) {

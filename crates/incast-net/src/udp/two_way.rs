@@ -150,6 +150,7 @@ impl Exchanges {
         // A stamp after it was read, or long before, is one of another clock.
         let t4 = stamp.filter(|at| (0..PATIENCE_NS).contains(&(read_ns - at))).unwrap_or(read_ns);
         let times = two_way::parse(message).filter(|_| probe::stream_id(message) == Some(self.stream));
+        self.sent.answers_read += u64::from(times.is_some());
         let Some(times) = times.filter(|times| times.t1 > self.latest_t1 && times.t1 <= t4) else { return };
         if self.sent.two_way.len() < TWO_WAY_MAX {
             self.latest_t1 = times.t1;

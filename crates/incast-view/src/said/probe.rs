@@ -3,7 +3,7 @@
 use incast_core::record::{Probe, ProbePoint};
 
 use crate::text::counted;
-use crate::units::{count, nanoseconds, signed_nanoseconds};
+use crate::units::{count, nanoseconds};
 
 /// How the clocks compare, and what told the time of arrivals.
 pub(crate) fn clocks(probe: &Probe) -> Vec<String> {
@@ -13,13 +13,16 @@ pub(crate) fn clocks(probe: &Probe) -> Vec<String> {
         count(Some(clocks.answers)),
         count(Some(clocks.requests))
     );
-    let offset = clocks.offset_ns.map_or_else(String::new, signed_nanoseconds);
+    let offset = clocks.offset_ns.unwrap_or(0);
+    let side = if offset < 0 { "behind" } else { "ahead" };
+    let offset = nanoseconds(offset.unsigned_abs());
     let error = clocks.error_ns.map_or_else(String::new, nanoseconds);
     let relation = match clocks.relation.as_str() {
         "shared" => "both ends read the same clock, so that delays are exact as far as clocks go".to_owned(),
         "estimated" => format!(
-            "the receiver's clock is ahead by {offset}, to within {error}, and runs faster by {} in 10^9",
-            clocks.drift_ppb.unwrap_or(0)
+            "the receiver's clock is {side} by {offset}, to within {error}, and runs faster by {} (to within {}) in 10^9",
+            clocks.drift_ppb.unwrap_or(0),
+            clocks.drift_error_ppb.unwrap_or(0)
         ),
         _ => "nothing compares the two clocks: delays are given above the smallest only".to_owned(),
     };

@@ -11,8 +11,8 @@ use crate::units::{UNKNOWN, about, count, percent, rate, signed_nanoseconds};
 pub(super) fn show(page: &mut Page, probe: Option<&Probe>) {
     let Some(probe) = probe else { return };
     page.section("probe");
-    for line in said::probe::clocks(probe) {
-        page.words(&Label::new("clocks"), &line);
+    for (label, line) in ["clocks", "stamps"].into_iter().zip(said::probe::clocks(probe)) {
+        page.words(&Label::new(label), &line);
     }
     let points = said::probe::sorted(probe);
     let shown = &points[..points.len().min(POINTS_MAX)];
