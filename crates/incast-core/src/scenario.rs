@@ -19,6 +19,7 @@ mod host_model;
 mod hosts;
 mod judge;
 mod metric;
+mod metric_probe;
 mod metric_sim;
 mod model;
 mod model_fault;
@@ -27,6 +28,7 @@ mod model_readout;
 mod model_sim;
 mod network;
 mod only_sim;
+mod probe;
 mod queues;
 mod raw;
 mod reader;
@@ -54,6 +56,7 @@ pub use model_sim::{
     Connections, HostModel, Matching, Queueing, ReceivePath, SimPlan, StallHolds, StatedModel, SwitchModel,
     WhenBacklogFull,
 };
+pub use probe::{DURATION_DEFAULT as PROBE_DURATION_DEFAULT, ProbePlan, WARM_UP_DEFAULT};
 pub use vary::{Setting, SettingError};
 
 use findings::Findings;
@@ -153,6 +156,7 @@ fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Sce
         expectations.extend(expect::read(table, header, (&flows, &queues), reader.findings));
     }
     let flows = flows.finish(is_readout, reader.findings);
+    let probe = probe::read(&mut reader, &flows, seed);
     Scenario {
         name: name.unwrap_or_default(),
         title,
@@ -168,6 +172,7 @@ fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Sce
         flows,
         readout,
         search,
+        probe,
         asks,
         variants,
         expectations,
@@ -200,8 +205,8 @@ fn read_network<'h>(reader: &mut Reader<'_, '_>, hosts: &'h Hosts) -> (Option<Ne
 
 const KEYS: &[&str] = &[
     "ask", "builder", "cable", "duration", "expect", "fault", "flow", "host", "incast", "interval", "model",
-    "name", "node", "readout", "search", "seed", "sim", "sink", "source", "start", "switch", "title",
-    "trigger", "variant",
+    "name", "node", "probe", "readout", "search", "seed", "sim", "sink", "source", "start", "switch",
+    "title", "trigger", "variant",
 ];
 const INTERVAL_DEFAULT: Span = Span::from_s(1);
 /// How long a flow lasts when neither it nor the scenario says: as other tools do.

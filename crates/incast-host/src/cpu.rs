@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Instant;
 
+use incast_core::probe::HostWork;
 use incast_core::record::{CoreLoad, Host};
 
 use crate::bounded;
@@ -22,6 +23,8 @@ pub struct HostSnapshot {
     pub(crate) cores: BTreeMap<u32, CoreTicks>,
     interrupts: Option<u64>,
     context_switches: Option<u64>,
+    /// Soft interrupts of the kind `NET_RX`.
+    receive_softirqs: Option<u64>,
 }
 
 /// How one core spent its time, in ticks.
@@ -51,13 +54,21 @@ impl HostSnapshot {
     /// Takes what makes sense from the text of `/proc/stat`; other lines are skipped.
     #[must_use]
     pub fn parse(text: &str, at: Instant) -> Self {
-        let mut snapshot = Self { at, cores: BTreeMap::new(), interrupts: None, context_switches: None };
+        let mut snapshot = Self {
+            at,
+            cores: BTreeMap::new(),
+            interrupts: None,
+            context_switches: None,
+            receive_softirqs: None,
+        };
         for line in text.lines() {
             let mut words = line.split_ascii_whitespace();
             let Some(name) = words.next() else { continue };
             match name {
                 "intr" => snapshot.interrupts = number(words.next()),
                 "ctxt" => snapshot.context_switches = number(words.next()),
+                // The sum, then HI, TIMER, NET_TX and NET_RX (Linux v6.8 include/linux/interrupt.h).
+                "softirq" => snapshot.receive_softirqs = number(words.nth(4)),
                 // The line `cpu` without a number is the sum of the others.
                 _ => {
                     let core = name.strip_prefix("cpu").and_then(|core| core.parse().ok());
@@ -91,6 +102,23 @@ impl HostSnapshot {
         };
         let of_core = |(core, now): (&u32, &CoreTicks)| busy(now, earlier.cores.get(core)?);
         self.cores.iter().map(|core| of_core(core).unwrap_or(0.0)).collect()
+    }
+
+    /// What all cores have done since the host was started.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "ticks of some years")]
+    pub fn work(&self) -> HostWork {
+        let seconds = |of: fn(&CoreTicks) -> u64| {
+            let ticks = self.cores.values().map(of).fold(0, u64::saturating_add);
+            ticks as f64 * MS_PER_TICK as f64 / 1e3
+        };
+        HostWork {
+            interrupts: self.interrupts,
+            receive_softirqs: self.receive_softirqs,
+            softirq_s: seconds(|ticks| ticks.softirq),
+            busy_s: seconds(|ticks| ticks.total().saturating_sub(ticks.idle)),
+            elapsed_s: seconds(CoreTicks::total) / self.cores.len().max(1) as f64,
+        }
     }
 
     /// Ticks of each core since `earlier`, for the cores whose account closes; each is above 0.
@@ -199,6 +227,16 @@ mod tests {
         let (user, system, softirq, irq, steal, idle) = (0.40, 0.20, 0.09, 0.01, 0.10, 0.20);
         assert_eq!(host.cores, [CoreLoad { core: 0, user, system, softirq, irq, steal, idle }]);
         assert_eq!((host.interrupts, host.context_switches), (Some(300), Some(50)));
+    }
+
+    #[test]
+    fn the_work_of_a_host_is_that_of_its_cores() {
+        let text = "cpu0 10 5 20 1000 40 1 2 3 7 7\ncpu1 0 0 0 1000 0 0 8 0 0 0\nintr 500 1\nsoftirq 99 1 2 3 42 5\n";
+        let work = at(text, Instant::now(), 0).work();
+        assert_eq!((work.interrupts, work.receive_softirqs), (Some(500), Some(42)));
+        // Ticks of 10 ms: 2 + 8 in soft interrupts; 41 + 8 not idle.
+        assert!((work.softirq_s - 0.10).abs() < 1e-9 && (work.busy_s - 0.49).abs() < 1e-9, "{work:?}");
+        assert_eq!(at("softirq 99 1 2 3", Instant::now(), 0).work().receive_softirqs, None);
     }
 
     #[test]

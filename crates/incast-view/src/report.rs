@@ -20,6 +20,7 @@ mod ledger;
 mod loss_runs;
 mod over_time;
 mod parts;
+mod probe;
 mod readout;
 mod sharing;
 mod sheet;
@@ -104,6 +105,7 @@ fn record(html: &mut Html, at: &RecordAt<'_>, number: usize, level: usize) {
     answers::show(html, record, part);
     readout::show(html, record.readout.as_ref(), part);
     switch_test::show(html, record.switch_test.as_ref(), part);
+    probe::show(html, record.probe.as_ref(), part);
     topology::show(html, record, part);
     asked::show(html, &record.scenario, part);
     if has_flows {

@@ -14,6 +14,7 @@ mod host_check;
 mod judgement;
 mod ledger;
 mod network;
+mod probe;
 mod readout;
 mod simulation;
 mod switch_test;
@@ -36,6 +37,7 @@ pub fn show(record: &Record, width: usize) -> String {
     let mut page = Page::new(width);
     verdict(&mut page, record);
     readout::show(&mut page, record.readout.as_ref());
+    probe::show(&mut page, record.probe.as_ref());
     // A readout without flows measured no messages: there is nothing to sum and nothing to share.
     // Nor did one that only asked: what became of its requests is a part of its own.
     if (record.readout.is_none() && record.exchanges.is_empty()) || !record.flows.is_empty() {

@@ -7,6 +7,7 @@ mod events;
 mod flood;
 mod host;
 mod lab;
+mod probe;
 mod raw;
 mod report;
 mod serve;
@@ -25,6 +26,7 @@ pub(crate) use events::{
 pub(crate) use flood::{FloodArgs, message_bytes};
 pub(crate) use host::{CheckArgs, HostAction, HostArgs, TuneArgs};
 pub(crate) use lab::{LabAction, LabArgs};
+pub(crate) use probe::ProbeArgs;
 pub(crate) use report::ReportArgs;
 pub(crate) use serve::ServeArgs;
 pub(crate) use sim::SimArgs;
@@ -42,6 +44,7 @@ pub(crate) use sim::SimArgs;
   incast serve --barrier 3                     on host X: wait for three senders, start them together
   incast flood X --load 1Gbit/s                on hosts Y, Z, ...: send, and be told what arrived
   incast ask X --response 2MB                  request and response: how long each answer takes
+  incast probe X --message 64B..1472B --gap 10us..100us   delay, order and loss at many sizes and gaps
   incast serve --plain --transport udp         count what a program written from the lab sheet sends
   incast report runs/*                         what the records show, side by side, in one HTML file
   incast events check sink-0/*.mdf             verify what a sink has stored
@@ -64,6 +67,8 @@ pub(crate) enum Command {
     Ask(AskArgs),
     /// Answer any number of askers on one port
     Answer(AnswerArgs),
+    /// Time paced messages to a server at many sizes and gaps: delay, order, loss, what a message costs
+    Probe(ProbeArgs),
     /// Run a scenario file: every host a process on this machine, or an agent on another
     Run(RunArgs),
     /// Test what is between hosts as a switch: throughput, delay at it, loss beyond it (RFC 2544, RFC 2889)

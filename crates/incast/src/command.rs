@@ -6,6 +6,7 @@ mod bench_switch;
 mod events;
 mod flood;
 mod manual;
+mod probe;
 pub(crate) mod report;
 mod runs;
 mod serve;
@@ -22,6 +23,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Flood(args) => flood::flood(&args),
         Command::Ask(args) => ask::ask(&args),
         Command::Answer(args) => answer::answer(&args),
+        Command::Probe(args) => probe::probe(&args),
         Command::Run(args) => run::run(&args),
         Command::BenchSwitch(args) => bench_switch::bench_switch(&args),
         Command::Lab(args) => lab::lab(&args),

@@ -36,6 +36,7 @@ use crate::measured::{HostWatch, Measured};
 use crate::observe::ProgressLine;
 use crate::output::{deliver, note};
 use crate::own_book::OwnBook;
+use crate::probe;
 use crate::readout;
 use crate::record_dir::RecordDir;
 use crate::signals::Stops;
@@ -89,14 +90,18 @@ fn run_one(
         ahead: String::new(),
     };
     let dir = production.record_dir(out)?;
-    let record = match &scenario.search {
-        None => production.play(&dir)?.record(),
-        Some(plan) => switch_test::trials(scenario, plan, stops, |scenario, tagged| {
+    let record = match (&scenario.search, &scenario.probe) {
+        (None, None) => production.play(&dir)?.record(),
+        (None, Some(plan)) => probe::points(scenario, plan, stops, |scenario| {
             let (variant, ahead) = (production.variant.clone(), String::new());
-            let places = Places::default();
-            Production { scenario, tagged, places, variant, ahead, ..production }.play(&dir)
+            Production { scenario, places: Places::default(), variant, ahead, ..production }.play(&dir)
+        })?,
+        (Some(plan), _) => switch_test::trials(scenario, plan, stops, |scenario, tagged| {
+            let (variant, ahead) = (production.variant.clone(), String::new());
+            Production { scenario, tagged, places: Places::default(), variant, ahead, ..production }.play(&dir)
         })?,
     };
+    probe::write_points(&record, &dir.path().join(probe::POINTS))?;
     deliver(&record, &args.output, Some(&dir))?;
     Ok((record, dir.path().to_owned()))
 }
@@ -200,6 +205,9 @@ pub(crate) fn describe(scenario: &Scenario) {
             flow.spacing,
             flow.streams
         ));
+    }
+    if let Some(plan) = &scenario.probe {
+        note(&format!("  probe of {}: {}", plan.flow, probe::describe(&plan.sweep)));
     }
     if scenario.flows.len() > shown {
         note(&format!("  ... and {} more flows", scenario.flows.len() - shown));

@@ -284,6 +284,7 @@ fn read_pattern(reader: &mut Reader<'_, '_>, default_duration: Span) -> Option<F
         spin: reader.flag("spin").unwrap_or_default(),
         receiver: reader.name("receiver").map(|name| (*name.get_ref()).to_owned()),
         network: None,
+        probe: None,
     };
     transport.map(|_| pattern)
 }

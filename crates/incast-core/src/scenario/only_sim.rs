@@ -33,6 +33,12 @@ impl Scenario {
                 flow.transport.name()
             ));
         }
+        if self.probe.is_some() {
+            why.push(
+                "a probe ([probe]) times messages by real clocks: use `incast lab` or `incast run`"
+                    .to_owned(),
+            );
+        }
         // Another one in its place would give the numbers of another scenario.
         let unknown = self.flows.iter().find_map(|flow| {
             let name = self.congestion_of(flow)?;

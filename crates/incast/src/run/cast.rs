@@ -423,12 +423,14 @@ fn send_plan(flow: &FlowPlan, scenario: &Scenario, single_packets: bool) -> Send
         start_after: flow.start_after,
         interval: scenario.interval,
         seed: flow.seed(scenario.seed),
-        spin: flow.spin,
+        // Messages of a probe leave at their moment, or their gaps mean nothing.
+        spin: flow.spin || flow.probe.is_some(),
         send_buffer: flow.sockets.send_buffer,
         congestion: flow.sockets.congestion.clone(),
         no_delay: flow.sockets.no_delay.unwrap_or(false),
         dscp: flow.sockets.dscp,
         segments_max: flow.sockets.segments_max.or_else(|| single_packets.then_some(1)),
         raw: flow.raw.clone(),
+        probe: flow.probe,
     }
 }

@@ -20,7 +20,7 @@ use incast_net::server::{Server, ServerPlan};
 use super::lines::{Assignment, Counts, Part, RoleLine, RoleOrder};
 use super::tagged;
 use super::telling::{ended, tell};
-use crate::measured::{HostWatch, thread_cpu};
+use crate::measured::{HostWatch, host_gauge, thread_cpu};
 use crate::own_book;
 
 /// How often a role tells how far it is, and so that it is alive.
@@ -202,6 +202,7 @@ impl super::lines::ReceiveAssignment {
             run_start_unix_ns: self.run_start_unix_ns,
             thread_cpu,
             read_host: own_book::read,
+            host_gauge,
         })
     }
 }
@@ -224,6 +225,7 @@ impl super::lines::SendAssignment {
             run_start_unix_ns: self.run_start_unix_ns,
             thread_cpu,
             read_host: own_book::read,
+            host_gauge,
         })
     }
 }
