@@ -9,8 +9,11 @@
 
 pub mod agreement;
 pub mod answers;
+pub mod campaign;
 pub mod caveat;
+pub mod clock_fit;
 pub mod control;
+pub mod exchange;
 pub mod flood;
 pub mod iperf3;
 pub mod ledger;
@@ -25,8 +28,10 @@ pub mod record;
 pub mod scenario;
 pub mod sequence;
 pub mod session;
+pub mod stamp;
 pub mod stats;
 pub mod switch_test;
 pub mod time;
+pub mod tune;
 pub mod units;
 pub mod wire;

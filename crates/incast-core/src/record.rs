@@ -22,9 +22,17 @@ macro_rules! plain_data {
     )* };
 }
 
+mod campaign;
+pub use campaign::{
+    CAMPAIGN_SCHEMA, Campaign, CampaignAsked, CampaignBin, CampaignComb, CampaignComparison,
+    CampaignDispersion, CampaignDistribution, CampaignDrift, CampaignInterval, CampaignPeak, CampaignStage,
+    CampaignVariant,
+};
+mod exchange;
+pub use exchange::{Exchange, ExchangePeer, ExchangePoint, ExchangeTimes, TcpHistory, TcpSample, TimeBucket};
 mod network;
 pub use network::{
-    Calibration, Impairment, Ledger, LinkReport, LossStage, Network, NetworkCable, NetworkHost,
+    Calibration, Impairment, Ledger, LedgerSource, LinkReport, LossStage, Network, NetworkCable, NetworkHost,
     NetworkSwitch, PacketAccount, QueueReport,
 };
 mod raw;
@@ -38,6 +46,8 @@ mod simulation;
 pub use simulation::{
     ByteBook, DelayPart, DropPlace, Estimate, ModelUsed, QueueHistory, ReplicaFigure, Simulation,
 };
+mod stamp;
+pub use stamp::{StampClock, StampFault, StampReport, StampSpread, StampWindow};
 mod switch_test;
 pub use switch_test::{RoundTrip, SwitchTest, SwitchTrial};
 
@@ -48,7 +58,7 @@ plain_data! {
         pub schema: String,
         /// The program that wrote this record.
         pub incast: Build,
-        /// Where the run took place: `serve`, `flood`, `run`, `lab`, `sim` or `launch`.
+        /// Where the run took place: `serve`, `flood`, `stamp`, `run`, `lab`, `sim` or `launch`.
         pub world: String,
         /// When the run began, UTC, RFC 3339; null in the simulator.
         pub started_at: Option<String>,
@@ -66,8 +76,12 @@ plain_data! {
         pub network: Option<Network>,
         /// The second book: what the kernel's counters say of every lost message; null where they were not read.
         pub ledger: Option<Ledger>,
+        /// Requests and their responses; one entry for each asker. Empty when nobody asked.
+        pub exchanges: Vec<Exchange>,
         /// The trials of a switch test and what they show; null for any other run.
         pub switch_test: Option<SwitchTest>,
+        /// What a path showed that was watched with STAMP; null when none was.
+        pub stamp: Option<StampReport>,
         /// What an event-building system did; null when there was none.
         pub readout: Option<Readout>,
         /// What only a simulator sees; null in every other world.

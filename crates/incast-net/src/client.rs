@@ -18,7 +18,7 @@ use incast_core::wire::{preface, probe};
 
 use crate::channel::{CONNECT_MAX, Channel, DialError};
 use crate::clock::Clock;
-use crate::conversation::{Conversation, FlowNotice, FlowOutcome, Happening, Order};
+use crate::conversation::{Conversation, FlowNotice, FlowOutcome, Happening, Order, ReadHost};
 use crate::faults::FaultCounters;
 use crate::hub::{Hub, HubPlan};
 use crate::key::Key;
@@ -61,6 +61,8 @@ pub struct ClientPlan {
     pub run_start_unix_ns: u64,
     /// CPU of the calling thread.
     pub thread_cpu: ThreadCpu,
+    /// The counters of this host.
+    pub read_host: ReadHost,
 }
 
 impl ClientPlan {
@@ -127,7 +129,8 @@ pub fn run(
         plan: plan.send.clone(),
         data: plan.send.transport.is_raw().then(|| plan.data().ip()),
     };
-    let conversation = Conversation::new(Session::client(plan.clock.now(), hello), channel, plan.clock);
+    let conversation =
+        Conversation::new(Session::client(plan.clock.now(), hello), channel, plan.clock, plan.read_host);
     let client = Client {
         plan,
         conversation,

@@ -27,7 +27,7 @@ use incast_core::wire::preface::{MAGIC_BYTES, Preface};
 use crate::accept::{accept_within, is_from_this_host};
 use crate::channel::{self, Channel, ChannelError, GREETING_MAX};
 use crate::clock::Clock;
-use crate::conversation::FlowNotice;
+use crate::conversation::{FlowNotice, ReadHost};
 use crate::faults::{FaultCounters, count};
 use crate::hub::{Hub, HubPlan};
 use crate::key::Key;
@@ -68,6 +68,8 @@ pub struct ServerPlan {
     pub run_start_unix_ns: u64,
     /// CPU of the calling thread.
     pub thread_cpu: ThreadCpu,
+    /// The counters of this host.
+    pub read_host: ReadHost,
 }
 
 /// A running server. Dropping it ends every session.

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::caveat::Caveat;
+use crate::ledger::reading::HostBook;
 use crate::record::{Batching, Buffer, Cpu, DepartureError, LossRuns, RawSide, Reordering, TcpSummary};
 use crate::sequence::Counts;
 
@@ -42,6 +43,8 @@ pub struct Sent {
     pub stopped: bool,
     /// Told by a program that is not incast: totals, and nothing over time.
     pub foreign: bool,
+    /// What the sender's host counted meanwhile.
+    pub host_book: Option<Box<HostBook>>,
 }
 
 /// What the receiver of a flow knows.
@@ -83,6 +86,8 @@ pub struct Measured {
     pub complete: bool,
     /// Told by a program that is not incast: messages are in `uncounted`, their order is not known.
     pub foreign: bool,
+    /// What the receiver's host counted meanwhile.
+    pub host_book: Option<Box<HostBook>>,
 }
 
 impl Sent {

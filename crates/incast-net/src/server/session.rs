@@ -60,7 +60,7 @@ pub(super) fn serve(shared: &Arc<Shared>, channel: Channel, peer: SocketAddr, lo
     shared.sessions.fetch_add(1, Relaxed);
     let clock = shared.plan.clock;
     let id = shared.flow_ids.fetch_add(2, Relaxed);
-    let conversation = Conversation::new(Session::server(clock.now()), channel, clock);
+    let conversation = Conversation::new(Session::server(clock.now()), channel, clock, shared.plan.read_host);
     let mut serving =
         Serving { shared, peer, local, conversation, id, granted: None, at_barrier: false, stopped: false };
     let failure = serving.run();

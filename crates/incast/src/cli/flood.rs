@@ -8,8 +8,8 @@ use incast_core::load::{Direction, Load, Spacing, Stop, Transport};
 use incast_core::time::Span;
 use incast_core::units::Bytes;
 
-use super::OutputArgs;
 use super::raw::RawArgs;
+use super::{OutputArgs, TraceArgs};
 
 /// How long a flood lasts when nothing else ends it.
 const DURATION_DEFAULT: Span = Span::from_s(10);
@@ -104,6 +104,8 @@ pub(crate) struct FloodArgs {
     /// Name of this host in the record (its hostname otherwise)
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) trace: TraceArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }

@@ -7,7 +7,7 @@ use incast_core::load::Transport;
 use incast_core::time::Span;
 use incast_core::units::Bytes;
 
-use super::OutputArgs;
+use super::{OutputArgs, TraceArgs};
 
 /// `incast serve`
 #[derive(Args, Debug)]
@@ -68,6 +68,8 @@ pub(crate) struct ServeArgs {
     /// Name of this host in the record (its hostname otherwise)
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) trace: TraceArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }

@@ -338,6 +338,7 @@ impl Cast {
             | RoleLine::Carried { .. }
             | RoleLine::ReadoutListening { .. }
             | RoleLine::ReadoutTold(_)
+            | RoleLine::Checked(_)
             | RoleLine::Progress { .. }
             | RoleLine::Done { .. } => {}
         }
