@@ -57,8 +57,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let clock = Clock::start();
     let receiver = match transport {
-        _ => udp(&plan, clock, wait)?,
         Transport::Tcp => tcp(&plan, clock, wait)?,
+        _ => udp(&plan, clock, wait)?,
     };
     let counts = receiver.counts();
     let span =

@@ -294,9 +294,14 @@ impl Client<'_> {
                 let faults = Arc::<FaultCounters>::default();
                 let (raw, transport) = (&plan.send.raw, plan.send.transport);
                 match interface {
-                    Some(interface) => {
-                        RawHub::of_interface(interface, raw, plan.receive_buffer, self.hub_plan(), faults)?
-                    }
+                    Some(interface) => RawHub::of_interface(
+                        transport,
+                        interface,
+                        raw,
+                        plan.receive_buffer,
+                        self.hub_plan(),
+                        faults,
+                    )?,
                     None => {
                         let any: IpAddr = if plan.data().is_ipv4() {
                             Ipv4Addr::UNSPECIFIED.into()

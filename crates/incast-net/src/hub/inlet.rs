@@ -8,7 +8,7 @@ use incast_core::caveat::Caveat;
 use incast_core::record::RawSide;
 
 use crate::socket;
-use crate::sys::packet;
+use crate::sys::{packet, xdp};
 use crate::udp::{Arrival, UdpInlet};
 use crate::wait::Wait;
 
@@ -75,6 +75,8 @@ pub(crate) enum DropCounter {
     Socket(OwnedFd),
     /// `PACKET_STATISTICS`, which forgets what it told.
     Ring(OwnedFd, u64),
+    /// `XDP_STATISTICS`, of the socket of each queue.
+    Xdp(Vec<OwnedFd>),
 }
 
 impl DropCounter {
@@ -86,6 +88,7 @@ impl DropCounter {
                 *told += u64::from(packet::take_drops(socket.as_fd()).ok()?);
                 Some(*told)
             }
+            Self::Xdp(sockets) => sockets.iter().map(|socket| xdp::drops(socket.as_fd()).ok()).sum(),
         }
     }
 }

@@ -181,6 +181,10 @@ impl Run {
         // CPU belongs to a flow only while the thread serves nobody else.
         slot.alone_since = if self.streams.is_empty() { (self.plan.thread_cpu)() } else { None };
         self.streams.values_mut().for_each(|other| other.alone_since = None);
+        // It was greeted before it began.
+        if let Some(greeter) = self.streams.remove(&stream) {
+            slot.greetings += greeter.greetings;
+        }
         self.streams.insert(stream, slot);
         self.time_if_probed();
     }

@@ -86,7 +86,7 @@ fn send(mut sender: FloodSender, outlet: Outlet, settings: &Settings, control: &
             let result = udp::drive::flood(&mut sender, &mut *outlet, &settings.clock, control, deadline);
             raw = Some(outlet.side());
             let batching = Batching { send_calls: Some(outlet.send_calls()), ..Batching::default() };
-            (result, granted, None, batching, outlet.caveats())
+            (result, granted, None, batching, Vec::new())
         }
         Outlet::Tcp(outlet, granted) | Outlet::TcpKept(outlet, granted) => {
             let mut outlet = outlet;
