@@ -5,6 +5,7 @@ mod books;
 pub(crate) mod link;
 mod links;
 mod others;
+pub(crate) mod settings;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -27,6 +28,7 @@ use crate::switch_test;
 use crate::variants::{self, Variant};
 use books::Books;
 use links::Links;
+use settings::MachineSettings;
 
 /// Carries out `incast lab` and its kin.
 pub(crate) fn lab(args: &LabArgs) -> anyhow::Result<ExitCode> {
@@ -61,7 +63,9 @@ fn run_one(
     describe(scenario);
     let key = key(None)?;
     let (calibration, doubts) = calibrate(scenario, network)?;
+    let machine = MachineSettings::set(scenario)?;
     let mut lab = Lab::build(&scenario.name, &scenario.hosts, network)?;
+    settings::set_interfaces(scenario, &lab)?;
     note(&format!(
         "the lab stands: {} hosts and {} in {:.0} ms",
         scenario.hosts.len(),
@@ -78,7 +82,7 @@ fn run_one(
         world: "lab",
         key: &key,
         stops,
-        places: Places::of_lab(scenario, &lab),
+        places: Places::of_lab(scenario, &lab).with_quotas(scenario)?,
         tagged: false,
     };
     let dir = production.record_dir(out)?;
@@ -112,6 +116,7 @@ fn run_one(
         Some(plan) => switch_test::trials(scenario, plan, stops, play)?,
     };
     drop(lab);
+    machine.put_back()?;
     deliver(&record, &args.output, Some(&dir))?;
     Ok((record, dir.path().to_owned()))
 }

@@ -71,7 +71,7 @@ fn run_one(
     (key, stops): (&Key, &Stops),
 ) -> anyhow::Result<(Record, PathBuf)> {
     let scenario = &variant.scenario;
-    if let Some(why) = scenario.only_simulable().first() {
+    if let Some(why) = scenario.only_simulable().iter().chain(&scenario.only_in_a_lab()).next() {
         anyhow::bail!("`incast run` cannot do this: {why}");
     }
     describe(scenario);
@@ -81,15 +81,15 @@ fn run_one(
         world: "run",
         key,
         stops,
-        places: Places::default(),
+        places: Places::default().with_quotas(scenario)?,
         tagged: false,
     };
     let dir = production.record_dir(out)?;
     let record = match &scenario.search {
         None => production.play(&dir)?.record(),
         Some(plan) => switch_test::trials(scenario, plan, stops, |scenario, tagged| {
-            let variant = production.variant.clone();
-            Production { scenario, tagged, places: Places::default(), variant, ..production }.play(&dir)
+            let (variant, places) = (production.variant.clone(), production.places.clone());
+            Production { scenario, tagged, places, variant, ..production }.play(&dir)
         })?,
     };
     deliver(&record, &args.output, Some(&dir))?;
