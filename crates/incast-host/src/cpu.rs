@@ -21,6 +21,7 @@ pub struct HostSnapshot {
     /// The cores that were online, by number.
     pub(crate) cores: BTreeMap<u32, CoreTicks>,
     interrupts: Option<u64>,
+    network_softirqs: Option<u64>,
     context_switches: Option<u64>,
 }
 
@@ -51,12 +52,19 @@ impl HostSnapshot {
     /// Takes what makes sense from the text of `/proc/stat`; other lines are skipped.
     #[must_use]
     pub fn parse(text: &str, at: Instant) -> Self {
-        let mut snapshot = Self { at, cores: BTreeMap::new(), interrupts: None, context_switches: None };
+        let mut snapshot = Self {
+            at,
+            cores: BTreeMap::new(),
+            interrupts: None,
+            network_softirqs: None,
+            context_switches: None,
+        };
         for line in text.lines() {
             let mut words = line.split_ascii_whitespace();
             let Some(name) = words.next() else { continue };
             match name {
                 "intr" => snapshot.interrupts = number(words.next()),
+                "softirq" => snapshot.network_softirqs = network_softirqs(words),
                 "ctxt" => snapshot.context_switches = number(words.next()),
                 // The line `cpu` without a number is the sum of the others.
                 _ => {
@@ -76,6 +84,7 @@ impl HostSnapshot {
         let grown = |now: Option<u64>, then: Option<u64>| now?.checked_sub(then?);
         host.cores = self.ticks_since(earlier).iter().map(|(&core, ticks)| ticks.load(core)).collect();
         host.interrupts = grown(self.interrupts, earlier.interrupts);
+        host.network_softirqs = grown(self.network_softirqs, earlier.network_softirqs);
         host.context_switches = grown(self.context_switches, earlier.context_switches);
     }
 
@@ -153,6 +162,13 @@ impl CoreTicks {
     }
 }
 
+/// NET_TX and NET_RX: the columns are the sum, HI, TIMER, NET_TX, NET_RX and others (Linux v6.8
+/// `include/linux/interrupt.h`).
+fn network_softirqs<'a>(words: impl Iterator<Item = &'a str>) -> Option<u64> {
+    let mut network = words.skip(3);
+    number(network.next())?.checked_add(number(network.next())?)
+}
+
 /// A count, if `word` is one.
 fn number(word: Option<&str>) -> Option<u64> {
     word?.parse().ok()
@@ -189,16 +205,17 @@ mod tests {
     #[test]
     fn fractions_are_differences_over_elapsed() {
         let start = Instant::now();
-        let text = "cpu 9 9 9 9 9 9 9 9 0 0\ncpu0 10 5 20 1000 40 1 2 3 7 7\nintr 500 1 2 3\nctxt 900\n";
+        let text = "cpu 9 9 9 9 9 9 9 9 0 0\ncpu0 10 5 20 1000 40 1 2 3 7 7\nintr 500 1 2 3\nctxt 900\nsoftirq 99 1 2 30 40 5\n";
         let before = at(text, start, 0);
         let ticks = CoreTicks { user: 15, system: 20, irq: 1, softirq: 2, steal: 3, idle: 1040 };
         assert_eq!(before.cores, BTreeMap::from([(0, ticks)]));
         // 1 s later: 30 user, 10 nice, 20 system, 5 idle, 15 iowait, 1 irq, 9 softirq, 10 steal.
-        let text = "cpu0 40 15 40 1005 55 2 11 13 7 7\nintr 800 1\nctxt 950\n";
+        let text = "cpu0 40 15 40 1005 55 2 11 13 7 7\nintr 800 1\nctxt 950\nsoftirq 999 1 2 33 60 5\n";
         let host = load(&at(text, start, 1000), &before);
         let (user, system, softirq, irq, steal, idle) = (0.40, 0.20, 0.09, 0.01, 0.10, 0.20);
         assert_eq!(host.cores, [CoreLoad { core: 0, user, system, softirq, irq, steal, idle }]);
         assert_eq!((host.interrupts, host.context_switches), (Some(300), Some(50)));
+        assert_eq!(host.network_softirqs, Some(23));
     }
 
     #[test]

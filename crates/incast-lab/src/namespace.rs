@@ -84,6 +84,15 @@ impl Namespace {
         &self.name
     }
 
+    /// Its number, by which the kernel calls it (`/proc/self/ns/net`).
+    ///
+    /// # Errors
+    /// When the kernel does not tell.
+    pub fn number(&self) -> io::Result<u64> {
+        use std::os::unix::fs::MetadataExt as _;
+        Ok(self.file.metadata()?.ino())
+    }
+
     /// Does `work` in a thread inside the namespace.
     ///
     /// # Errors

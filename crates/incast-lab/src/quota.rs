@@ -46,7 +46,7 @@ impl Quotas {
             ));
         }
         let hierarchy = Hierarchy::find()?;
-        let id = format!("{scenario}-{}-quota", std::process::id());
+        let id = format!("{scenario}-quota-{}", std::process::id());
         let groups: Vec<Group> = quotas
             .iter()
             .map(|(host, _)| Group {

@@ -1,6 +1,7 @@
 //! Asking a driver, and telling it (`SIOCETHTOOL`, Linux v6.8 `include/uapi/linux/ethtool.h`).
 //!
-//! Only commands whose structure has a fixed size are offered, and the memory is larger than the largest.
+//! Commands whose structure has a fixed size, in memory larger than the largest; those of a driver's own
+//! statistics are in `driver`.
 
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
@@ -47,6 +48,12 @@ pub(crate) fn call(
     words: &mut Words,
 ) -> io::Result<()> {
     words[0] = command.0;
+    request(socket, interface, words)
+}
+
+/// The system call, about `interface` in the namespace of `socket`. The first word of `data` is the command,
+/// and `data` has room for all that the kernel may write for it: the callers in this folder see to that.
+pub(super) fn request(socket: BorrowedFd<'_>, interface: &str, data: &mut [u32]) -> io::Result<()> {
     // SAFETY: `ifreq` is plain old data, for which all zeros is a value.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     if interface.len() >= request.ifr_name.len() {
@@ -55,10 +62,11 @@ pub(crate) fn call(
     for (to, from) in request.ifr_name.iter_mut().zip(interface.bytes()) {
         *to = libc::c_char::from_ne_bytes([from]);
     }
-    request.ifr_ifru.ifru_data = words.as_mut_ptr().cast();
+    request.ifr_ifru.ifru_data = data.as_mut_ptr().cast();
     // SAFETY: the descriptor is open while it is borrowed; the name ends in a zero, since it is shorter than
-    // its field; `ifru_data` points to memory that lives until after the call and is larger and no less
-    // aligned than the structure of any `Command`, which are all of a fixed size and without pointers.
+    // its field; `ifru_data` points to memory that lives until after the call, as aligned as the structure of
+    // any command, and larger: than every structure of fixed size (`call`), or with room for twice the names
+    // and values that the driver has told of (`driver`).
     let done = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCETHTOOL, &raw mut request) };
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

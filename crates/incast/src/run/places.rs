@@ -47,10 +47,9 @@ impl Places {
         Self { hosts: lab.hosts().iter().enumerate().map(place).collect(), quotas: None }
     }
 
-    /// With the quotas of the scenario's hosts, which last as long as anybody has these places.
-    pub(crate) fn with_quotas(mut self, scenario: &Scenario) -> anyhow::Result<Self> {
-        self.quotas = Quotas::set(&scenario.name, &scenario.hosts)?.map(Arc::new);
-        Ok(self)
+    /// With quotas of hosts, which last as long as anybody has these places.
+    pub(crate) fn with_quotas(self, quotas: Option<Arc<Quotas>>) -> Self {
+        Self { quotas, ..self }
     }
 
     /// Puts a process of `host` under the host's quota, before it has done anything.

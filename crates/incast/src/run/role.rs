@@ -21,6 +21,7 @@ use super::lines::{Assignment, Counts, Part, RoleLine, RoleOrder};
 use super::tagged;
 use super::telling::{ended, tell};
 use crate::measured::{HostWatch, thread_cpu};
+use crate::own_book;
 
 /// How often a role tells how far it is, and so that it is alive.
 const TELL_EVERY: Duration = Duration::from_millis(500);
@@ -200,6 +201,7 @@ impl super::lines::ReceiveAssignment {
             clock: Clock::start(),
             run_start_unix_ns: self.run_start_unix_ns,
             thread_cpu,
+            read_host: own_book::read,
         })
     }
 }
@@ -221,6 +223,7 @@ impl super::lines::SendAssignment {
             clock: Clock::start(),
             run_start_unix_ns: self.run_start_unix_ns,
             thread_cpu,
+            read_host: own_book::read,
         })
     }
 }
