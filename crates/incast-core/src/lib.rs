@@ -16,6 +16,7 @@ pub mod control;
 pub mod exchange;
 pub mod flood;
 pub mod iperf3;
+pub mod ladder;
 pub mod ledger;
 pub mod link;
 pub mod load;

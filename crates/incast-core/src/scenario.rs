@@ -18,6 +18,7 @@ mod flows;
 mod host_model;
 mod hosts;
 mod judge;
+mod machine;
 mod metric;
 mod metric_probe;
 mod metric_sim;
@@ -139,6 +140,7 @@ fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Sce
         hosts.read(table, header, reader.findings);
     }
     let sim = sim::read(&mut reader);
+    let machine_sysctls = machine::read(&mut reader);
     let models = read_models(&mut reader, &hosts);
     let (network, ways) = read_network(&mut reader, &hosts);
     let duration = duration.unwrap_or(DURATION_DEFAULT);
@@ -168,6 +170,7 @@ fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Sce
         stated_models: models.stated,
         cable_faults,
         hosts: hosts.into_plans(),
+        machine_sysctls,
         network,
         flows,
         readout,
@@ -204,9 +207,9 @@ fn read_network<'h>(reader: &mut Reader<'_, '_>, hosts: &'h Hosts) -> (Option<Ne
 }
 
 const KEYS: &[&str] = &[
-    "ask", "builder", "cable", "duration", "expect", "fault", "flow", "host", "incast", "interval", "model",
-    "name", "node", "probe", "readout", "search", "seed", "sim", "sink", "source", "start", "switch",
-    "title", "trigger", "variant",
+    "ask", "builder", "cable", "duration", "expect", "fault", "flow", "host", "incast", "interval",
+    "machine", "model", "name", "node", "probe", "readout", "search", "seed", "sim", "sink", "source", "start",
+    "switch", "title", "trigger", "variant",
 ];
 const INTERVAL_DEFAULT: Span = Span::from_s(1);
 /// How long a flow lasts when neither it nor the scenario says: as other tools do.

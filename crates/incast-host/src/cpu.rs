@@ -22,6 +22,7 @@ pub struct HostSnapshot {
     /// The cores that were online, by number.
     pub(crate) cores: BTreeMap<u32, CoreTicks>,
     interrupts: Option<u64>,
+    network_softirqs: Option<u64>,
     context_switches: Option<u64>,
     /// Soft interrupts of the kind `NET_RX`.
     receive_softirqs: Option<u64>,
@@ -58,6 +59,7 @@ impl HostSnapshot {
             at,
             cores: BTreeMap::new(),
             interrupts: None,
+            network_softirqs: None,
             context_switches: None,
             receive_softirqs: None,
         };
@@ -66,9 +68,10 @@ impl HostSnapshot {
             let Some(name) = words.next() else { continue };
             match name {
                 "intr" => snapshot.interrupts = number(words.next()),
+                "softirq" => {
+                    [snapshot.network_softirqs, snapshot.receive_softirqs] = network_softirqs(words);
+                }
                 "ctxt" => snapshot.context_switches = number(words.next()),
-                // The sum, then HI, TIMER, NET_TX and NET_RX (Linux v6.8 include/linux/interrupt.h).
-                "softirq" => snapshot.receive_softirqs = number(words.nth(4)),
                 // The line `cpu` without a number is the sum of the others.
                 _ => {
                     let core = name.strip_prefix("cpu").and_then(|core| core.parse().ok());
@@ -87,6 +90,7 @@ impl HostSnapshot {
         let grown = |now: Option<u64>, then: Option<u64>| now?.checked_sub(then?);
         host.cores = self.ticks_since(earlier).iter().map(|(&core, ticks)| ticks.load(core)).collect();
         host.interrupts = grown(self.interrupts, earlier.interrupts);
+        host.network_softirqs = grown(self.network_softirqs, earlier.network_softirqs);
         host.context_switches = grown(self.context_switches, earlier.context_switches);
     }
 
@@ -181,6 +185,14 @@ impl CoreTicks {
     }
 }
 
+/// NET_TX and NET_RX together, and NET_RX: the columns are the sum, HI, TIMER, NET_TX, NET_RX and others (Linux v6.8
+/// `include/linux/interrupt.h`).
+fn network_softirqs<'a>(words: impl Iterator<Item = &'a str>) -> [Option<u64>; 2] {
+    let mut network = words.skip(3);
+    let [sent, received] = [number(network.next()), number(network.next())];
+    [sent.zip(received).and_then(|(sent, received)| sent.checked_add(received)), received]
+}
+
 /// A count, if `word` is one.
 fn number(word: Option<&str>) -> Option<u64> {
     word?.parse().ok()
@@ -217,16 +229,17 @@ mod tests {
     #[test]
     fn fractions_are_differences_over_elapsed() {
         let start = Instant::now();
-        let text = "cpu 9 9 9 9 9 9 9 9 0 0\ncpu0 10 5 20 1000 40 1 2 3 7 7\nintr 500 1 2 3\nctxt 900\n";
+        let text = "cpu 9 9 9 9 9 9 9 9 0 0\ncpu0 10 5 20 1000 40 1 2 3 7 7\nintr 500 1 2 3\nctxt 900\nsoftirq 99 1 2 30 40 5\n";
         let before = at(text, start, 0);
         let ticks = CoreTicks { user: 15, system: 20, irq: 1, softirq: 2, steal: 3, idle: 1040 };
         assert_eq!(before.cores, BTreeMap::from([(0, ticks)]));
         // 1 s later: 30 user, 10 nice, 20 system, 5 idle, 15 iowait, 1 irq, 9 softirq, 10 steal.
-        let text = "cpu0 40 15 40 1005 55 2 11 13 7 7\nintr 800 1\nctxt 950\n";
+        let text = "cpu0 40 15 40 1005 55 2 11 13 7 7\nintr 800 1\nctxt 950\nsoftirq 999 1 2 33 60 5\n";
         let host = load(&at(text, start, 1000), &before);
         let (user, system, softirq, irq, steal, idle) = (0.40, 0.20, 0.09, 0.01, 0.10, 0.20);
         assert_eq!(host.cores, [CoreLoad { core: 0, user, system, softirq, irq, steal, idle }]);
         assert_eq!((host.interrupts, host.context_switches), (Some(300), Some(50)));
+        assert_eq!(host.network_softirqs, Some(23));
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod ensemble;
 mod flows;
 mod hosts;
 mod judgement;
+mod ladder;
 mod ledger;
 mod loss_runs;
 mod over_time;
@@ -104,6 +105,7 @@ fn record(html: &mut Html, at: &RecordAt<'_>, number: usize, level: usize) {
     let part = level + 1;
     answers::show(html, record, part);
     readout::show(html, record.readout.as_ref(), part);
+    ladder::show(html, record.ladder.as_ref(), part);
     switch_test::show(html, record.switch_test.as_ref(), part);
     probe::show(html, record.probe.as_ref(), part);
     topology::show(html, record, part);

@@ -12,6 +12,7 @@ mod exchanges;
 mod flows;
 mod host_check;
 mod judgement;
+mod ladder;
 mod ledger;
 mod network;
 mod probe;
@@ -36,6 +37,7 @@ use crate::units::UNKNOWN;
 pub fn show(record: &Record, width: usize) -> String {
     let mut page = Page::new(width);
     verdict(&mut page, record);
+    ladder::show(&mut page, record.ladder.as_ref());
     readout::show(&mut page, record.readout.as_ref());
     probe::show(&mut page, record.probe.as_ref());
     // A readout without flows measured no messages: there is nothing to sum and nothing to share.

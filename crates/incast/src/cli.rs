@@ -7,6 +7,7 @@ mod events;
 mod flood;
 mod host;
 mod lab;
+mod ladder;
 mod probe;
 mod raw;
 mod report;
@@ -26,6 +27,7 @@ pub(crate) use events::{
 pub(crate) use flood::{FloodArgs, message_bytes};
 pub(crate) use host::{CheckArgs, HostAction, HostArgs, TuneArgs};
 pub(crate) use lab::{LabAction, LabArgs};
+pub(crate) use ladder::LadderArgs;
 pub(crate) use probe::ProbeArgs;
 pub(crate) use report::ReportArgs;
 pub(crate) use serve::ServeArgs;
@@ -75,6 +77,8 @@ pub(crate) enum Command {
     BenchSwitch(RunArgs),
     /// Build the network of a scenario on this machine (as root), run it there, and take it away
     Lab(LabArgs),
+    /// Measure what each optimisation is worth: rungs in turn, round after round, in a lab (as root)
+    Ladder(LadderArgs),
     /// Simulate a scenario: the same machines in virtual time, over modelled links, switches and hosts
     Sim(SimArgs),
     /// Play a scenario many times: how its loss is spread, how sure the mean is, where messages died

@@ -14,7 +14,7 @@ mod serve;
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Command};
-use crate::{campaign, host, lab, run, sim};
+use crate::{campaign, host, lab, ladder, run, sim};
 
 /// Carries out the command.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
@@ -27,6 +27,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Run(args) => run::run(&args),
         Command::BenchSwitch(args) => bench_switch::bench_switch(&args),
         Command::Lab(args) => lab::lab(&args),
+        Command::Ladder(args) => ladder::ladder(&args),
         Command::Sim(args) => sim::sim(&args),
         Command::Campaign(args) => campaign::campaign(&args),
         Command::Agent(args) => run::agent::agent(&args),

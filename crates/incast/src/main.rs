@@ -11,6 +11,7 @@ mod drop_trace;
 mod endpoint;
 mod host;
 mod lab;
+mod ladder;
 mod measured;
 mod observe;
 mod output;

@@ -18,6 +18,7 @@ pub(crate) mod telling;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -26,6 +27,7 @@ use incast_core::caveat::{Caveat, CaveatKind};
 use incast_core::record::{Cpu, Faults, Host, Record, RoundTrip, ScenarioSummary};
 use incast_core::scenario::{Scenario, Setting, Start};
 
+use incast_lab::Quotas;
 use incast_net::clock;
 use incast_net::key::Key;
 
@@ -74,7 +76,7 @@ fn run_one(
     (key, stops): (&Key, &Stops),
 ) -> anyhow::Result<(Record, PathBuf)> {
     let scenario = &variant.scenario;
-    if let Some(why) = scenario.only_simulable().first() {
+    if let Some(why) = scenario.only_simulable().iter().chain(&scenario.only_in_a_lab()).next() {
         anyhow::bail!("`incast run` cannot do this: {why}");
     }
     describe(scenario);
@@ -84,7 +86,7 @@ fn run_one(
         world: "run",
         key,
         stops,
-        places: Places::default(),
+        places: Places::default().with_quotas(Quotas::set(&scenario.name, &scenario.hosts)?.map(Arc::new)),
         tagged: false,
         trace: args.trace.drop_trace,
         ahead: String::new(),
@@ -94,11 +96,13 @@ fn run_one(
         (None, None) => production.play(&dir)?.record(),
         (None, Some(plan)) => probe::points(scenario, plan, stops, |scenario| {
             let (variant, ahead) = (production.variant.clone(), String::new());
-            Production { scenario, places: Places::default(), variant, ahead, ..production }.play(&dir)
+            let places = production.places.clone();
+            Production { scenario, places, variant, ahead, ..production }.play(&dir)
         })?,
         (Some(plan), _) => switch_test::trials(scenario, plan, stops, |scenario, tagged| {
+            let places = production.places.clone();
             let (variant, ahead) = (production.variant.clone(), String::new());
-            Production { scenario, tagged, places: Places::default(), variant, ahead, ..production }.play(&dir)
+            Production { scenario, tagged, places, variant, ahead, ..production }.play(&dir)
         })?,
     };
     probe::write_points(&record, &dir.path().join(probe::POINTS))?;

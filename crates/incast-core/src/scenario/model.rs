@@ -37,6 +37,8 @@ pub struct Scenario {
     pub interval: Span,
     /// Every host, groups expanded; each takes part in a flow.
     pub hosts: Vec<HostPlan>,
+    /// Settings of the kernel that all hosts of a lab share.
+    pub machine_sysctls: BTreeMap<String, String>,
     /// The network between them, if the file describes one.
     pub network: Option<NetworkPlan>,
     /// Every flow: one sender, one receiver.
@@ -77,7 +79,7 @@ pub enum Start {
 }
 
 /// A machine, or a process that stands for one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostPlan {
     /// Its name, unique.
     pub name: String,
@@ -87,6 +89,10 @@ pub struct HostPlan {
     pub address: Option<String>,
     /// Settings of its kernel by their sysctl names, where it has a network of its own.
     pub sysctls: BTreeMap<String, String>,
+    /// Settings of its interfaces, by the keys of `tune::LINK_KEYS`, in a lab.
+    pub interface: BTreeMap<String, String>,
+    /// Thousandths of a core that its processes may use together; as much as there is otherwise.
+    pub cpu_quota_millicores: Option<u32>,
 }
 
 impl HostPlan {
@@ -199,6 +205,8 @@ pub enum AnswerKind {
 pub struct VariantPlan {
     /// What it is called.
     pub name: String,
+    /// The variant that it is compared with; the scenario as it stands otherwise.
+    pub against: Option<String>,
     /// What is replaced.
     pub settings: Vec<super::vary::Setting>,
 }

@@ -277,6 +277,7 @@ impl Cast {
                 Player::There { agent: agent.clone(), role }
             }
         };
+        self.places.admit(&host.name, player.process()).with_context(|| name.clone())?;
         let mut role = Role {
             name,
             kind,
