@@ -17,7 +17,7 @@ use netlink_packet_route::link::{LinkAttribute, LinkMessage};
 use netlink_packet_route::tc::{TcAttribute, TcHandle, TcMessage, TcStats2};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
-use crate::sys::ethtool;
+use crate::sys::driver;
 
 /// The counters of one device at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -102,10 +102,10 @@ fn drivers(devices: &mut BTreeMap<u32, DeviceCounters>) {
     // Any socket will do: it says which namespace is meant.
     let Ok(socket) = UdpSocket::bind("0.0.0.0:0") else { return };
     for device in devices.values_mut().take(DEVICES_MAX) {
-        let Ok((driver, count)) = ethtool::driver(socket.as_fd(), &device.name) else { continue };
+        let Ok((driver, count)) = driver::driver(socket.as_fd(), &device.name) else { continue };
         device.driver = driver;
         if count > 0
-            && let Ok(statistics) = ethtool::statistics(socket.as_fd(), &device.name, count)
+            && let Ok(statistics) = driver::statistics(socket.as_fd(), &device.name, count)
         {
             device.driver_dropped = statistics.into_iter().filter(|(name, _)| tells_of_drops(name)).collect();
         }

@@ -25,4 +25,4 @@ pub use error::LabError;
 pub use layout::{HostNet, LinkEnds};
 pub use shell::enter_host;
 pub use standing::Lab;
-pub use state::{Found, clean, find};
+pub use state::{Found, clean, clean_of, find};

@@ -5,12 +5,14 @@ use std::time::Instant;
 
 use incast_core::answers;
 use incast_core::caveat::{Caveat, CaveatKind};
+use incast_core::exchange::assemble::Identity;
+use incast_core::exchange::{self, AnswererAccount, AskerAccount};
 use incast_core::flood::{assemble, totals};
 use incast_core::ledger::reading::HostBook;
 use incast_core::ledger::{self, Evidence};
 use incast_core::record::{
-    Build, CoreInterval, Cpu, Faults, Flow, Host, Ledger, Network, Readout, Record, RoundTrip, SCHEMA,
-    ScenarioSummary, Verdict,
+    Build, CoreInterval, Cpu, Exchange, Faults, Flow, Host, Ledger, Network, Readout, Record, RoundTrip,
+    SCHEMA, ScenarioSummary, Verdict,
 };
 use incast_core::scenario::{AskPlan, ExpectationPlan, judge};
 use incast_core::time::Span;
@@ -115,6 +117,35 @@ const SLICE_S_MIN: f64 = 0.2;
 /// Most slices; an hour in seconds.
 const SLICES_MAX: usize = 3_600;
 
+/// What became of an exchange.
+#[derive(Clone, Debug)]
+pub(crate) struct ExchangeOutcome {
+    pub(crate) identity: Identity,
+    /// Unknown to an answerer alone.
+    pub(crate) asked: Option<AskerAccount>,
+    /// The account of each answerer, if it told.
+    pub(crate) told: Vec<Option<AnswererAccount>>,
+    /// Why it ended early, for everyone who is to blame.
+    pub(crate) failures: Vec<String>,
+}
+
+impl ExchangeOutcome {
+    /// Its place in the record, and the doubts about it.
+    fn record(&self) -> (Exchange, Vec<Caveat>) {
+        let (asked, name) = (self.asked.as_ref(), &self.identity.name);
+        let mut exchange = exchange::assemble::exchange(&self.identity, asked, &self.told);
+        let mut doubts = exchange::assemble::caveats(&exchange, asked, &self.told);
+        // An answerer alone has told all that it knows.
+        let is_whole = exchange.complete || (asked.is_none() && self.identity.plan.is_none());
+        exchange.complete = is_whole && self.failures.is_empty();
+        doubts.extend(self.failures.iter().map(|why| {
+            let text = format!("{name}: {why}; the account covers what was known until then");
+            Caveat::new(CaveatKind::PeerVanished, text, "look at the other end, and run again")
+        }));
+        (exchange, doubts)
+    }
+}
+
 /// Everything that a record is made of.
 #[derive(Default)]
 pub(crate) struct Measured {
@@ -122,6 +153,7 @@ pub(crate) struct Measured {
     pub(crate) scenario: ScenarioSummary,
     pub(crate) started_unix_ns: u64,
     pub(crate) outcomes: Vec<FlowOutcome>,
+    pub(crate) exchanges: Vec<ExchangeOutcome>,
     pub(crate) cpu: Option<Cpu>,
     pub(crate) socket_drops: Option<u64>,
     pub(crate) faults: Faults,
@@ -176,6 +208,10 @@ impl Measured {
             Some(evidence) => Some(close(&flows, evidence, &self.round_trips)),
             None => self.own_book.map(|own| close_hosts(&flows, own, &self.outcomes)),
         };
+        let (exchanges, doubts): (Vec<Exchange>, Vec<_>) =
+            self.exchanges.iter().map(ExchangeOutcome::record).unzip();
+        incomplete |= exchanges.iter().any(|exchange| !exchange.complete);
+        caveats.extend(doubts.into_iter().flatten());
         let (ledger, doubts) = closed.unzip();
         // What is not known of the flows cannot be held against the kernel's counters.
         caveats.extend(doubts.into_iter().flatten().filter(|_| !incomplete));
@@ -202,6 +238,7 @@ impl Measured {
             host: self.host,
             agents: self.agents,
             flows,
+            exchanges,
             totals,
             network: self.network,
             ledger,
@@ -305,7 +342,7 @@ pub(crate) fn build() -> Build {
 }
 
 /// A wall-clock time as the record writes it.
-fn rfc3339(unix_ns: u64) -> Option<String> {
+pub(crate) fn rfc3339(unix_ns: u64) -> Option<String> {
     let at = jiff::Timestamp::from_nanosecond(i128::from(unix_ns)).ok()?;
     Some(at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }

@@ -86,13 +86,15 @@ fn run_one(
         places: Places::default(),
         tagged: false,
         trace: args.trace.drop_trace,
+        ahead: String::new(),
     };
     let dir = production.record_dir(out)?;
     let record = match &scenario.search {
         None => production.play(&dir)?.record(),
         Some(plan) => switch_test::trials(scenario, plan, stops, |scenario, tagged| {
-            let variant = production.variant.clone();
-            Production { scenario, tagged, places: Places::default(), variant, ..production }.play(&dir)
+            let (variant, ahead) = (production.variant.clone(), String::new());
+            let places = Places::default();
+            Production { scenario, tagged, places, variant, ahead, ..production }.play(&dir)
         })?,
     };
     deliver(&record, &args.output, Some(&dir))?;
@@ -123,6 +125,8 @@ pub(crate) struct Production<'a> {
     pub(crate) tagged: bool,
     /// Whether drops on this host are traced; a lab traces its own.
     pub(crate) trace: Wish,
+    /// What stands before the line of progress: which of many runs it is.
+    pub(crate) ahead: String,
 }
 
 impl Production<'_> {
@@ -169,7 +173,7 @@ impl Production<'_> {
             dir,
             watch,
             book,
-            line: ProgressLine::new(expected_s),
+            line: ProgressLine::new(expected_s).behind(&self.ahead),
             partial: Instant::now(),
             told_to_stop: 0,
             round_trips: BTreeMap::new(),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::caveat::Caveat;
 use crate::ledger::reading::HostBook;
-use crate::record::{Batching, Buffer, Cpu, DepartureError, LossRuns, Reordering, TcpSummary};
+use crate::record::{Batching, Buffer, Cpu, DepartureError, LossRuns, RawSide, Reordering, TcpSummary};
 use crate::sequence::Counts;
 
 /// Most intervals that are kept of one flow; the last one then grows. A day at 1 s fits.
@@ -33,6 +33,8 @@ pub struct Sent {
     pub tcp: Option<TcpSummary>,
     /// How system calls were filled.
     pub batching: Batching,
+    /// Raw transports: how it met the link.
+    pub raw: Option<RawSide>,
     /// What the carrier could not do as asked.
     pub caveats: Vec<Caveat>,
     /// Whether this is the whole account: no stream broke.
@@ -74,6 +76,8 @@ pub struct Measured {
     /// Datagrams (kernel units) that the receiving socket dropped while this flow lasted; the
     /// socket may have served other flows too.
     pub socket_drops: Option<u64>,
+    /// Raw transports: how it met the link.
+    pub raw: Option<RawSide>,
     /// What the carrier could not do as asked.
     pub caveats: Vec<Caveat>,
     /// Bytes of messages that began and never became whole (TCP).

@@ -1,68 +1,59 @@
-//! What a driver says of its device: its name and its own statistics (`SIOCETHTOOL`,
-//! include/uapi/linux/ethtool.h).
+//! Asking a driver, and telling it (`SIOCETHTOOL`, Linux v6.8 `include/uapi/linux/ethtool.h`).
+//!
+//! Commands whose structure has a fixed size, in memory larger than the largest; those of a driver's own
+//! statistics are in `driver`.
 
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
-const GET_DRIVER_INFO: u32 = 0x03;
-const GET_STRINGS: u32 = 0x1b;
-const GET_STATISTICS: u32 = 0x1d;
-/// `ETH_SS_STATS`.
-const STATISTICS: u32 = 1;
-/// `ETH_GSTRING_LEN`.
-const NAME_BYTES: usize = 32;
-/// Words of `struct ethtool_drvinfo`, 196 bytes, and where in it: driver, and number of statistics.
-const INFO_WORDS: usize = 49;
-const INFO_DRIVER_WORD: usize = 1;
-const INFO_STATISTICS_WORD: usize = 45;
-/// Most statistics that are read: the largest drivers have some thousands.
-const STATISTICS_MAX: u32 = 16_384;
+/// A structure of ethtool as 32-bit words; the first is the command.
+pub(crate) type Words = [u32; WORDS];
 
-/// Name of the driver of `interface`, and how many statistics it has.
-pub(crate) fn driver(socket: BorrowedFd<'_>, interface: &str) -> io::Result<(String, u32)> {
-    let mut info = [0_u32; INFO_WORDS];
-    info[0] = GET_DRIVER_INFO;
-    ethtool(socket, interface, &mut info)?;
-    let name: Vec<u8> = info[INFO_DRIVER_WORD..INFO_DRIVER_WORD + NAME_BYTES / 4]
-        .iter()
-        .flat_map(|word| word.to_ne_bytes())
-        .collect();
-    Ok((text(&name), info[INFO_STATISTICS_WORD].min(STATISTICS_MAX)))
+/// `struct ethtool_drvinfo`, the largest of them, has 49.
+const WORDS: usize = 64;
+
+/// A command whose structure fits [`Words`], with its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Command(u32);
+
+impl Command {
+    pub(crate) const DRIVER: Self = Self(0x03);
+    pub(crate) const COALESCING: Self = Self(0x0e);
+    pub(crate) const SET_COALESCING: Self = Self(0x0f);
+    pub(crate) const RINGS: Self = Self(0x10);
+    pub(crate) const SET_RINGS: Self = Self(0x11);
+    pub(crate) const PAUSE: Self = Self(0x12);
+    pub(crate) const SET_PAUSE: Self = Self(0x13);
+    pub(crate) const RX_CHECKSUM: Self = Self(0x14);
+    pub(crate) const SET_RX_CHECKSUM: Self = Self(0x15);
+    pub(crate) const TX_CHECKSUM: Self = Self(0x16);
+    pub(crate) const SET_TX_CHECKSUM: Self = Self(0x17);
+    pub(crate) const SG: Self = Self(0x18);
+    pub(crate) const SET_SG: Self = Self(0x19);
+    pub(crate) const TSO: Self = Self(0x1e);
+    pub(crate) const SET_TSO: Self = Self(0x1f);
+    pub(crate) const GSO: Self = Self(0x23);
+    pub(crate) const SET_GSO: Self = Self(0x24);
+    pub(crate) const GRO: Self = Self(0x2b);
+    pub(crate) const SET_GRO: Self = Self(0x2c);
+    pub(crate) const CHANNELS: Self = Self(0x3c);
 }
 
-/// The statistics of a driver that has `count` of them, by name.
-pub(crate) fn statistics(
+/// `ioctl(SIOCETHTOOL)`: gives `words` with this command to the driver of `interface`, in the namespace of
+/// `socket`, and leaves its answer there.
+pub(crate) fn call(
     socket: BorrowedFd<'_>,
     interface: &str,
-    count: u32,
-) -> io::Result<Vec<(String, u64)>> {
-    let length = usize::try_from(count.min(STATISTICS_MAX)).map_err(|_| io::ErrorKind::InvalidInput)?;
-    // struct ethtool_gstrings: command, set, length; then the names. The kernel may write more than it
-    // was asked for if the driver has grown meanwhile: there is room for twice as many.
-    let mut names = vec![0_u32; 3 + 2 * length * NAME_BYTES / 4];
-    names[..3].copy_from_slice(&[GET_STRINGS, STATISTICS, count]);
-    ethtool(socket, interface, &mut names)?;
-    // struct ethtool_stats: command, number; then 8 bytes each.
-    let mut values = vec![0_u32; 2 + 2 * length * 2];
-    values[..2].copy_from_slice(&[GET_STATISTICS, count]);
-    ethtool(socket, interface, &mut values)?;
-    let names: Vec<u8> = names[3..].iter().flat_map(|word| word.to_ne_bytes()).collect();
-    let values = values[2..].chunks_exact(2).map(|pair| {
-        let mut bytes = [0; 8];
-        bytes[..4].copy_from_slice(&pair[0].to_ne_bytes());
-        bytes[4..].copy_from_slice(&pair[1].to_ne_bytes());
-        u64::from_ne_bytes(bytes)
-    });
-    Ok(names.chunks_exact(NAME_BYTES).map(text).zip(values).take(length).collect())
+    command: Command,
+    words: &mut Words,
+) -> io::Result<()> {
+    words[0] = command.0;
+    request(socket, interface, words)
 }
 
-fn text(bytes: &[u8]) -> String {
-    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
-    String::from_utf8_lossy(&bytes[..end]).into_owned()
-}
-
-/// The system call, about `interface` in the namespace of `socket`.
-fn ethtool(socket: BorrowedFd<'_>, interface: &str, data: &mut [u32]) -> io::Result<()> {
+/// The system call, about `interface` in the namespace of `socket`. The first word of `data` is the command,
+/// and `data` has room for all that the kernel may write for it: the callers in this folder see to that.
+pub(super) fn request(socket: BorrowedFd<'_>, interface: &str, data: &mut [u32]) -> io::Result<()> {
     // SAFETY: `ifreq` is plain old data, for which all zeros is a value.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     if interface.len() >= request.ifr_name.len() {
@@ -72,9 +63,10 @@ fn ethtool(socket: BorrowedFd<'_>, interface: &str, data: &mut [u32]) -> io::Res
         *to = libc::c_char::from_ne_bytes([from]);
     }
     request.ifr_ifru.ifru_data = data.as_mut_ptr().cast();
-    // SAFETY: the name ends in a zero, since it is shorter than its field; `ifru_data` points to the
-    // structure of the command in its first word, with room for all that the kernel writes there:
-    // 196 bytes of driver information, or twice the names and values that the driver has told of.
+    // SAFETY: the descriptor is open while it is borrowed; the name ends in a zero, since it is shorter than
+    // its field; `ifru_data` points to memory that lives until after the call, as aligned as the structure of
+    // any command, and larger: than every structure of fixed size (`call`), or with room for twice the names
+    // and values that the driver has told of (`driver`).
     let done = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCETHTOOL, &raw mut request) };
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

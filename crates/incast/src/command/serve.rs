@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{RecvTimeoutError, unbounded};
 use incast_core::control::SendPlan;
 use incast_core::load::{Load, Spacing, Stop};
+use incast_core::raw::RawPlan;
 use incast_core::record::ScenarioSummary;
 use incast_core::time::Span;
 use incast_net::clock::Clock;
@@ -260,6 +261,7 @@ fn plain_plan(args: &ServeArgs, message_bytes: u32) -> SendPlan {
         no_delay: false,
         dscp: None,
         segments_max: None,
+        raw: RawPlan::default(),
     }
 }
 

@@ -52,6 +52,7 @@ pub(crate) fn play() -> anyhow::Result<ExitCode> {
         Part::Echo(plan) => tagged::echo(&plan, &orders),
         Part::Tag(plan) => tagged::tag(&plan, &orders),
         Part::Readout(plan) => crate::readout::role::play(*plan, &orders),
+        Part::Check(plan) => crate::host::check::tell_check(&plan),
     };
     if let Err(error) = &played {
         tell(&RoleLine::Failed { reason: format!("{error:#}") });
