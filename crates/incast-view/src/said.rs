@@ -3,6 +3,7 @@
 pub(crate) mod agreement;
 pub(crate) mod readout;
 pub(crate) mod simulation;
+pub(crate) mod stamp;
 
 use incast_core::record::{Build, Expectation, Host, Record, Verdict};
 use incast_core::scenario::Metric;

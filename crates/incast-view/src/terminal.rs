@@ -12,7 +12,10 @@ mod judgement;
 mod network;
 mod readout;
 mod simulation;
+mod stamp;
 mod switch_test;
+
+pub use stamp::{stamp_heading, stamp_line};
 
 use incast_core::agreement::Agreement;
 use incast_core::record::{Record, Verdict};
@@ -30,12 +33,13 @@ pub fn show(record: &Record, width: usize) -> String {
     let mut page = Page::new(width);
     verdict(&mut page, record);
     readout::show(&mut page, record.readout.as_ref());
-    // A readout without flows measured no messages: there is nothing to sum and nothing to share.
-    if record.readout.is_none() || !record.flows.is_empty() {
+    // A readout or a path without flows measured no messages: there is nothing to sum and nothing to share.
+    if record.readout.is_none() && record.stamp.is_none() || !record.flows.is_empty() {
         flows::show(&mut page, &record.flows);
         account::show(&mut page, record);
         details::show(&mut page, &record.flows);
     }
+    stamp::show(&mut page, record.stamp.as_ref());
     network::network(&mut page, record.network.as_ref());
     simulation::show(&mut page, record.simulation.as_ref());
     network::ledger(&mut page, record);

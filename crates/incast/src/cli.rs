@@ -6,6 +6,7 @@ mod lab;
 mod report;
 mod serve;
 mod sim;
+mod stamp;
 
 use std::path::PathBuf;
 
@@ -19,6 +20,7 @@ pub(crate) use lab::{LabAction, LabArgs};
 pub(crate) use report::ReportArgs;
 pub(crate) use serve::ServeArgs;
 pub(crate) use sim::SimArgs;
+pub(crate) use stamp::{ReflectArgs, StampArgs};
 
 /// Measure many-to-one networks of data acquisition, exactly.
 #[derive(Parser, Debug)]
@@ -58,6 +60,10 @@ pub(crate) enum Command {
     Lab(LabArgs),
     /// Simulate a scenario: the same machines in virtual time, over modelled links, switches and hosts
     Sim(SimArgs),
+    /// Ask a reflector: loss by direction, round trips and delays of a path, once or for ever (STAMP, RFC 8762)
+    Stamp(StampArgs),
+    /// Answer the tests of STAMP and TWAMP Light senders
+    Reflect(ReflectArgs),
     /// Take part in other hosts' runs: wait for a coordinator and play the roles it gives
     Agent(AgentArgs),
     /// Pause, resume or stop a readout that is going on, or ask how it is

@@ -4,9 +4,11 @@ mod bench_switch;
 mod events;
 mod flood;
 mod manual;
+mod reflect;
 pub(crate) mod report;
 mod runs;
 mod serve;
+mod stamp;
 
 use std::process::ExitCode;
 
@@ -22,6 +24,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::BenchSwitch(args) => bench_switch::bench_switch(&args),
         Command::Lab(args) => lab::lab(&args),
         Command::Sim(args) => sim::sim(&args),
+        Command::Stamp(args) => stamp::stamp(&args),
+        Command::Reflect(args) => reflect::reflect(&args),
         Command::Agent(args) => run::agent::agent(&args),
         Command::Control(args) => {
             let answer = crate::readout::control::say(&args.dir, args.command)?;

@@ -274,7 +274,7 @@ pub(crate) fn build() -> Build {
 }
 
 /// A wall-clock time as the record writes it.
-fn rfc3339(unix_ns: u64) -> Option<String> {
+pub(crate) fn rfc3339(unix_ns: u64) -> Option<String> {
     let at = jiff::Timestamp::from_nanosecond(i128::from(unix_ns)).ok()?;
     Some(at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
