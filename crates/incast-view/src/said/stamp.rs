@@ -58,12 +58,13 @@ pub(crate) fn clock(clock: &StampClock) -> Vec<String> {
     } else {
         vec![format!("ahead by {} +- {error}, estimated", time(clock.offset_ns))]
     };
-    if let (Some(drift), Some(drift_error)) = (clock.drift_ppb, clock.drift_error_ppb) {
-        said.push(format!(
-            "drift {} +- {} ppm",
-            ppm(drift),
-            ppm(i64::try_from(drift_error).unwrap_or(i64::MAX))
-        ));
+    match (clock.drift_ppb, clock.drift_error_ppb) {
+        (Some(_), Some(DRIFT_UNKNOWN_PPB..)) => said.push("too short for its drift".to_owned()),
+        (Some(drift), Some(error)) => {
+            let error = i64::try_from(error).unwrap_or(i64::MAX);
+            said.push(format!("drift {} +- {} ppm", ppm(drift), ppm(error)));
+        }
+        _ => {}
     }
     if clock.steps > 0 {
         said.push(format!("stepped {} times", count(Some(clock.steps))));
@@ -84,3 +85,6 @@ pub(crate) fn time(ns: Option<i64>) -> String {
 fn ppm(ppb: i64) -> String {
     format!("{:.2}", ppb as f64 / 1e3)
 }
+
+/// No clock is off by so much: a drift that is known no better is not known.
+const DRIFT_UNKNOWN_PPB: u64 = 500_000;
