@@ -27,6 +27,7 @@ mod sharing;
 mod sheet;
 mod simulation;
 mod stacked;
+mod stamp;
 mod switch_test;
 #[cfg(test)]
 mod tests;
@@ -97,7 +98,7 @@ fn record(html: &mut Html, at: &RecordAt<'_>, number: usize, level: usize) {
     title(html, at, number, level);
     judgement::show(html, record);
     // A readout without flows measured no messages: there is nothing to show of them.
-    let has_flows = record.readout.is_none() || !record.flows.is_empty();
+    let has_flows = record.readout.is_none() && record.stamp.is_none() || !record.flows.is_empty();
     readout::tiles(html, record.readout.as_ref());
     if has_flows {
         totals::tiles(html, record);
@@ -106,6 +107,7 @@ fn record(html: &mut Html, at: &RecordAt<'_>, number: usize, level: usize) {
     answers::show(html, record, part);
     readout::show(html, record.readout.as_ref(), part);
     ladder::show(html, record.ladder.as_ref(), part);
+    stamp::show(html, record.stamp.as_ref(), part);
     switch_test::show(html, record.switch_test.as_ref(), part);
     probe::show(html, record.probe.as_ref(), part);
     topology::show(html, record, part);

@@ -7,6 +7,7 @@ pub(crate) mod ladder;
 pub(crate) mod probe;
 pub(crate) mod readout;
 pub(crate) mod simulation;
+pub(crate) mod stamp;
 
 use incast_core::record::{Build, Expectation, Host, Record, Verdict};
 use incast_core::scenario::Metric;

@@ -13,6 +13,7 @@ mod raw;
 mod report;
 mod serve;
 mod sim;
+mod stamp;
 
 use std::path::PathBuf;
 
@@ -32,6 +33,7 @@ pub(crate) use probe::ProbeArgs;
 pub(crate) use report::ReportArgs;
 pub(crate) use serve::ServeArgs;
 pub(crate) use sim::SimArgs;
+pub(crate) use stamp::{ReflectArgs, StampArgs};
 
 /// Measure many-to-one networks of data acquisition, exactly.
 #[derive(Parser, Debug)]
@@ -83,6 +85,10 @@ pub(crate) enum Command {
     Sim(SimArgs),
     /// Play a scenario many times: how its loss is spread, how sure the mean is, where messages died
     Campaign(CampaignArgs),
+    /// Ask a reflector: loss by direction, round trips and delays of a path, once or for ever (STAMP, RFC 8762)
+    Stamp(StampArgs),
+    /// Answer the tests of STAMP and TWAMP Light senders
+    Reflect(ReflectArgs),
     /// Take part in other hosts' runs: wait for a coordinator and play the roles it gives
     Agent(AgentArgs),
     /// Check this host's settings against a rate, tune them, and put them back

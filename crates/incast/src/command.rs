@@ -7,9 +7,11 @@ mod events;
 mod flood;
 mod manual;
 mod probe;
+mod reflect;
 pub(crate) mod report;
 mod runs;
 mod serve;
+mod stamp;
 
 use std::process::ExitCode;
 
@@ -30,6 +32,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Ladder(args) => ladder::ladder(&args),
         Command::Sim(args) => sim::sim(&args),
         Command::Campaign(args) => campaign::campaign(&args),
+        Command::Stamp(args) => stamp::stamp(&args),
+        Command::Reflect(args) => reflect::reflect(&args),
         Command::Agent(args) => run::agent::agent(&args),
         Command::Host(args) => host::host(&args),
         Command::Control(args) => {
