@@ -205,7 +205,7 @@ impl Measured {
             self.exchanges.iter().map(ExchangeOutcome::record).unzip();
         incomplete |= exchanges.iter().any(|exchange| !exchange.complete);
         caveats.extend(doubts.into_iter().flatten());
-        let closed = self.evidence.map(|evidence| close(&flows, evidence, &self.round_trips));
+        let closed = self.evidence.map(|evidence| close(&flows, &exchanges, evidence, &self.round_trips));
         let (ledger, doubts) = closed.unzip();
         // What is not known of the flows cannot be held against the kernel's counters.
         caveats.extend(doubts.into_iter().flatten().filter(|_| !incomplete));
@@ -255,16 +255,29 @@ impl Measured {
     }
 }
 
-/// The two books closed against each other. A tagged message and its answer are a datagram each, and
-/// read by those who should.
+/// The two books closed against each other. A tagged message and its answer are a datagram each, as are requests
+/// and responses over UDP, and are read by those who should.
 fn close(
     flows: &[Flow],
+    exchanges: &[Exchange],
     evidence: Evidence,
     round_trips: &BTreeMap<String, RoundTrip>,
 ) -> (Ledger, Vec<Caveat>) {
     let tags = |of: fn(&RoundTrip) -> u64| round_trips.values().map(of).sum::<u64>();
     let (sent, answered) = (tags(|trip| trip.sent), tags(|trip| trip.answered));
-    ledger::close(flows, &Evidence { tags: (sent + answered, answered * 2), ..evidence })
+    let (asked, heard) = datagrams(exchanges);
+    ledger::close(flows, &Evidence { tags: (sent + answered + asked, answered * 2 + heard), ..evidence })
+}
+
+/// Datagrams of exchanges, both ways: sent, and read by those who should.
+fn datagrams(exchanges: &[Exchange]) -> (u64, u64) {
+    let (mut sent, mut read) = (0, 0);
+    for peer in exchanges.iter().flat_map(|exchange| &exchange.peers) {
+        let Some((there, back)) = peer.datagrams_sent.zip(peer.datagrams_received) else { continue };
+        sent += peer.asked.unwrap_or(0) + there;
+        read += peer.requests_received.unwrap_or(0) + back + peer.datagrams_copies.unwrap_or(0);
+    }
+    (sent, read)
 }
 
 /// Judges a record, whose verdict says no more than how it ended, by what was expected of it.
