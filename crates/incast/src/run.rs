@@ -7,6 +7,7 @@
 pub(crate) mod agent;
 pub(crate) mod agent_link;
 mod cast;
+mod exchanges;
 mod flows;
 pub(crate) mod lines;
 pub(crate) mod places;
@@ -45,6 +46,7 @@ use crate::signals::Stops;
 use crate::switch_test;
 use crate::variants::{self, Variant};
 use cast::{Cast, Kind};
+use exchanges::Exchanges;
 use flows::Flows;
 use lines::{RoleLine, RoleOrder};
 use places::Places;
@@ -186,6 +188,7 @@ impl Production<'_> {
             partial: Instant::now(),
             told_to_stop: 0,
             round_trips: BTreeMap::new(),
+            exchanges: Exchanges::default(),
         };
         stage.perform()?;
         Ok(stage.measured())
@@ -216,6 +219,21 @@ pub(crate) fn describe(scenario: &Scenario) {
     if scenario.flows.len() > shown {
         note(&format!("  ... and {} more flows", scenario.flows.len() - shown));
     }
+    for exchange in scenario.exchanges.iter().take(shown) {
+        note(&format!(
+            "  {}: {} asks {} over {}, {} B for {} B, {} outstanding",
+            exchange.name,
+            exchange.from,
+            exchange.to.join(", "),
+            exchange.terms.transport.name(),
+            exchange.terms.request_bytes,
+            exchange.terms.response_bytes,
+            exchange.asker.outstanding
+        ));
+    }
+    if scenario.exchanges.len() > shown {
+        note(&format!("  ... and {} more exchanges", scenario.exchanges.len() - shown));
+    }
 }
 
 /// A run under way.
@@ -233,6 +251,7 @@ struct Stage<'a> {
     told_to_stop: usize,
     /// Of tagged messages, by flow.
     round_trips: BTreeMap<String, RoundTrip>,
+    exchanges: Exchanges,
 }
 
 impl Stage<'_> {
@@ -240,6 +259,7 @@ impl Stage<'_> {
     fn perform(&mut self) -> anyhow::Result<()> {
         let (scenario, stops) = (self.production.scenario, self.production.stops);
         self.cast.start_receivers(scenario)?;
+        self.cast.start_answerers(scenario)?;
         if self.production.tagged {
             self.cast.start_echoes(scenario)?;
         }
@@ -250,6 +270,7 @@ impl Stage<'_> {
             self.cast.start_tags(scenario)?;
         }
         self.cast.start_senders(scenario)?;
+        self.cast.start_askers(scenario)?;
         if scenario.start == Start::Together {
             self.until(READY_MAX, "wait for every sender to be ready", |cast| {
                 cast.all(Kind::is_sender, |role| role.armed)
@@ -271,7 +292,7 @@ impl Stage<'_> {
             }
         }
         self.cast.say(Kind::is_tag, RoleOrder::Stop);
-        self.cast.say(Kind::is_receiver, RoleOrder::Stop);
+        self.cast.say(Kind::is_server, RoleOrder::Stop);
         let mut echoes_stopped = false;
         let deadline = Instant::now() + END_MAX;
         while !self.cast.all(|_| true, |role| role.is_over())
@@ -330,6 +351,9 @@ impl Stage<'_> {
                     self.cast.heard(role);
                 } else if let RoleLine::Tagged { flow, round_trip } = *line {
                     self.round_trips.insert(flow, round_trip);
+                    self.cast.heard(role);
+                } else if let RoleLine::Asked { exchange, asked, told, failures } = *line {
+                    self.exchanges.handle_asked(exchange, *asked, told, failures);
                     self.cast.heard(role);
                 } else if let RoleLine::Progress { flows } = *line {
                     self.flows.handle_progress(self.cast.is_sender(role), &flows);
@@ -416,6 +440,7 @@ impl Stage<'_> {
             faults,
             socket_drops: drops,
             outcomes: self.flows.outcomes(),
+            exchanges: self.exchanges.outcomes(self.production.scenario),
             expectations: self.production.scenario.expectations.clone(),
             asks: self.production.scenario.asks.clone(),
             round_trips: std::mem::take(&mut self.round_trips),

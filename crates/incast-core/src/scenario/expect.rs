@@ -58,7 +58,7 @@ fn scope(
     }
     let name = reader.text("flow")?;
     if let Some(metric) = metric.filter(|metric| metric.totals_only()) {
-        let is_of_simulation = metric.is_of_simulation();
+        let is_of_simulation = metric.is_of_simulation() || metric.is_of_exchange();
         let metric = metric.name();
         if is_of_simulation {
             reader.fault("flow", format!("`{metric}` is of no flow: leave `flow` out"));
@@ -154,6 +154,7 @@ fn read_quantity(unit: Unit, text: &str) -> Option<Result<f64, UnitError>> {
 fn expected(table: &DeTable<'_>, metric: Metric, scope: &Scope) -> String {
     let whose = match scope {
         Scope::Totals if metric.is_of_queue() => "all queues",
+        Scope::Totals if metric.is_of_exchange() => "all exchanges",
         Scope::Totals => "all flows",
         Scope::Flows { name, .. } | Scope::Queues { name } => name,
     };

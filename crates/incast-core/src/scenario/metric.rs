@@ -118,6 +118,34 @@ pub enum Metric {
     DelayP50,
     /// Its 99th percentile, microseconds; simulator only.
     DelayP99,
+    /// Requests answered in time; exchanges only.
+    Answered,
+    /// Requests that timed out, failed or stayed open; exchanges only.
+    NotAnswered,
+    /// What is left of the account of requests; exchanges only.
+    ExchangeResidual,
+    /// Rounds answered per second; exchanges only.
+    RoundRate,
+    /// First round, microseconds; exchanges only.
+    FirstRound,
+    /// Median from a request to its response, microseconds; exchanges only.
+    ResponseP50,
+    /// Its 99th percentile, microseconds; exchanges only.
+    ResponseP99,
+    /// The same from when the request was meant to leave, microseconds; exchanges only.
+    IntendedP99,
+    /// Median of whole rounds, microseconds; exchanges only.
+    RoundP50,
+    /// Its 99th percentile, microseconds; exchanges only.
+    RoundP99,
+    /// Answers that took over twice the median of their round, as a fraction; exchanges only.
+    StragglerFraction,
+    /// Segments with data for one response; exchanges only.
+    PacketsPerResponse,
+    /// Segments without data for one response; exchanges only.
+    AcknowledgementsPerResponse,
+    /// Segments of responses that were sent again; exchanges only.
+    ResponseRetransmits,
 }
 
 /// What kind of number a metric is: says which texts and which values make sense.
@@ -143,7 +171,7 @@ pub(super) enum Unit {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 55] = [
+    pub const ALL: [Self; 69] = [
         Self::Sent,
         Self::Received,
         Self::Unique,
@@ -199,6 +227,20 @@ impl Metric {
         Self::ProbeReordered,
         Self::ProbeDuplicate,
         Self::ProbePoints,
+        Self::Answered,
+        Self::NotAnswered,
+        Self::ExchangeResidual,
+        Self::RoundRate,
+        Self::FirstRound,
+        Self::ResponseP50,
+        Self::ResponseP99,
+        Self::IntendedP99,
+        Self::RoundP50,
+        Self::RoundP99,
+        Self::StragglerFraction,
+        Self::PacketsPerResponse,
+        Self::AcknowledgementsPerResponse,
+        Self::ResponseRetransmits,
     ];
 
     /// Its name in scenario files and records.
@@ -260,6 +302,20 @@ impl Metric {
             Self::ProbeReordered => "probe_reordered",
             Self::ProbeDuplicate => "probe_duplicate",
             Self::ProbePoints => "probe_points",
+            Self::Answered => "answered",
+            Self::NotAnswered => "not_answered",
+            Self::ExchangeResidual => "exchange_residual",
+            Self::RoundRate => "rounds_per_s",
+            Self::FirstRound => "first_round_us",
+            Self::ResponseP50 => "response_us_p50",
+            Self::ResponseP99 => "response_us_p99",
+            Self::IntendedP99 => "intended_us_p99",
+            Self::RoundP50 => "round_us_p50",
+            Self::RoundP99 => "round_us_p99",
+            Self::StragglerFraction => "straggler_fraction",
+            Self::PacketsPerResponse => "packets_per_response",
+            Self::AcknowledgementsPerResponse => "acknowledgements_per_response",
+            Self::ResponseRetransmits => "response_retransmits",
         }
     }
 
@@ -268,6 +324,7 @@ impl Metric {
     pub const fn totals_only(self) -> bool {
         self.is_of_readout()
             || self.is_of_probe()
+            || self.is_of_exchange()
             || (self.is_of_simulation() && !matches!(self, Self::DelayP50 | Self::DelayP99))
             || matches!(self, Self::Fairness | Self::Overlap | Self::Throughput | Self::ThroughputFraction)
     }
@@ -297,6 +354,28 @@ impl Metric {
         )
     }
 
+    /// Whether only exchanges have it.
+    #[must_use]
+    pub const fn is_of_exchange(self) -> bool {
+        matches!(
+            self,
+            Self::Answered
+                | Self::NotAnswered
+                | Self::ExchangeResidual
+                | Self::RoundRate
+                | Self::FirstRound
+                | Self::ResponseP50
+                | Self::ResponseP99
+                | Self::IntendedP99
+                | Self::RoundP50
+                | Self::RoundP99
+                | Self::StragglerFraction
+                | Self::PacketsPerResponse
+                | Self::AcknowledgementsPerResponse
+                | Self::ResponseRetransmits
+        )
+    }
+
     /// Whether only a simulator sees it.
     #[must_use]
     pub const fn is_of_simulation(self) -> bool {
@@ -323,6 +402,10 @@ impl Metric {
             Self::Unexplained | Self::EventResidual | Self::CreditResidual | Self::ByteResidual => {
                 Unit::Difference
             }
+            Self::ExchangeResidual => Unit::Difference,
+            Self::Answered | Self::NotAnswered | Self::ResponseRetransmits => Unit::Count,
+            Self::StragglerFraction => Unit::Fraction,
+            _ if self.is_of_exchange() => Unit::Number,
             Self::DeadTime | Self::NodeFairness | Self::QueueBusy => Unit::Fraction,
             Self::QueueBytesMax | Self::QueueBytesMean => Unit::Bytes,
             Self::QueueWaitMean | Self::QueueWaitP99 | Self::DelayP50 | Self::DelayP99 => Unit::Number,
@@ -367,6 +450,8 @@ impl Metric {
             return self.of_simulation(record, None);
         } else if self.is_of_probe() {
             return record.probe.as_ref().and_then(|probe| self.of_probe(probe));
+        } else if self.is_of_exchange() {
+            return self.of_exchanges(&record.exchanges);
         } else if !self.is_of_readout() {
             return self.of_totals(&record.totals);
         }

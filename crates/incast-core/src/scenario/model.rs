@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::metric::Metric;
+use super::model_exchange::ExchangePlan;
 use super::model_fault::CableFaultPlan;
 use super::model_network::NetworkPlan;
 use super::model_readout::ReadoutPlan;
@@ -43,6 +44,8 @@ pub struct Scenario {
     pub network: Option<NetworkPlan>,
     /// Every flow: one sender, one receiver.
     pub flows: Vec<FlowPlan>,
+    /// Every exchange: one asker, its answerers.
+    pub exchanges: Vec<ExchangePlan>,
     /// The event-building system, if the file describes one.
     pub readout: Option<ReadoutPlan>,
     /// What the simulator is told beside this.

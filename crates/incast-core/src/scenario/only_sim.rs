@@ -40,6 +40,14 @@ impl Scenario {
                     .to_owned(),
             );
         }
+        if let Some(exchange) = self.exchanges.first() {
+            why.push(format!(
+                "exchange {}{} asks and answers over real connections, and the simulator has no answerers: use \
+                 `incast run` or `incast lab`",
+                exchange.name,
+                and_more(self.exchanges.len())
+            ));
+        }
         // Another one in its place would give the numbers of another scenario.
         let unknown = self.flows.iter().find_map(|flow| {
             let name = self.congestion_of(flow)?;
