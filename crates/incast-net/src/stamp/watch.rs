@@ -8,7 +8,6 @@ use std::net::SocketAddr;
 
 use incast_core::control::SendPlan;
 use incast_core::load::{Load, Spacing, Stop, Transport};
-use incast_core::raw::RawPlan;
 use incast_core::stamp::sender::{Sender, SenderPlan};
 use incast_core::time::{Span, Time};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -181,6 +180,6 @@ fn socket_plan(dscp: Option<u8>) -> SendPlan {
         no_delay: false,
         dscp,
         segments_max: None,
-        raw: RawPlan::default(),
+        raw: incast_core::raw::RawPlan::default(),
     }
 }
