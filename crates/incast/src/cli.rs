@@ -17,7 +17,7 @@ mod stamp;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use answer::AnswerArgs;
 pub(crate) use ask::AskArgs;
@@ -107,9 +107,15 @@ pub(crate) enum Command {
         /// File to write it to, readable by you alone; standard output otherwise
         file: Option<PathBuf>,
     },
-    /// Print the JSON Schema of the record
-    #[command(after_help = "Example:\n  incast schema > record.schema.json")]
-    Schema,
+    /// Print the JSON Schema of the record, or of what a campaign came to
+    #[command(
+        after_help = "Examples:\n  incast schema > record.schema.json\n  incast schema campaign > campaign.schema.json"
+    )]
+    Schema {
+        /// Of which document
+        #[arg(value_enum, default_value_t = Document::Record)]
+        of: Document,
+    },
     /// Print the completion script of a shell
     #[command(
         after_help = "Example:\n  incast completions bash > ~/.local/share/bash-completion/completions/incast"
@@ -127,6 +133,15 @@ pub(crate) enum Command {
     /// Play one role of a run, told on standard input (used by `run` and `agent`)
     #[command(hide = true)]
     Role,
+}
+
+/// A document that has a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Document {
+    /// The record of a run
+    Record,
+    /// What many runs came to
+    Campaign,
 }
 
 /// `incast run`

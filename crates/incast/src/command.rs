@@ -46,7 +46,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Runs(args) => runs::runs(&args),
         Command::Role => run::role::play(),
         Command::Key { file } => manual::key(file.as_deref()),
-        Command::Schema => manual::schema(),
+        Command::Schema { of } => manual::schema(of),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { dir } => manual::man(&dir),
     }
