@@ -5,6 +5,7 @@
 //! `docs/protocol.md` is their description for people.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,7 @@ use crate::flood::report::{Measured, Sent};
 use crate::load::{Direction, Load, Spacing, Stop, Transport};
 use crate::probe::ProbeStream;
 use crate::probe::sweep::WARM_UP_MESSAGES_MAX;
+use crate::raw::{RawEnd, RawPlan};
 use crate::time::Span;
 use crate::units::Bytes;
 use crate::wire::probe;
@@ -64,6 +66,9 @@ pub struct SendPlan {
     /// Messages carry their departures, and the receiver times them.
     #[serde(default)]
     pub probe: Option<ProbeStream>,
+    /// Raw transports: what is below UDP.
+    #[serde(default)]
+    pub raw: RawPlan,
 }
 
 /// The client's first message.
@@ -79,6 +84,9 @@ pub struct Hello {
     pub direction: Direction,
     /// What is sent.
     pub plan: SendPlan,
+    /// Raw transports: the server's address to which the data goes; its interface is that of this address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<IpAddr>,
 }
 
 /// One message of the control connection.
@@ -95,6 +103,9 @@ pub enum Message {
         forward: Vec<u64>,
         /// Ids of the streams from server to client.
         reverse: Vec<u64>,
+        /// Raw transports: the server's interface.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        raw: Option<RawEnd>,
     },
     /// Server: not granted, and why.
     Refuse {
@@ -240,6 +251,9 @@ impl SendPlan {
         }
         if self.probe.is_some_and(|probe| !self.is_probe(probe)) {
             return Err(HelloError::Probe);
+        }
+        if let (true, Err(setting)) = (self.transport.is_raw(), self.raw.check()) {
+            return Err(HelloError::Setting(setting));
         }
         if self.spacing != Spacing::Fixed && self.load == Load::Unlimited {
             return Err(HelloError::SpacingWithoutLoad);

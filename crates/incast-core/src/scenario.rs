@@ -30,6 +30,7 @@ mod network;
 mod only_sim;
 mod probe;
 mod queues;
+mod raw;
 mod reader;
 mod readout;
 mod search;

@@ -3,9 +3,14 @@
 //! Nothing here is fitted or smoothed. A quantile is a value that so many samples did not exceed,
 //! with the relative error that is stated at [`LogHistogram`].
 
+pub mod dispersion;
+pub mod interval;
 pub mod peaks;
+pub mod quantile;
 pub mod signed;
+pub mod special;
 pub mod summary;
+pub mod trend;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

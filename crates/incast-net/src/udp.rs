@@ -13,7 +13,7 @@ pub mod receive;
 pub mod send;
 mod two_way;
 
-pub use arrival::{Arrival, PeerAddress};
+pub use arrival::{Arrival, Origin, PeerAddress};
 pub use drive::{Control, flood_udp};
 pub use receive::UdpInlet;
 pub use send::UdpOutlet;

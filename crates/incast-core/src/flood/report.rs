@@ -6,8 +6,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::caveat::Caveat;
+use crate::ledger::reading::HostBook;
 use crate::probe::{ProbeSeen, ProbeSent};
-use crate::record::{Batching, Buffer, Cpu, DepartureError, LossRuns, Reordering, TcpSummary};
+use crate::record::{Batching, Buffer, Cpu, DepartureError, LossRuns, RawSide, Reordering, TcpSummary};
 use crate::sequence::Counts;
 
 /// Most intervals that are kept of one flow; the last one then grows. A day at 1 s fits.
@@ -33,6 +34,8 @@ pub struct Sent {
     pub tcp: Option<TcpSummary>,
     /// How system calls were filled.
     pub batching: Batching,
+    /// Raw transports: how it met the link.
+    pub raw: Option<RawSide>,
     /// What the carrier could not do as asked.
     pub caveats: Vec<Caveat>,
     /// Whether this is the whole account: no stream broke.
@@ -43,6 +46,8 @@ pub struct Sent {
     pub foreign: bool,
     /// What the sender of a probe knows beside this.
     pub probe: Option<Box<ProbeSent>>,
+    /// What the sender's host counted meanwhile.
+    pub host_book: Option<Box<HostBook>>,
 }
 
 /// What the receiver of a flow knows.
@@ -74,6 +79,8 @@ pub struct Measured {
     /// Datagrams (kernel units) that the receiving socket dropped while this flow lasted; the
     /// socket may have served other flows too.
     pub socket_drops: Option<u64>,
+    /// Raw transports: how it met the link.
+    pub raw: Option<RawSide>,
     /// What the carrier could not do as asked.
     pub caveats: Vec<Caveat>,
     /// Bytes of messages that began and never became whole (TCP).
@@ -84,6 +91,8 @@ pub struct Measured {
     pub foreign: bool,
     /// What the receiver of a probe knows beside this.
     pub probe: Option<Box<ProbeSeen>>,
+    /// What the receiver's host counted meanwhile.
+    pub host_book: Option<Box<HostBook>>,
 }
 
 impl Sent {

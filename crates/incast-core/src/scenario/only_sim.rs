@@ -32,6 +32,13 @@ impl Scenario {
                     .to_owned(),
             );
         }
+        if let Some(flow) = self.flows.iter().find(|flow| flow.transport.is_raw()) {
+            why.push(format!(
+                "flow {} goes over {}, and the simulator models TCP and UDP: use `incast run` or `incast lab`",
+                flow.name,
+                flow.transport.name()
+            ));
+        }
         // Another one in its place would give the numbers of another scenario.
         let unknown = self.flows.iter().find_map(|flow| {
             let name = self.congestion_of(flow)?;

@@ -2,23 +2,23 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{SocketAddr, UdpSocket};
-use std::os::fd::AsFd as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crossbeam_channel::Receiver;
 use incast_core::flood::FloodReceiver;
-use incast_core::record::Batching;
+use incast_core::record::{Batching, RawSide};
 use incast_core::sequence::Arrival as Order;
 use incast_core::time::Time;
 use incast_core::wire::{probe, two_way};
 
 use super::timing::{self, Timing};
-use super::{Command, HubPlan, PLAIN_SOURCES_MAX, PlainPlan, Slot, SlotKind};
+use super::{Command, DropCounter, HubPlan, Inlet, PLAIN_SOURCES_MAX, PlainPlan, Slot, SlotKind};
 use crate::faults::{FaultCounters, count};
 use crate::live::Live;
 use crate::socket::{self, Granted};
 use crate::traffic::{DataEvent, ReceivedStream};
-use crate::udp::{Arrival, UdpInlet};
+use crate::udp::Arrival;
 use crate::wait::Wait;
 
 /// Batches that an ending stream is given while the socket is never empty: twice the datagrams that
@@ -31,8 +31,8 @@ pub(super) struct Run {
     /// Orders met in the middle of a batch that could wait.
     postponed: VecDeque<Command>,
     faults: Arc<FaultCounters>,
-    /// The inlet's socket, to ask for its drops.
-    socket: UdpSocket,
+    /// What the inlet's socket or ring dropped, and where others read it.
+    drops: (DropCounter, Arc<AtomicU64>),
     granted: Granted,
     streams: HashMap<u64, Slot>,
     /// Plain streams by their source address.
@@ -47,6 +47,8 @@ pub(super) struct Run {
     touched: Vec<u64>,
     /// While somebody probes.
     timing: Option<Timing>,
+    /// Sends the answers to two-way messages.
+    answers: Option<UdpSocket>,
 }
 
 impl Run {
@@ -54,7 +56,7 @@ impl Run {
         plan: HubPlan,
         orders: Receiver<Command>,
         faults: Arc<FaultCounters>,
-        socket: UdpSocket,
+        drops: (DropCounter, Arc<AtomicU64>),
         granted: Granted,
     ) -> Self {
         Self {
@@ -62,7 +64,7 @@ impl Run {
             orders,
             postponed: VecDeque::new(),
             faults,
-            socket,
+            drops,
             granted,
             streams: HashMap::new(),
             sources: HashMap::new(),
@@ -72,12 +74,14 @@ impl Run {
             batch: 0,
             touched: Vec::new(),
             timing: None,
+            answers: None,
         }
     }
 
-    pub(super) fn run(mut self, inlet: &mut UdpInlet) {
+    pub(super) fn run(mut self, inlet: &mut impl Inlet) {
         self.granted.caveats.extend(self.plan.core.and_then(socket::pin_to_core));
         self.granted.caveats.extend(inlet.caveats().iter().cloned());
+        self.answers = inlet.answers();
         if self.plan.held {
             self.wait_for_begin();
         }
@@ -98,8 +102,7 @@ impl Run {
                 }
             });
             self.end_batch();
-            // A call that could have brought more has emptied the socket.
-            self.end_streams(taken.as_ref().is_ok_and(|came| *came < inlet.room()), inlet);
+            self.end_streams(taken.as_ref().is_ok_and(|came| inlet.is_emptied_by(*came)), inlet);
             if taken.is_err() {
                 // Nothing that a peer does brings us here: the socket itself is gone.
                 break;
@@ -121,7 +124,7 @@ impl Run {
     }
 
     /// Carries out what was ordered; false is the end.
-    fn handle_commands(&mut self, inlet: &UdpInlet) -> bool {
+    fn handle_commands(&mut self, inlet: &impl Inlet) -> bool {
         while let Some(command) = self.postponed.pop_front().or_else(|| self.orders.try_recv().ok()) {
             match command {
                 Command::Begin => {}
@@ -156,7 +159,7 @@ impl Run {
     }
 
     /// Ends the streams that are to end, if the socket is empty or other streams keep it full.
-    fn end_streams(&mut self, empty: bool, inlet: &UdpInlet) {
+    fn end_streams(&mut self, empty: bool, inlet: &impl Inlet) {
         let batch = self.batch;
         let over = |since: u64| empty || batch.saturating_sub(since) > ENDING_BATCHES_MAX;
         let (now, later): (Vec<_>, Vec<_>) = self.ending.drain(..).partition(|(_, since)| over(*since));
@@ -174,7 +177,7 @@ impl Run {
     }
 
     fn open(&mut self, stream: u64, mut slot: Slot) {
-        slot.drops_before = socket::socket_drops(self.socket.as_fd()).unwrap_or(0);
+        slot.drops_before = self.read_drops().unwrap_or(0);
         // CPU belongs to a flow only while the thread serves nobody else.
         slot.alone_since = if self.streams.is_empty() { (self.plan.thread_cpu)() } else { None };
         self.streams.values_mut().for_each(|other| other.alone_since = None);
@@ -182,8 +185,15 @@ impl Run {
         self.time_if_probed();
     }
 
+    fn read_drops(&mut self) -> Option<u64> {
+        let (counter, shown) = &mut self.drops;
+        let drops = counter.read();
+        shown.store(drops.unwrap_or(0), Relaxed);
+        drops
+    }
+
     /// Gives the receiver of `stream` back to its flow.
-    fn finish(&mut self, stream: u64, inlet: &UdpInlet) {
+    fn finish(&mut self, stream: u64, inlet: &impl Inlet) {
         let Some(slot) = self.streams.remove(&stream) else { return };
         // A plain source that speaks again after its end is a new stream.
         self.sources.retain(|_, known| *known != stream);
@@ -191,12 +201,13 @@ impl Run {
         let wall_clock_steps = self.timing.map_or(0, |timing| timing.steps());
         self.time_if_probed();
         let cpu = slot.alone_since.zip((self.plan.thread_cpu)()).map(|(before, after)| after.since(&before));
+        let drops = self.read_drops();
         let received = ReceivedStream {
             receiver: *receiver,
             uncounted: slot.uncounted,
             partial_bytes: 0,
-            socket_drops: socket::socket_drops(self.socket.as_fd())
-                .map(|drops| drops.saturating_sub(slot.drops_before)),
+            socket_drops: drops.map(|drops| drops.saturating_sub(slot.drops_before)),
+            raw: inlet.raw().map(|side| RawSide { greetings: slot.greetings, ..side }),
             cpu,
             buffer: Some(self.granted.buffer.clone()),
             batching: Batching { receive_calls: Some(inlet.receive_calls()), ..Batching::default() },
@@ -222,7 +233,8 @@ impl Run {
                 continue;
             };
             let SlotKind::Receive { receiver, message_bytes, probe } = &mut slot.kind else {
-                if let Some(from) = arrival.from.decode() {
+                slot.greetings += 1;
+                if let Some(from) = arrival.from.origin() {
                     let _ = slot.events.send(DataEvent::Greeted { index: slot.index, from });
                 }
                 messages.next();
@@ -237,18 +249,25 @@ impl Run {
             let mut timed = probe.as_deref_mut().zip(self.timing.map(|timing| timing.arrival_ns(arrival)));
             // All that follow of the same stream, without looking the stream up again.
             while let Some(message) = messages.next_if(|message| probe::stream_id(message) == stream) {
-                let counter =
-                    probe::counter(message).filter(|_| message.len() == *message_bytes && !arrival.truncated);
+                let counter = probe::counter(message)
+                    .filter(|_| message_bytes.contains(&message.len()) && !arrival.truncated);
                 if let Some((probe, (arrived_ns, source))) = &mut timed {
                     if let Some(times) = two_way::parse(message) {
                         let stream = stream.unwrap_or_default();
-                        timing::answer(&self.socket, arrival.from, stream, times.t1, *arrived_ns);
-                        probe.handle_answered();
+                        let answers = self.answers.as_ref();
+                        if timing::answer(answers, arrival.from, stream, times.t1, *arrived_ns) {
+                            probe.handle_answered();
+                        }
                         continue;
                     }
                     if let Some((counter, left_ns)) = counter.zip(probe::departure_ns(message)) {
                         probe.handle_message(counter, left_ns, *arrived_ns, *source);
                     }
+                }
+                // One that was on its way when the stream began.
+                if probe::is_greeting(message) {
+                    slot.greetings += 1;
+                    continue;
                 }
                 match counter.map(|counter| receiver.handle_message(counter)) {
                     None => count(&self.faults.wrong_sizes),
@@ -278,7 +297,9 @@ impl Run {
             count(&self.faults.wrong_sizes);
         }
         for message in arrival.datagrams() {
-            match probe::counter(message).filter(|_| message.len() == *message_bytes && !arrival.truncated) {
+            match probe::counter(message)
+                .filter(|_| message_bytes.contains(&message.len()) && !arrival.truncated)
+            {
                 None => count(&self.faults.wrong_sizes),
                 Some(counter) => {
                     slot.uncounted += u64::from(receiver.handle_message(counter) == Order::Implausible);
@@ -299,7 +320,7 @@ impl Run {
         let live = Arc::<Live>::default();
         let receiver = Box::new(FloodReceiver::new(now, interval));
         let message_bytes = usize::try_from(message_bytes).ok()?;
-        let kind = SlotKind::Receive { receiver, message_bytes, probe: None };
+        let kind = SlotKind::Receive { receiver, message_bytes: message_bytes..=message_bytes, probe: None };
         let _ = events.send(DataEvent::Heard { stream, from, live: Arc::clone(&live) });
         self.open(stream, Slot::new(kind, 0, events, live));
         self.sources.insert(from, stream);

@@ -8,6 +8,7 @@ use incast_core::control::SendPlan;
 use incast_core::load::{Direction, Spacing};
 use incast_core::probe::sweep::LEAD;
 use incast_core::probe::{ProbeStream, ProbeSweep, SweepPoint};
+use incast_core::raw::RawPlan;
 use incast_core::record::ScenarioSummary;
 use incast_core::time::Span;
 use incast_net::client::{self, ClientPlan};
@@ -19,6 +20,7 @@ use crate::cli::ProbeArgs;
 use crate::endpoint::{PORT_DEFAULT, host_name, key, resolve};
 use crate::measured::{HostWatch, Measured, host_gauge, thread_cpu};
 use crate::output::{deliver, note};
+use crate::own_book;
 use crate::probe;
 use crate::record_dir::RecordDir;
 use crate::signals::Stops;
@@ -119,6 +121,7 @@ impl Client<'_> {
             no_delay: false,
             dscp: None,
             segments_max: Some(1),
+            raw: RawPlan::default(),
             probe: Some(ProbeStream { warm_up_messages: self.sweep.warm_up_messages, drift_ppb }),
         };
         ClientPlan {
@@ -137,6 +140,7 @@ impl Client<'_> {
             run_start_unix_ns,
             thread_cpu,
             host_gauge,
+            read_host: own_book::read,
         }
     }
 }

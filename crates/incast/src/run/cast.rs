@@ -338,6 +338,7 @@ impl Cast {
             | RoleLine::Carried { .. }
             | RoleLine::ReadoutListening { .. }
             | RoleLine::ReadoutTold(_)
+            | RoleLine::Checked(_)
             | RoleLine::Progress { .. }
             | RoleLine::Done { .. } => {}
         }
@@ -430,5 +431,6 @@ fn send_plan(flow: &FlowPlan, scenario: &Scenario, single_packets: bool) -> Send
         dscp: flow.sockets.dscp,
         segments_max: flow.sockets.segments_max.or_else(|| single_packets.then_some(1)),
         probe: flow.probe,
+        raw: flow.raw.clone(),
     }
 }

@@ -1,0 +1,443 @@
+//! The session-sender: tests at even gaps, and what their replies show.
+//!
+//! It believes nothing that a reply says about itself: the number must be of a test that was sent, the time of
+//! departure the one that it had, the session ours, the times possible. Everything else is counted and left out.
+//! When all tests are sent and the last has no reply, some more follow, so that the reflector's count can be learned.
+
+use crate::clock_fit::{ClockEstimate, ClockFit, TwoWay};
+use crate::time::{Span, Time};
+use crate::wire::stamp::mac::MacKey;
+use crate::wire::stamp::time::{ErrorEstimate, Format, Stamp};
+use crate::wire::stamp::tlv::{self, Counters};
+use crate::wire::stamp::{Mode, Reply, Test};
+
+use super::account::{Account, ReflectorCount};
+use super::delays::{Gathering, Totals, WindowFigures};
+use super::faults::SenderFaults;
+use super::outstanding::{Outstanding, State, TESTS_KEPT, Tests};
+
+/// What a sender does.
+#[derive(Clone, Debug)]
+pub struct SenderPlan {
+    /// Tests to send; `None` until it is told to stop.
+    pub tests: Option<u64>,
+    /// From one to the next.
+    pub gap: Span,
+    /// A reply that comes later than this is late, and its test was lost until then.
+    pub timeout: Span,
+    /// Length of a window.
+    pub window: Span,
+    /// Bytes of a test, and of its reply, without UDP and IP.
+    pub packet_bytes: usize,
+    /// Session id; zero for none.
+    pub ssid: u16,
+    /// Format of timestamps.
+    pub format: Format,
+    /// Key of authenticated mode; none for open mode.
+    pub key: Option<MacKey>,
+    /// Whether to ask the reflector for its counts, by an extension of RFC 8972.
+    pub counters: bool,
+    /// Both clocks agree within so many nanoseconds: delays are differences, and nothing is estimated.
+    pub synchronised_ns: Option<u64>,
+}
+
+/// Smallest gap: as many tests as are remembered, within a second and some.
+pub const GAP_MIN: Span = Span::from_us(10);
+/// Largest test: what a UDP datagram over IPv4 holds.
+pub const PACKET_BYTES_MAX: usize = 65_507;
+/// Tests that follow when the last one has no reply.
+const MORE_MAX: u64 = 5;
+/// A departure that is later than this is given up: as `pacer::CATCH_UP`.
+const CATCH_UP: Span = crate::pacer::CATCH_UP;
+
+impl SenderPlan {
+    /// Whether it can be done.
+    ///
+    /// # Errors
+    /// What cannot, and what would.
+    pub fn check(&self) -> Result<(), String> {
+        let least = self.packet_bytes_min();
+        let padded = least + tlv::HEAD_BYTES;
+        if self.packet_bytes != least && !(padded..=PACKET_BYTES_MAX).contains(&self.packet_bytes) {
+            return Err(format!(
+                "a test of {} B: these have {least} B, or {padded} to {PACKET_BYTES_MAX} B",
+                self.packet_bytes
+            ));
+        }
+        if self.gap < GAP_MIN {
+            return Err(format!("a gap of {}: at least {GAP_MIN}", self.gap));
+        }
+        let waiting = self.timeout.0 / self.gap.0.max(1);
+        if self.timeout == Span::ZERO || waiting > TESTS_KEPT as u64 / 2 {
+            return Err(format!(
+                "a time-out of {} with a gap of {}: at least one gap and at most {} of them",
+                self.timeout,
+                self.gap,
+                TESTS_KEPT / 2
+            ));
+        }
+        if self.window < self.gap {
+            return Err(format!("windows of {} with a gap of {}: at least one gap", self.window, self.gap));
+        }
+        Ok(())
+    }
+
+    /// Bytes of the smallest test.
+    #[must_use]
+    pub fn packet_bytes_min(&self) -> usize {
+        let counters = if self.counters { tlv::DIRECT_MEASUREMENT_BYTES } else { 0 };
+        let proof = if self.counters && self.key.is_some() { tlv::HMAC_BYTES } else { 0 };
+        self.mode().base_bytes() + counters + proof
+    }
+
+    fn mode(&self) -> Mode {
+        if self.key.is_some() { Mode::Authenticated } else { Mode::Open }
+    }
+}
+
+/// How the reflector's count is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Counting {
+    /// Not at all: it sends our own numbers back, or has said nothing.
+    #[default]
+    None,
+    /// Its sequence numbers are its own.
+    Sequence,
+    /// It fills in the counters.
+    Counters,
+}
+
+/// Sends tests and takes replies.
+#[derive(Clone, Debug)]
+pub struct Sender {
+    pub(super) plan: SenderPlan,
+    next_departure: Time,
+    is_stopped: bool,
+    planned: u64,
+    more: u64,
+    skipped: u64,
+    tests: Tests,
+    pub(super) account: Account,
+    furthest: Option<u64>,
+    pub(super) faults: SenderFaults,
+    count: ReflectorCount,
+    by_sequence: ReflectorCount,
+    pub(super) counting: Counting,
+    fit: ClockFit,
+    gathering: Gathering,
+    pub(super) totals: Totals,
+    closed: Vec<WindowFigures>,
+    /// What the reflector says of its clock.
+    pub(super) reflector_error: Option<ErrorEstimate>,
+    pub(super) hops: Option<u8>,
+}
+
+impl Sender {
+    /// One that begins at `start`; the plan has been checked.
+    #[must_use]
+    pub fn new(plan: SenderPlan, start: Time) -> Self {
+        Self {
+            plan,
+            next_departure: start,
+            is_stopped: false,
+            planned: 0,
+            more: 0,
+            skipped: 0,
+            tests: Tests::default(),
+            account: Account::default(),
+            furthest: None,
+            faults: SenderFaults::default(),
+            count: ReflectorCount::default(),
+            by_sequence: ReflectorCount::default(),
+            counting: Counting::None,
+            fit: ClockFit::default(),
+            gathering: Gathering { start, ..Gathering::default() },
+            totals: Totals::default(),
+            closed: Vec::new(),
+            reflector_error: None,
+            hops: None,
+        }
+    }
+
+    /// No more tests; what is under way is waited for.
+    pub fn stop(&mut self) {
+        self.is_stopped = true;
+    }
+
+    /// Writes the next test into `packet` if one is due, and tells its length. It leaves at `our_ns`: nanoseconds
+    /// since 1970 by a clock of this host that is never stepped.
+    pub fn poll_transmit(&mut self, now: Time, our_ns: i64, packet: &mut [u8]) -> Option<usize> {
+        let is_more = self.is_over();
+        if is_more && !self.wants_more() || now < self.next_departure {
+            return None;
+        }
+        let packet = packet.get_mut(..self.plan.packet_bytes)?;
+        if is_more {
+            self.more += 1
+        } else {
+            self.planned += 1
+        }
+        let late = now.since(self.next_departure);
+        if late > CATCH_UP {
+            self.skipped += late.0 / self.plan.gap.0.max(1);
+            self.next_departure = now;
+        }
+        self.next_departure += self.plan.gap;
+        let sequence = self.account.sent;
+        let stamp = Stamp::from_unix_ns(our_ns, self.plan.format);
+        self.write(sequence, stamp, packet);
+        self.account.sent += 1;
+        self.tests.push(Outstanding {
+            sequence,
+            at: now,
+            t1: our_ns,
+            stamp,
+            state: State::Waiting,
+            reflected: 0,
+            times: None,
+        });
+        Some(self.plan.packet_bytes)
+    }
+
+    /// Takes a reply that came at `our_ns` by the clock of [`Sender::poll_transmit`].
+    pub fn handle_reply(&mut self, now: Time, our_ns: i64, packet: &[u8]) {
+        let mode = self.plan.mode();
+        let Ok(reply) = Reply::parse(mode, packet) else {
+            self.faults.too_short += 1;
+            return;
+        };
+        if self.plan.key.as_ref().is_some_and(|key| !key.is_authentic(packet)) {
+            self.faults.not_authentic += 1;
+            return;
+        }
+        // A reflector of RFC 8762 alone knows of no session id and sends zero.
+        if reply.ssid != self.plan.ssid && reply.ssid != 0 {
+            self.faults.other_session += 1;
+            return;
+        }
+        let Some(test) = self.tests.find(reply.sender_sequence) else {
+            self.faults.never_sent += 1;
+            return;
+        };
+        if reply.sender_sent != test.stamp {
+            self.faults.wrong_echo += 1;
+            return;
+        }
+        if !matches!(test.state, State::Waiting | State::Lost) {
+            self.account.duplicate += 1;
+            if reply.sequence != test.reflected {
+                // Two numbers of the reflector for one test: it came there twice.
+                self.count.record_copy();
+                self.by_sequence.record_copy();
+            }
+            return;
+        }
+        test.reflected = reply.sequence;
+        let is_late = test.state == State::Lost || now.since(test.at) > self.plan.timeout;
+        let (sequence, t1) = (test.sequence, test.t1);
+        let times = times(&reply, t1, our_ns, &mut self.faults);
+        if is_late {
+            // One that was settled as lost is given back.
+            self.account.lost -= u64::from(test.state == State::Lost);
+            self.account.late += 1;
+            test.state = State::Late;
+        } else {
+            test.state = State::Answered;
+            test.times = times;
+        }
+        self.take_in(sequence, &reply, packet.get(mode.base_bytes()..).unwrap_or_default(), times);
+        self.settle(now);
+    }
+
+    /// What a first reply tells beyond its own test.
+    fn take_in(&mut self, sequence: u64, reply: &Reply, extensions: &[u8], times: Option<TwoWay>) {
+        if self.furthest.is_some_and(|furthest| sequence < furthest) {
+            self.account.reordered += 1;
+        }
+        self.furthest = self.furthest.max(Some(sequence));
+        let came = times.map(|times| times.t2);
+        self.by_sequence.record(sequence, reply.sequence.wrapping_add(1), came);
+        let mut parts = tlv::walk(extensions).filter(|_| self.plan.counters);
+        let filled = parts.find(|part| part.kind == tlv::DIRECT_MEASUREMENT && part.flags == 0);
+        if let Some(counters) = filled.and_then(|part| Counters::parse(part.value(extensions))) {
+            self.count.record(sequence, counters.received, came);
+            self.counting = Counting::Counters;
+        } else if self.counting == Counting::None && reply.sequence != reply.sender_sequence {
+            self.counting = Counting::Sequence;
+        }
+        let count = if self.counting == Counting::Counters { &self.count } else { &self.by_sequence };
+        // A reflector that sends our numbers back counts nothing, and cannot begin anew.
+        self.faults.restarts = if self.counting == Counting::None { 0 } else { count.restarts };
+        self.reflector_error = Some(reply.error);
+        self.hops = Some(reply.ttl);
+        if let Some(times) = times {
+            self.fit.record(times);
+        }
+    }
+
+    /// Settles what is due: tests whose time is over, windows that are complete.
+    pub fn handle_timeout(&mut self, now: Time) {
+        self.settle(now);
+    }
+
+    fn settle(&mut self, now: Time) {
+        let deadline = (now.0 >= self.plan.timeout.0).then(|| now - self.plan.timeout);
+        while let Some(test) = self.tests.settle(deadline) {
+            let windows = test.at.since(self.gathering.start).0 / self.plan.window.0.max(1);
+            if windows > 0 {
+                let start = self.gathering.start;
+                self.close(start + self.plan.window);
+                // Those in which nothing left are left out.
+                self.gathering.start = start + Span(windows * self.plan.window.0);
+            }
+            self.gathering.sent += 1;
+            match test.state {
+                State::Answered => {
+                    self.account.answered += 1;
+                    self.gathering.answered += 1;
+                    self.gathering.record(test.times);
+                    self.totals.record_step(test.sequence, test.times);
+                }
+                // A late one is in the account already: its reply came before its turn to be settled.
+                State::Late => self.gathering.lost += 1,
+                State::Lost | State::Waiting => {
+                    self.account.lost += 1;
+                    self.gathering.lost += 1;
+                }
+            }
+        }
+    }
+
+    fn close(&mut self, end: Time) {
+        let next = Gathering { start: end, ..Gathering::default() };
+        let gathered = std::mem::replace(&mut self.gathering, next);
+        // A window in which nothing left has nothing to say: the sender was held up.
+        if gathered.sent > 0 {
+            let do_agree = self.plan.synchronised_ns.is_some();
+            self.closed.push(gathered.close(end, self.fit.estimate(), do_agree, &mut self.totals));
+        }
+    }
+
+    /// Ends the last window, which may be short. Once, when the sender is done.
+    pub fn finish(&mut self, now: Time) {
+        self.settle(now);
+        self.close(now);
+    }
+
+    /// The next window that is complete.
+    pub fn poll_window(&mut self) -> Option<WindowFigures> {
+        (!self.closed.is_empty()).then(|| self.closed.remove(0))
+    }
+
+    /// When something is due: a departure, or the end of a wait.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Time> {
+        let departure = (!self.is_over() || self.wants_more()).then_some(self.next_departure);
+        let end = self.tests.oldest().map(|test| test.at + self.plan.timeout);
+        departure.into_iter().chain(end).min()
+    }
+
+    /// Whether all tests are sent and settled.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.is_over() && self.tests.oldest().is_none() && !self.wants_more()
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_stopped || self.plan.tests.is_some_and(|tests| self.planned >= tests)
+    }
+
+    /// Whether the last test was lost by a path that answers others.
+    fn wants_more(&self) -> bool {
+        let is_lost = |test: &Outstanding| matches!(test.state, State::Lost | State::Late);
+        self.more < MORE_MAX
+            && self.counting != Counting::None
+            && self.tests.oldest().is_none()
+            && self.tests.newest().is_some_and(is_lost)
+    }
+
+    /// The account so far.
+    #[must_use]
+    pub fn account(&self) -> Account {
+        let account = Account { in_flight: self.tests.waiting(), ..self.account };
+        let unsettled = account.sent - account.answered - account.late - account.lost - account.in_flight;
+        // What has its reply and waits for others to be settled.
+        let account = Account { answered: account.answered + unsettled, ..account };
+        let replied = account.answered + account.late;
+        let ways = match self.counting {
+            Counting::Counters => Some(self.count.ways(account.lost, replied)),
+            Counting::Sequence => Some(self.by_sequence.ways(account.lost, replied)),
+            Counting::None => (account.lost == 0).then(super::Ways::default),
+        };
+        Account { ways, ..account }
+    }
+
+    /// What replies had that they should not have.
+    #[must_use]
+    pub fn faults(&self) -> SenderFaults {
+        self.faults
+    }
+
+    /// The reflector's clock against ours.
+    #[must_use]
+    pub fn clock(&self) -> Option<ClockEstimate> {
+        self.fit.estimate()
+    }
+
+    /// Departures that were given up because the sender was held up.
+    #[must_use]
+    pub fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// Writes a test with its extensions.
+    fn write(&self, sequence: u64, sent: Stamp, packet: &mut [u8]) {
+        let plan = &self.plan;
+        let [.., a, b, c, d] = sequence.to_be_bytes();
+        let number = u32::from_be_bytes([a, b, c, d]);
+        let error = ErrorEstimate::new(plan.format, plan.synchronised_ns);
+        Test { sequence: number, sent, error, ssid: plan.ssid }.emit(plan.mode(), packet);
+        let (base, extensions) = packet.split_at_mut(plan.mode().base_bytes());
+        let mut at = 0;
+        if plan.counters {
+            tlv::emit_head(extensions, tlv::DIRECT_MEASUREMENT, 12);
+            let counters = Counters { sent: number.wrapping_add(1), ..Counters::default() };
+            counters.emit(&mut extensions[tlv::HEAD_BYTES..]);
+            at = tlv::DIRECT_MEASUREMENT_BYTES;
+        }
+        if let Some(key) = plan.key.as_ref().filter(|_| plan.counters) {
+            tlv::emit_head(&mut extensions[at..], tlv::HMAC, 16);
+            let proof = key.proof(&[&base[..4], &extensions[..at]]);
+            extensions[at + tlv::HEAD_BYTES..at + tlv::HMAC_BYTES].copy_from_slice(&proof);
+            at += tlv::HMAC_BYTES;
+        }
+        pad(&mut extensions[at..], plan.counters);
+        if let Some(key) = &plan.key {
+            key.seal(packet);
+        }
+    }
+}
+
+/// Fills the rest: with an extension, or as TWAMP senders do if there are no others.
+fn pad(rest: &mut [u8], is_extension: bool) {
+    rest.fill(0);
+    let value = rest.len().checked_sub(tlv::HEAD_BYTES).and_then(|bytes| u16::try_from(bytes).ok());
+    if let Some(value) = value.filter(|_| is_extension) {
+        tlv::emit_head(rest, tlv::EXTRA_PADDING, value);
+    }
+}
+
+/// The four times of an exchange, if there are four and they can be.
+fn times(reply: &Reply, t1: i64, t4: i64, faults: &mut SenderFaults) -> Option<TwoWay> {
+    let format = reply.error.format();
+    let Some((t2, t3)) = reply.received.unix_ns(format).zip(reply.sent.unix_ns(format)) else {
+        faults.no_stamps += 1;
+        return None;
+    };
+    let times = TwoWay { t1, t2, t3, t4 };
+    if times.round_trip_ns().is_none() {
+        faults.impossible_stamps += 1;
+        return None;
+    }
+    Some(times)
+}
