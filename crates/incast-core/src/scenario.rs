@@ -224,8 +224,7 @@ fn read_network<'h>(reader: &mut Reader<'_, '_>, hosts: &'h Hosts) -> (Option<Ne
 const KEYS: &[&str] = &[
     "ask", "builder", "cable", "duration", "exchange", "expect", "fault", "flow", "host", "incast",
     "interval", "machine", "model", "name", "node", "probe", "readout", "search", "seed", "sim", "sink",
-    "source", "start",
-    "switch", "title", "trigger", "variant",
+    "source", "start", "switch", "title", "trigger", "variant",
 ];
 const INTERVAL_DEFAULT: Span = Span::from_s(1);
 /// How long a flow lasts when neither it nor the scenario says: as other tools do.

@@ -7,8 +7,8 @@ pub mod dispersion;
 pub mod interval;
 pub mod peaks;
 pub mod quantile;
-pub mod special;
 pub mod signed;
+pub mod special;
 pub mod summary;
 pub mod trend;
 

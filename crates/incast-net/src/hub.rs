@@ -98,8 +98,8 @@ struct Slot {
 }
 
 enum SlotKind {
-    /// Counts messages of these lengths (one, and where frames are padded up to the smallest frame), and times them
-    /// if they are those of a probe.
+    /// Counts messages of these lengths: one, and where frames are padded up to the smallest frame. Times them if they
+    /// are those of a probe.
     Receive {
         receiver: Box<FloodReceiver>,
         message_bytes: RangeInclusive<usize>,
@@ -216,7 +216,11 @@ impl HubHandle {
     /// Counts the messages of `stream` until its total is told and it is drained, or it is ended.
     pub(crate) fn receive(&self, stream: u64, receiver: FloodReceiver, plan: &SendPlan, report: Report) {
         let message_bytes = usize::try_from(plan.message_bytes).unwrap_or(usize::MAX);
-        self.receive_lengths(stream, receiver, plan, message_bytes..=message_bytes, report);
+        let probe = plan.probe.as_ref().map(|stream| Box::new(ProbeReceiver::new(stream)));
+        let message_bytes = message_bytes..=message_bytes;
+        let kind = SlotKind::Receive { receiver: Box::new(receiver), message_bytes, probe };
+        let slot = Box::new(Slot::new(kind, report.index, report.events, report.live));
+        self.order(Command::Open { stream, slot });
     }
 
     /// The same, of frames: a short message may come padded to the smallest frame.
@@ -229,19 +233,11 @@ impl HubHandle {
     ) {
         let message_bytes = usize::try_from(plan.message_bytes).unwrap_or(usize::MAX);
         let padded = message_bytes.max(PAYLOAD_BYTES_MIN);
-        self.receive_lengths(stream, receiver, plan, message_bytes..=padded, report);
-    }
-
-    fn receive_lengths(
-        &self,
-        stream: u64,
-        receiver: FloodReceiver,
-        plan: &SendPlan,
-        message_bytes: RangeInclusive<usize>,
-        report: Report,
-    ) {
-        let probe = plan.probe.as_ref().map(|stream| Box::new(ProbeReceiver::new(stream)));
-        let kind = SlotKind::Receive { receiver: Box::new(receiver), message_bytes, probe };
+        let kind = SlotKind::Receive {
+            receiver: Box::new(receiver),
+            message_bytes: message_bytes..=padded,
+            probe: None,
+        };
         let slot = Box::new(Slot::new(kind, report.index, report.events, report.live));
         self.order(Command::Open { stream, slot });
     }

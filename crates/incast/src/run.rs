@@ -94,18 +94,15 @@ fn run_one(
         ahead: String::new(),
     };
     let dir = production.record_dir(out)?;
+    let replay = |scenario: &Scenario, tagged: bool| {
+        let (variant, ahead) = (production.variant.clone(), String::new());
+        let places = production.places.clone();
+        Production { scenario, tagged, places, variant, ahead, ..production }.play(&dir)
+    };
     let record = match (&scenario.search, &scenario.probe) {
         (None, None) => production.play(&dir)?.record(),
-        (None, Some(plan)) => probe::points(scenario, plan, stops, |scenario| {
-            let (variant, ahead) = (production.variant.clone(), String::new());
-            let places = production.places.clone();
-            Production { scenario, places, variant, ahead, ..production }.play(&dir)
-        })?,
-        (Some(plan), _) => switch_test::trials(scenario, plan, stops, |scenario, tagged| {
-            let places = production.places.clone();
-            let (variant, ahead) = (production.variant.clone(), String::new());
-            Production { scenario, tagged, places, variant, ahead, ..production }.play(&dir)
-        })?,
+        (None, Some(plan)) => probe::points(scenario, plan, stops, |scenario| replay(scenario, false))?,
+        (Some(plan), _) => switch_test::trials(scenario, plan, stops, replay)?,
     };
     probe::write_points(&record, &dir.path().join(probe::POINTS))?;
     deliver(&record, &args.output, Some(&dir))?;

@@ -77,7 +77,10 @@ fn both_ends_of_a_path_are_checked() {
     let ended = incast(words.into_iter().chain([address.as_str()])).wait();
     let [here, there] = &checks(&ended.stdout)[..] else { panic!("two hosts: {}", ended.stderr) };
     assert_eq!((&here.host, here.asked.rate_bits_per_s), (&there.host, there.asked.rate_bits_per_s));
-    assert_eq!(there.settings.sysctls.get("net.core.rmem_max"), here.settings.sysctls.get("net.core.rmem_max"));
+    assert_eq!(
+        there.settings.sysctls.get("net.core.rmem_max"),
+        here.settings.sysctls.get("net.core.rmem_max")
+    );
     drop(agent);
     incast(words.into_iter().chain([address.as_str()])).ends_with(2).says(&["check the host of the agent"]);
 }

@@ -123,7 +123,8 @@ fn assert_measured(rung: &LadderRung) {
 #[test]
 fn one_rung_brings_along_what_it_is_compared_with() {
     let Some(_one) = may_make_labs() else { return };
-    let mut started = climb(&ladder_text("ladder-one"), &["--rounds", "1", "--rung", "backlog", "--duration", "100ms"]);
+    let mut started =
+        climb(&ladder_text("ladder-one"), &["--rounds", "1", "--rung", "backlog", "--duration", "100ms"]);
     let ended = started.wait();
     let record = read_record(&ended.stdout);
     let rungs = record.ladder.expect("a ladder").rungs;

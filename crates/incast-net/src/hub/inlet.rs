@@ -32,11 +32,11 @@ pub(crate) trait Inlet {
         None
     }
 
-    /// Whether the kernel is to stamp what comes. Only a probe asks for it, and only UDP carries one.
+    /// Whether packets are to be timed; what cannot time them has them told by the reader's clock.
     fn set_timed(&mut self, _is_timed: bool) {}
 
-    /// A socket from which a peer can be answered; only a probe's is.
-    fn answering(&self) -> Option<UdpSocket> {
+    /// A socket that sends from the same port, for answers; `None` where nobody is answered.
+    fn answers(&self) -> Option<UdpSocket> {
         None
     }
 }
@@ -63,7 +63,7 @@ impl Inlet for UdpInlet {
         self.set_timed(is_timed);
     }
 
-    fn answering(&self) -> Option<UdpSocket> {
+    fn answers(&self) -> Option<UdpSocket> {
         self.socket().try_clone().ok()
     }
 }

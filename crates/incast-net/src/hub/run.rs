@@ -47,8 +47,8 @@ pub(super) struct Run {
     touched: Vec<u64>,
     /// While somebody probes.
     timing: Option<Timing>,
-    /// Where the answers to a probe go out.
-    answering: Option<UdpSocket>,
+    /// Sends the answers to two-way messages.
+    answers: Option<UdpSocket>,
 }
 
 impl Run {
@@ -74,14 +74,14 @@ impl Run {
             batch: 0,
             touched: Vec::new(),
             timing: None,
-            answering: None,
+            answers: None,
         }
     }
 
     pub(super) fn run(mut self, inlet: &mut impl Inlet) {
         self.granted.caveats.extend(self.plan.core.and_then(socket::pin_to_core));
         self.granted.caveats.extend(inlet.caveats().iter().cloned());
-        self.answering = inlet.answering();
+        self.answers = inlet.answers();
         if self.plan.held {
             self.wait_for_begin();
         }
@@ -253,23 +253,25 @@ impl Run {
             let mut timed = probe.as_deref_mut().zip(self.timing.map(|timing| timing.arrival_ns(arrival)));
             // All that follow of the same stream, without looking the stream up again.
             while let Some(message) = messages.next_if(|message| probe::stream_id(message) == stream) {
-                // One that was on its way when the stream began.
-                if probe::is_greeting(message) {
-                    slot.greetings += 1;
-                    continue;
-                }
                 let counter = probe::counter(message)
                     .filter(|_| message_bytes.contains(&message.len()) && !arrival.truncated);
                 if let Some((probe, (arrived_ns, source))) = &mut timed {
                     if let Some(times) = two_way::parse(message) {
                         let stream = stream.unwrap_or_default();
-                        timing::answer(self.answering.as_ref(), arrival.from, stream, times.t1, *arrived_ns);
-                        probe.handle_answered();
+                        let answers = self.answers.as_ref();
+                        if timing::answer(answers, arrival.from, stream, times.t1, *arrived_ns) {
+                            probe.handle_answered();
+                        }
                         continue;
                     }
                     if let Some((counter, left_ns)) = counter.zip(probe::departure_ns(message)) {
                         probe.handle_message(counter, left_ns, *arrived_ns, *source);
                     }
+                }
+                // One that was on its way when the stream began.
+                if probe::is_greeting(message) {
+                    slot.greetings += 1;
+                    continue;
                 }
                 match counter.map(|counter| receiver.handle_message(counter)) {
                     None => count(&self.faults.wrong_sizes),

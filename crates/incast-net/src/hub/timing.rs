@@ -56,15 +56,15 @@ impl Timing {
 }
 
 /// Sends a two-way message back, with when it came and when it leaves: as many bytes as came, to where they came from.
+/// Says whether it was sent: one that was not does not come, and that is all.
 pub(super) fn answer(
     socket: Option<&UdpSocket>,
     from: PeerAddress,
     stream: u64,
     t1: i64,
     arrived_ns: i64,
-) {
-    let (Some(socket), Some(from)) = (socket, from.decode()) else { return };
+) -> bool {
+    let Some((socket, from)) = socket.zip(from.decode()) else { return false };
     let times = TwoWayTimes { t1, t2: arrived_ns, t3: clock::shared_ns() };
-    // An answer that cannot be sent is one that does not come.
-    let _ = socket.send_to(&two_way::emit(stream, times), from);
+    socket.send_to(&two_way::emit(stream, times), from).is_ok()
 }

@@ -5,9 +5,9 @@ use incast_core::record::{NanosecondDistribution, Probe, ProbePoint};
 use crate::page::{BAD, FAINT, HEADING, Label, PLAIN, Page};
 use crate::said;
 use crate::table::{Cell, Side, Table};
-use crate::units::{UNKNOWN, about, count, percent, rate, signed_nanoseconds};
+use crate::units::{UNKNOWN, about, count, nanoseconds, percent, rate, signed_nanoseconds};
 
-/// The clocks, then two tables with a row for each point: what arrived, and when.
+/// The clocks, then tables with a row for each point: what arrived, when, how it was spaced, and what it cost.
 pub(super) fn show(page: &mut Page, probe: Option<&Probe>) {
     let Some(probe) = probe else { return };
     page.section("probe");
@@ -16,7 +16,7 @@ pub(super) fn show(page: &mut Page, probe: Option<&Probe>) {
     }
     let points = said::probe::sorted(probe);
     let shown = &points[..points.len().min(POINTS_MAX)];
-    for table in [arrived(shown), timed(shown), cost(shown)] {
+    for table in [arrived(shown), delayed(shown), spaced(shown), cost(shown)] {
         page.line("");
         let columns = vec![true; table.widths().len()];
         for line in table.lines(&columns, HEADING) {
@@ -66,24 +66,9 @@ fn arrived(points: &[&ProbePoint]) -> Table {
     table
 }
 
-fn timed(points: &[&ProbePoint]) -> Table {
-    let numbers = [
-        "delay: min",
-        "half",
-        "99 %",
-        "+-",
-        "PDV: 99 %",
-        "IPDV: 99 %",
-        "between: half",
-        "99 %",
-        "late: half",
-        "99 %",
-    ];
+fn delayed(points: &[&ProbePoint]) -> Table {
+    let numbers = ["delay: smallest", "half", "99 %", "error bar", "PDV: 99 %", "IPDV: 99 %"];
     let mut table = Table::new(BEGIN.into_iter().chain(numbers.map(|name| (name, Side::Right))).collect());
-    let of = |distribution: &Option<NanosecondDistribution>, value: fn(&NanosecondDistribution) -> i64| {
-        distribution.as_ref().map_or_else(|| UNKNOWN.to_owned(), |known| signed_nanoseconds(value(known)))
-    };
-    let late = |ns: Option<u64>| ns.map_or_else(|| UNKNOWN.to_owned(), crate::units::nanoseconds);
     for point in points {
         let mut row = begin(point);
         let below_zero = point.delay.as_ref().is_some_and(|delay| delay.negative > 0);
@@ -91,31 +76,46 @@ fn timed(points: &[&ProbePoint]) -> Table {
             Cell::styled(of(&point.delay, |delay| delay.ns_min), if below_zero { BAD } else { PLAIN }),
             Cell::plain(of(&point.delay, |delay| delay.ns_p50)),
             Cell::plain(of(&point.delay, |delay| delay.ns_p99)),
-            Cell::plain(late(point.delay_error_ns)),
+            Cell::plain(time(point.delay_error_ns)),
             Cell::plain(of(&point.delay_above_min, |delay| delay.ns_p99)),
             Cell::plain(of(&point.delay_variation, |delay| delay.ns_p99)),
-            Cell::plain(of(&point.inter_arrival, |gap| gap.ns_p50)),
-            Cell::plain(of(&point.inter_arrival, |gap| gap.ns_p99)),
-            Cell::plain(late(point.departure_error.as_ref().map(|error| error.ns_p50))),
-            Cell::plain(late(point.departure_error.as_ref().map(|error| error.ns_p99))),
         ]);
         table.push(row);
     }
     table
 }
 
+/// Times between arrivals, and how late departures were: what was spaced, and how well.
+fn spaced(points: &[&ProbePoint]) -> Table {
+    let numbers = ["between arrivals: half", "99 %", "late departures: half", "99 %", "largest"];
+    let mut table = Table::new(BEGIN.into_iter().chain(numbers.map(|name| (name, Side::Right))).collect());
+    for point in points {
+        let error = point.departure_error.as_ref();
+        let mut row = begin(point);
+        row.extend([
+            Cell::plain(of(&point.inter_arrival, |gap| gap.ns_p50)),
+            Cell::plain(of(&point.inter_arrival, |gap| gap.ns_p99)),
+            Cell::plain(time(error.map(|error| error.ns_p50))),
+            Cell::plain(time(error.map(|error| error.ns_p99))),
+            Cell::plain(time(error.map(|error| error.ns_max))),
+        ]);
+        table.push(row);
+    }
+    table
+}
+
+fn of(distribution: &Option<NanosecondDistribution>, value: fn(&NanosecondDistribution) -> i64) -> String {
+    distribution.as_ref().map_or_else(|| UNKNOWN.to_owned(), |known| signed_nanoseconds(value(known)))
+}
+
+fn time(ns: Option<u64>) -> String {
+    ns.map_or_else(|| UNKNOWN.to_owned(), nanoseconds)
+}
+
 /// Per message, at each end.
 fn cost(points: &[&ProbePoint]) -> Table {
-    let numbers = [
-        "sender: CPU",
-        "interrupts",
-        "softirq",
-        "receiver: CPU",
-        "interrupts",
-        "NET_RX",
-        "softirq",
-        "busy cores",
-    ];
+    let numbers =
+        ["sender: CPU", "interrupts", "softirq", "receiver: CPU", "interrupts", "NET_RX", "softirq"];
     let mut table = Table::new(BEGIN.into_iter().chain(numbers.map(|name| (name, Side::Right))).collect());
     let time = |ns: Option<f64>| crate::units::seconds(ns.map(|ns| ns / 1e9));
     for point in points {
@@ -130,7 +130,6 @@ fn cost(points: &[&ProbePoint]) -> Table {
                 about(receiver.interrupts_per_message),
                 about(receiver.receive_softirqs_per_message),
                 time(receiver.softirq_ns_per_message),
-                about(receiver.busy_cores),
             ]
             .map(Cell::plain),
         );
