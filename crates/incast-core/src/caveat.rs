@@ -37,6 +37,8 @@ pub enum CaveatKind {
     Interrupted,
     /// A process of the run died.
     RoleDied,
+    /// Runs of a campaign failed, and were tried again.
+    RunsFailed,
     /// The network answered that nobody listens where the messages went.
     NobodyListens,
     /// A setting was refused by the kernel and the run went on without it.
@@ -57,6 +59,8 @@ pub enum CaveatKind {
     LinkOverloaded,
     /// The other end is a program that is not incast, and its own account lacks something or differs.
     ForeignAccount,
+    /// A counter of the kernel went back, or its device or queue is not the one it was.
+    CounterBroken,
     /// A sink could not store for a while, and the run waited.
     StorageStalled,
     /// The clocks of two ends could not be compared, or not as closely as the delays that were measured.
@@ -80,6 +84,12 @@ impl CaveatKind {
     #[must_use]
     pub const fn taints(self) -> bool {
         matches!(self, Self::LabOverloaded | Self::LinkOverloaded | Self::LedgerOpen)
+    }
+
+    /// Whether it says why a run did not come to its end.
+    #[must_use]
+    pub const fn ends_a_run(self) -> bool {
+        matches!(self, Self::PeerVanished | Self::RoleDied | Self::Interrupted | Self::NobodyListens)
     }
 }
 

@@ -5,11 +5,13 @@
 //! `docs/protocol.md` is their description for people.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::flood::report::{Measured, Sent};
 use crate::load::{Direction, Load, Spacing, Stop, Transport};
+use crate::raw::{RawEnd, RawPlan};
 use crate::time::Span;
 use crate::units::Bytes;
 use crate::wire::probe;
@@ -58,6 +60,9 @@ pub struct SendPlan {
     pub dscp: Option<u8>,
     /// UDP: most messages per segmentation-offload datagram; 1 is one datagram per packet.
     pub segments_max: Option<u32>,
+    /// Raw transports: what is below UDP.
+    #[serde(default)]
+    pub raw: RawPlan,
 }
 
 /// The client's first message.
@@ -73,6 +78,9 @@ pub struct Hello {
     pub direction: Direction,
     /// What is sent.
     pub plan: SendPlan,
+    /// Raw transports: the server's address to which the data goes; its interface is that of this address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<IpAddr>,
 }
 
 /// One message of the control connection.
@@ -89,6 +97,9 @@ pub enum Message {
         forward: Vec<u64>,
         /// Ids of the streams from server to client.
         reverse: Vec<u64>,
+        /// Raw transports: the server's interface.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        raw: Option<RawEnd>,
     },
     /// Server: not granted, and why.
     Refuse {
@@ -221,6 +232,9 @@ impl SendPlan {
         }
         if self.segments_max.is_some_and(|segments| !(1..=SEGMENTS_MAX).contains(&segments)) {
             return Err(HelloError::Setting("segments_max (1 to 128)"));
+        }
+        if let (true, Err(setting)) = (self.transport.is_raw(), self.raw.check()) {
+            return Err(HelloError::Setting(setting));
         }
         if self.spacing != Spacing::Fixed && self.load == Load::Unlimited {
             return Err(HelloError::SpacingWithoutLoad);

@@ -8,10 +8,16 @@
 
 use crate::caveat::{Caveat, CaveatKind};
 use crate::load::Transport;
-use crate::record::{Flow, Ledger, LossStage, PacketAccount};
+use crate::record::{Flow, Ledger, LedgerSource, LossStage, PacketAccount};
+
+mod hosts;
+pub mod reading;
+pub mod stage;
+
+pub use hosts::close_hosts;
 
 /// What the counters said, over the time of the run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Evidence {
     /// Packets dropped in the network, place by place, along the path.
     pub drops: Vec<Drops>,
@@ -25,17 +31,23 @@ pub struct Evidence {
     pub tags: (u64, u64),
     /// Whether packets travelled in trains, which queues count as one and hosts as many.
     pub trains: bool,
+    /// What was read, and what could not be.
+    pub sources: Vec<LedgerSource>,
+    /// Counters that went back, devices that went away: a sentence each.
+    pub doubts: Vec<String>,
 }
 
 /// Packets dropped at one place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Drops {
-    /// Which stage it is: `host_queue`, `link`, `switch_port` or `receiver_backlog`.
+    /// Which stage it is, by its name in [`stage`].
     pub stage: &'static str,
     /// Where, in words.
     pub place: String,
     /// How many.
     pub packets: u64,
+    /// How many of them were datagrams, when something told them apart.
+    pub datagrams: Option<u64>,
 }
 
 /// What the network layers of all hosts counted, names as in `/proc/net/snmp`.
@@ -48,6 +60,7 @@ pub struct HostCounters {
     pub udp_in_errors: u64,
     pub udp_rcvbuf_errors: u64,
     pub udp_in_csum_errors: u64,
+    pub udp_mem_errors: u64,
     pub udp_no_ports: u64,
     pub ip_frag_oks: u64,
     pub ip_frag_creates: u64,
@@ -67,7 +80,7 @@ impl Evidence {
     /// want of room in the socket (net/ipv4/udp.c, `udp_sendmsg`), which the sender knows and does not
     /// count as sent. Only the first is among the drops of the queues.
     fn udp_sent(&self) -> u64 {
-        let dropped = self.drops.iter().filter(|drops| drops.stage == "host_queue");
+        let dropped = self.drops.iter().filter(|drops| drops.stage == stage::HOST_QUEUE);
         let dropped = dropped.map(|drops| drops.packets).sum();
         self.hosts.udp_out_datagrams + self.hosts.udp_sndbuf_errors.min(dropped)
     }
@@ -85,8 +98,7 @@ pub fn close(flows: &[Flow], evidence: &Evidence) -> (Ledger, Vec<Caveat>) {
     let has_flows = !flows.is_empty();
     let (sent, delivered) = (sent.filter(|_| has_flows), delivered.filter(|_| has_flows));
 
-    let packets = packets(evidence);
-    let missing: i64 = packets.iter().map(|account| signed(account.sent) - signed(account.received)).sum();
+    let (packets, missing) = packets(evidence);
     let dropped: u64 = evidence.drops.iter().map(|drops| drops.packets).sum();
     let unexplained_packets = missing + signed(evidence.copies) - signed(dropped + evidence.control_drops);
 
@@ -94,8 +106,15 @@ pub fn close(flows: &[Flow], evidence: &Evidence) -> (Ledger, Vec<Caveat>) {
     let of_others = others(&packets).saturating_sub(evidence.control_drops)
         + evidence.tags.0.saturating_sub(evidence.tags.1);
     let (mut stages, shared) = network_stages(&evidence.drops, of_others, fragmented);
-    stages.extend(host_stages(evidence, fragmented, received.map(|received| received + evidence.tags.1)));
-    stages.retain(|stage| has_flows || stage.stage != "application");
+    let filtered = if fragmented { filtered_whole(evidence) } else { 0 };
+    share_filtered(&mut stages, filtered);
+    stages.extend(host_stages(
+        evidence,
+        fragmented.then_some(filtered),
+        received.map(|received| received + evidence.tags.1),
+    ));
+    stages.retain(|entry| has_flows || entry.stage != stage::APPLICATION);
+    stages.sort_by_key(|entry| stage::order(&entry.stage));
     let at_stages: u64 = stages.iter().map(|stage| stage.messages).sum();
     let unexplained =
         sent.zip(delivered).map(|(sent, delivered)| signed(sent) - signed(delivered) - signed(at_stages));
@@ -106,31 +125,39 @@ pub fn close(flows: &[Flow], evidence: &Evidence) -> (Ledger, Vec<Caveat>) {
         unexplained: unexplained.filter(|_| !datagrams.is_empty()),
         packets,
         unexplained_packets: (!evidence.trains).then_some(unexplained_packets),
+        sources: evidence.sources.clone(),
     };
     let caveats = doubts(&ledger, evidence, shared && has_flows);
     (ledger, caveats)
 }
 
-/// The accounts of packets, one for each kind that travelled.
-fn packets(evidence: &Evidence) -> Vec<PacketAccount> {
+/// The accounts of packets, one for each kind that travelled; and how many are missing, all kinds together.
+fn packets(evidence: &Evidence) -> (Vec<PacketAccount>, i64) {
     let hosts = &evidence.hosts;
     let udp_sent = evidence.udp_sent();
     let udp_received = hosts.udp_in_datagrams + hosts.udp_in_errors + hosts.udp_no_ports;
     // What went in fragments is accounted as fragments. A queue that drops one makes the kernel
     // count the datagram as neither sent whole nor in pieces, but the pieces were made.
-    let whole = |all: u64, in_pieces: u64| all.saturating_sub(in_pieces);
     let kinds = [
-        ("udp", whole(udp_sent, hosts.ip_frag_oks), whole(udp_received, hosts.ip_reasm_oks)),
-        ("udp fragments", hosts.ip_frag_creates, hosts.ip_reasm_reqds),
+        ("udp", (udp_sent, hosts.ip_frag_oks), (udp_received, hosts.ip_reasm_oks)),
+        ("udp fragments", (hosts.ip_frag_creates, 0), (hosts.ip_reasm_reqds, 0)),
         // What is sent again is not among `OutSegs` (net/ipv4/tcp_output.c, `__tcp_transmit_skb`).
-        ("tcp", hosts.tcp_out_segs + hosts.tcp_retrans_segs, hosts.tcp_in_segs),
-        ("icmp", hosts.icmp_out_msgs, hosts.icmp_in_msgs),
+        ("tcp", (hosts.tcp_out_segs + hosts.tcp_retrans_segs, 0), (hosts.tcp_in_segs, 0)),
+        ("icmp", (hosts.icmp_out_msgs, 0), (hosts.icmp_in_msgs, 0)),
     ];
-    kinds
+    // A datagram that was put together and died before it was counted leaves more whole ones in pieces
+    // than came: what is missing is a difference, though no count is below 0.
+    let difference = |(all, in_pieces): (u64, u64)| signed(all) - signed(in_pieces);
+    let missing = kinds.iter().map(|(_, sent, received)| difference(*sent) - difference(*received)).sum();
+    let accounts = kinds
         .into_iter()
+        .map(|(kind, sent, received)| {
+            (kind, sent.0.saturating_sub(sent.1), received.0.saturating_sub(received.1))
+        })
         .filter(|(_, sent, received)| sent + received > 0)
         .map(|(kind, sent, received)| PacketAccount { kind: kind.into(), sent, received })
-        .collect()
+        .collect();
+    (accounts, missing)
 }
 
 /// Packets lost that were not the flows' datagrams.
@@ -141,17 +168,22 @@ fn others(packets: &[PacketAccount]) -> u64 {
 
 /// The stages of the network, packets turned into messages; whether that took a guess.
 fn network_stages(drops: &[Drops], of_others: u64, fragmented: bool) -> (Vec<LossStage>, bool) {
-    let mut others_left = of_others;
-    let mut order: Vec<usize> = (0..drops.len()).collect();
+    // Where something told datagrams from others, nothing is left to guess.
+    let told: u64 =
+        drops.iter().filter_map(|drops| Some(drops.packets.saturating_sub(drops.datagrams?))).sum();
+    let mut others_left = of_others.saturating_sub(told);
+    let mut order: Vec<usize> = (0..drops.len()).filter(|index| drops[*index].datagrams.is_none()).collect();
     order.sort_by_key(|index| std::cmp::Reverse(drops[*index].packets));
-    let mut messages = vec![0; drops.len()];
+    let mut messages: Vec<u64> = drops.iter().map(|drops| drops.datagrams.unwrap_or(0)).collect();
+    let places = order.iter().filter(|index| drops[**index].packets > 0).count();
+    let is_guess = places > 1 && others_left > 0;
     for index in order {
         // TCP's losses are taken off the place that dropped most: with one such place that is exact.
         let others = others_left.min(drops[index].packets);
         others_left -= others;
-        messages[index] = if fragmented { 0 } else { drops[index].packets - others };
+        messages[index] = drops[index].packets - others;
     }
-    let places = drops.iter().filter(|drops| drops.packets > 0).count();
+    // A piece is no message: what is missing then is counted where pieces are put together.
     let stages = drops
         .iter()
         .zip(messages)
@@ -159,43 +191,67 @@ fn network_stages(drops: &[Drops], of_others: u64, fragmented: bool) -> (Vec<Los
             stage: drops.stage.into(),
             place: drops.place.clone(),
             packets: drops.packets,
-            messages,
+            messages: if fragmented { 0 } else { messages },
         })
         .collect();
-    (stages, places > 1 && of_others > 0)
+    (stages, is_guess)
+}
+
+/// Datagrams that were put together and that a packet filter took then. Where some travelled whole it is
+/// not known which of them it took, and they count as missing pieces.
+fn filtered_whole(evidence: &Evidence) -> u64 {
+    let hosts = &evidence.hosts;
+    if evidence.udp_sent() > hosts.ip_frag_oks {
+        return 0;
+    }
+    hosts.ip_reasm_oks.saturating_sub(hosts.udp_in_datagrams + hosts.udp_in_errors + hosts.udp_no_ports)
+}
+
+/// Gives so many messages to the packet filters, as far as they dropped packets.
+fn share_filtered(stages: &mut [LossStage], mut messages: u64) {
+    for entry in stages.iter_mut().filter(|entry| entry.stage == stage::FIREWALL) {
+        let here = messages.min(entry.packets);
+        entry.messages += here;
+        messages -= here;
+    }
 }
 
 /// The stages inside the hosts.
-fn host_stages(evidence: &Evidence, fragmented: bool, received: Option<u64>) -> Vec<LossStage> {
+///
+/// `filtered` is known when datagrams travelled in pieces: whole ones that a packet filter took.
+fn host_stages(evidence: &Evidence, filtered: Option<u64>, received: Option<u64>) -> Vec<LossStage> {
     let hosts = &evidence.hosts;
-    let stage = |stage: &str, place: &str, packets: u64| LossStage {
+    let entry = |stage: &str, place: &str, packets: u64| LossStage {
         stage: stage.into(),
         place: place.into(),
         packets,
         messages: packets,
     };
     let mut stages = Vec::new();
-    if fragmented {
+    if let Some(filtered) = filtered {
         // Datagrams of which a fragment is missing, and those that were lost in one piece.
         let sent = evidence.udp_sent();
         let arrived = hosts.udp_in_datagrams + hosts.udp_in_errors + hosts.udp_no_ports;
-        let missing = sent.saturating_sub(arrived);
+        let missing = sent.saturating_sub(arrived + filtered);
         let fragments = hosts.ip_frag_creates.saturating_sub(hosts.ip_reasm_reqds);
         let place = format!("datagrams of which a piece was lost ({fragments} fragments in all)");
-        stages.push(LossStage { packets: 0, ..stage("reassembly", &place, missing) });
+        stages.push(LossStage { packets: 0, ..entry(stage::REASSEMBLY, &place, missing) });
     }
     // The kernel counts both kinds among its errors; what is left of them has another cause.
-    let known = hosts.udp_rcvbuf_errors + hosts.udp_in_csum_errors;
+    let known = hosts.udp_rcvbuf_errors + hosts.udp_in_csum_errors + hosts.udp_mem_errors;
     let other_errors = hosts.udp_in_errors.saturating_sub(known);
-    stages.push(stage("checksum", "Udp.InCsumErrors", hosts.udp_in_csum_errors));
-    stages.push(stage("no_listener", "Udp.NoPorts", hosts.udp_no_ports));
-    stages.push(stage("socket_buffer", "Udp.RcvbufErrors", hosts.udp_rcvbuf_errors));
+    stages.push(entry(stage::CHECKSUM, "Udp.InCsumErrors", hosts.udp_in_csum_errors));
+    stages.push(entry(stage::NO_LISTENER, "Udp.NoPorts", hosts.udp_no_ports));
+    stages.push(entry(stage::SOCKET_BUFFER, "Udp.RcvbufErrors", hosts.udp_rcvbuf_errors));
+    if hosts.udp_mem_errors > 0 {
+        stages.push(entry(stage::SOCKET_BUFFER, "Udp.MemErrors", hosts.udp_mem_errors));
+    }
     if other_errors > 0 {
-        stages.push(stage("socket", "Udp.InErrors of no other name", other_errors));
+        stages.push(entry(stage::SOCKET, "Udp.InErrors of no other name", other_errors));
     }
     let read = received.map(|received| hosts.udp_in_datagrams.saturating_sub(received));
-    stages.push(stage(
-        "application",
+    stages.push(entry(
+        stage::APPLICATION,
         "read from the socket and not counted by the receiver",
         read.unwrap_or(0),
     ));
@@ -203,7 +259,7 @@ fn host_stages(evidence: &Evidence, fragmented: bool, received: Option<u64>) -> 
 }
 
 fn doubts(ledger: &Ledger, evidence: &Evidence, shared: bool) -> Vec<Caveat> {
-    let mut caveats = Vec::new();
+    let mut caveats: Vec<Caveat> = evidence.doubts.iter().map(|text| hosts::broken(text)).collect();
     if let Some(left) = ledger.unexplained_packets.filter(|left| *left != 0) {
         caveats.push(Caveat::new(
             CaveatKind::LedgerOpen,

@@ -9,9 +9,11 @@
 
 pub mod agreement;
 pub mod answers;
+pub mod campaign;
 pub mod caveat;
 pub mod clock_fit;
 pub mod control;
+pub mod exchange;
 pub mod flood;
 pub mod iperf3;
 pub mod ledger;
@@ -20,6 +22,7 @@ pub mod load;
 pub mod mdf;
 pub mod pacer;
 pub mod random;
+pub mod raw;
 pub mod readout;
 pub mod record;
 pub mod scenario;
@@ -29,5 +32,6 @@ pub mod stamp;
 pub mod stats;
 pub mod switch_test;
 pub mod time;
+pub mod tune;
 pub mod units;
 pub mod wire;

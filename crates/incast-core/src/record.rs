@@ -22,11 +22,21 @@ macro_rules! plain_data {
     )* };
 }
 
+mod campaign;
+pub use campaign::{
+    CAMPAIGN_SCHEMA, Campaign, CampaignAsked, CampaignBin, CampaignComb, CampaignComparison,
+    CampaignDispersion, CampaignDistribution, CampaignDrift, CampaignInterval, CampaignPeak, CampaignStage,
+    CampaignVariant,
+};
+mod exchange;
+pub use exchange::{Exchange, ExchangePeer, ExchangePoint, ExchangeTimes, TcpHistory, TcpSample, TimeBucket};
 mod network;
 pub use network::{
-    Calibration, Impairment, Ledger, LinkReport, LossStage, Network, NetworkCable, NetworkHost,
+    Calibration, Impairment, Ledger, LedgerSource, LinkReport, LossStage, Network, NetworkCable, NetworkHost,
     NetworkSwitch, PacketAccount, QueueReport,
 };
+mod raw;
+pub use raw::{RawSide, RawSummary};
 mod readout;
 pub use readout::{
     CreditBook, DeadTimes, EventBook, NamedCount, Readout, ReadoutInterval, ReadoutRole, StateEntered,
@@ -66,6 +76,8 @@ plain_data! {
         pub network: Option<Network>,
         /// The second book: what the kernel's counters say of every lost message; null where they were not read.
         pub ledger: Option<Ledger>,
+        /// Requests and their responses; one entry for each asker. Empty when nobody asked.
+        pub exchanges: Vec<Exchange>,
         /// The trials of a switch test and what they show; null for any other run.
         pub switch_test: Option<SwitchTest>,
         /// What a path showed that was watched with STAMP; null when none was.
@@ -220,6 +232,12 @@ plain_data! {
         pub tcp: Option<TcpSummary>,
         /// How each system call was filled.
         pub batching: Batching,
+        /// Dropped by the flow's receiving socket or ring, by its own counter, while the flow lasted: in units
+        /// of the kernel (datagrams joined by offload are one), and those of other flows that it served; null
+        /// where no such counter was read. Sockets count checksum errors here too.
+        pub receiver_drops: Option<u64>,
+        /// What is below UDP; null over TCP and UDP.
+        pub raw: Option<RawSummary>,
         /// The flow over time; the intervals sum to the whole, exactly.
         pub intervals: Vec<Interval>,
         /// Whether every side told its account to the end; a flow that was stopped early can be complete.

@@ -28,6 +28,7 @@ mod model_sim;
 mod network;
 mod only_sim;
 mod queues;
+mod raw;
 mod reader;
 mod readout;
 mod search;

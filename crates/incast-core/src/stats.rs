@@ -3,8 +3,13 @@
 //! Nothing here is fitted or smoothed. A quantile is a value that so many samples did not exceed,
 //! with the relative error that is stated at [`LogHistogram`].
 
+pub mod dispersion;
+pub mod interval;
 pub mod peaks;
+pub mod quantile;
+pub mod special;
 pub mod summary;
+pub mod trend;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -136,6 +141,15 @@ impl LogHistogram {
             below >= rank
         })?;
         Some(upper_edge(bucket).min(self.max))
+    }
+
+    /// The buckets that hold something, by rising value: smallest and largest value of each, and its count.
+    pub fn filled(&self) -> impl Iterator<Item = (u64, u64, u64)> {
+        let filled = self.buckets.iter().copied().enumerate().filter(|(_, count)| *count > 0);
+        filled.map(|(bucket, count)| {
+            let from = bucket.checked_sub(1).map_or(0, |before| upper_edge(before).saturating_add(1));
+            (from, upper_edge(bucket), count)
+        })
     }
 
     /// Adds the values of another histogram.

@@ -8,6 +8,8 @@ pub mod algorithm;
 pub mod built_event;
 pub mod content;
 pub mod crc32c;
+pub mod ethernet;
+pub mod exchange;
 pub mod fragment;
 pub mod frame;
 pub(crate) mod little_endian;

@@ -1,6 +1,7 @@
 //! A right scenario file becomes the plan it describes.
 
 use incast_core::load::{Load, Spacing, Stop, Transport};
+use incast_core::raw::RawPlan;
 use incast_core::scenario::{FlowPlan, Limits, Metric, Scenario, Scope, SocketPlan, Start};
 use incast_core::time::Span;
 use incast_core::units::{BitRate, Bytes};
@@ -67,6 +68,7 @@ fn a_short_file_gets_every_default() {
         stop: Stop::after(Span::from_s(10)),
         start_after: Span::ZERO,
         sockets: SocketPlan::default(),
+        raw: RawPlan::default(),
         sender_core: None,
         receiver_core: None,
         spin: false,

@@ -20,9 +20,9 @@ mod sys;
 mod wire;
 
 pub use calibrate::{Calibration, calibrate};
-pub use counters::{CableCounters, QueueCounters};
+pub use counters::{Between, CableCounters, QueueCounters};
 pub use error::LabError;
 pub use layout::{HostNet, LinkEnds};
 pub use shell::enter_host;
 pub use standing::Lab;
-pub use state::{Found, clean, find};
+pub use state::{Found, clean, clean_of, find};

@@ -1,5 +1,6 @@
 //! A lab that stands, and is taken away when it is dropped.
 
+use std::io;
 use std::time::Instant;
 
 use incast_core::scenario::{HostPlan, NetworkPlan};
@@ -7,7 +8,7 @@ use incast_core::scenario::{HostPlan, NetworkPlan};
 use crate::build;
 use crate::counters::{self, CableCounters};
 use crate::error::LabError;
-use crate::layout::{HostNet, Layout, LinkEnds};
+use crate::layout::{HostNet, Layout, LinkEnds, Port};
 use crate::namespace::Namespace;
 use crate::state::{Entry, Found};
 
@@ -76,6 +77,22 @@ impl Lab {
     pub fn counters(&mut self) -> Result<(Vec<CableCounters>, u64), LabError> {
         counters::read(&mut self.places, &self.layout.wirings, self.layout.control())
             .map_err(|error| LabError::kernel("read the counters of the lab's queues", error))
+    }
+
+    /// The namespaces of switches, without a host's.
+    pub fn switch_namespaces(&self) -> impl Iterator<Item = &Namespace> {
+        let hosts = self.layout.hosts.len();
+        self.places.get(hosts..self.layout.control()).into_iter().flatten()
+    }
+
+    /// Where a cable's ends are: the namespace and the index of its interface, near end first.
+    ///
+    /// # Errors
+    /// When a namespace cannot be told.
+    pub fn cable_ends(&self, cable: usize) -> io::Result<[(u64, u32); 2]> {
+        let wiring = self.layout.wirings.get(cable).ok_or(io::ErrorKind::NotFound)?;
+        let end = |port: &Port| self.places[port.place].number().map(|number| (number, port.index));
+        Ok([end(&wiring.near)?, end(&wiring.far)?])
     }
 
     /// Takes everything away; seconds that it took.

@@ -85,8 +85,21 @@ pub fn find(name: Option<&str>) -> Vec<Found> {
 /// # Errors
 /// Without root, or when something cannot be taken away.
 pub fn clean() -> Result<Vec<Found>, LabError> {
+    clean_those(|_| true)
+}
+
+/// The same, but only of labs that the process of this number made: of one that is no more, all that it left.
+///
+/// # Errors
+/// As [`clean`].
+pub fn clean_of(process: u32) -> Result<Vec<Found>, LabError> {
+    let end = format!("-{process}");
+    clean_those(|id| id.ends_with(&end))
+}
+
+fn clean_those(is_meant: impl Fn(&str) -> bool) -> Result<Vec<Found>, LabError> {
     let mut cleaned = Vec::new();
-    for id in ids() {
+    for id in ids().into_iter().filter(|id| is_meant(id)) {
         let lock = match lock(&file(&id, "lock")) {
             Ok(Some(lock)) => lock,
             Ok(None) => continue,

@@ -335,7 +335,7 @@ fn ask_dscp(socket: BorrowedFd<'_>, ipv6: bool, dscp: Option<u8>) -> Option<Cave
     result.err().map(|error| setting_refused(&format!("the code point (DSCP) {dscp}"), &error.into(), advice))
 }
 
-fn ask_congestion(socket: BorrowedFd<'_>, name: Option<&str>) -> Option<Caveat> {
+pub(crate) fn ask_congestion(socket: BorrowedFd<'_>, name: Option<&str>) -> Option<Caveat> {
     let name = name?;
     let error = sockopt::set_tcp_congestion(socket, name).err()?;
     let list = |kind| std::fs::read_to_string(format!("/proc/sys/net/ipv4/tcp_{kind}_congestion_control"));
@@ -359,6 +359,7 @@ const BUFFER_BYTES_MAX: usize = 1 << 30;
 #[cfg(test)]
 mod tests {
     use incast_core::load::{Load, Spacing, Stop, Transport};
+    use incast_core::raw::RawPlan;
     use incast_core::time::Span;
 
     use super::*;
@@ -380,6 +381,7 @@ mod tests {
             no_delay: true,
             dscp: Some(46),
             segments_max: None,
+            raw: RawPlan::default(),
         }
     }
 

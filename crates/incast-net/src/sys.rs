@@ -4,5 +4,8 @@
 //! is safe code. What rustix and socket2 already offer is taken from them.
 
 pub(crate) mod datagram;
+pub(crate) mod interface;
 pub(crate) mod option;
+pub(crate) mod packet;
+pub(crate) mod ring;
 pub(crate) mod stream;

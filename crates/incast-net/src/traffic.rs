@@ -14,7 +14,7 @@ use incast_core::control::SendPlan;
 use incast_core::flood::report::{Measured, Sent};
 use incast_core::flood::sender::StreamPlan;
 use incast_core::flood::{FloodReceiver, FloodSender, merge};
-use incast_core::record::{Batching, Buffer, Cpu, TcpSummary};
+use incast_core::record::{Batching, Buffer, Cpu, RawSide, TcpSummary};
 use incast_core::time::Time;
 
 pub(crate) use send::Outlet;
@@ -23,7 +23,7 @@ use crate::clock::{self, Clock};
 use crate::hub::{HubHandle, Report};
 use crate::live::{Live, LiveFlow};
 use crate::socket::Granted;
-use crate::udp::Control;
+use crate::udp::{Control, Origin};
 use crate::wait::Wait;
 
 /// Reads the CPU spent by the calling thread; given by the binary, which knows the host.
@@ -34,7 +34,7 @@ pub(crate) enum DataEvent {
     /// Server: a data connection for this stream has come.
     Attached { stream: u64, connection: TcpStream },
     /// Server: where the client wants this stream's messages.
-    Greeted { index: usize, from: SocketAddr },
+    Greeted { index: usize, from: Origin },
     /// Server: every sender of the barrier is ready.
     BarrierOpen,
     /// Plain server: a sender was heard for the first time.
@@ -52,6 +52,8 @@ pub(crate) struct SentStream {
     pub(crate) buffer: Option<Buffer>,
     pub(crate) tcp: Option<TcpSummary>,
     pub(crate) batching: Batching,
+    /// Raw transports: how it met the link.
+    pub(crate) raw: Option<RawSide>,
     pub(crate) caveats: Vec<Caveat>,
     /// Why it ended early, if it did.
     pub(crate) failure: Option<String>,
@@ -67,6 +69,8 @@ pub(crate) struct ReceivedStream {
     pub(crate) cpu: Option<Cpu>,
     pub(crate) buffer: Option<Buffer>,
     pub(crate) batching: Batching,
+    /// Raw transports: how it met the link.
+    pub(crate) raw: Option<RawSide>,
     pub(crate) caveats: Vec<Caveat>,
 }
 
@@ -76,6 +80,8 @@ pub(crate) enum Inlet {
     Tcp(TcpStream, Granted),
     /// A hub that tells streams apart, and this one's id.
     Udp(HubHandle, u64),
+    /// The same, of frames.
+    Frames(HubHandle, u64),
     /// A stream of iperf3's, with a socket of its own.
     Iperf3(Box<crate::iperf3::receive::Source>),
 }
@@ -162,6 +168,10 @@ impl Traffic {
             self.receiving.push(match inlet {
                 Inlet::Udp(hub, stream) => {
                     hub.receive(stream, receiver, self.plan.message_bytes, report);
+                    Receiving::Udp(hub, stream)
+                }
+                Inlet::Frames(hub, stream) => {
+                    hub.receive_frames(stream, receiver, self.plan.message_bytes, report);
                     Receiving::Udp(hub, stream)
                 }
                 Inlet::Iperf3(source) => {
@@ -281,6 +291,7 @@ impl Traffic {
                 ..Batching::default()
             },
             caveats: distinct(streams.iter().flat_map(|stream| &stream.caveats)),
+            raw: sum_raw(streams.iter().map(|stream| stream.raw.as_ref())),
             socket_drops: streams.iter().filter_map(|stream| stream.socket_drops).max(),
             partial_bytes: streams.iter().map(|stream| stream.partial_bytes).sum(),
             complete,
@@ -315,6 +326,7 @@ fn sent_account(streams: &[&SentStream]) -> Sent {
             ..Batching::default()
         },
         caveats: distinct(streams.iter().flat_map(|stream| &stream.caveats)),
+        raw: sum_raw(streams.iter().map(|stream| stream.raw.as_ref())),
         complete: streams.iter().all(|stream| stream.failure.is_none()),
         stopped: streams.iter().any(|stream| stream.failure.is_none() && stream.sender.is_aborted()),
         ..merge::sent(&senders)
@@ -327,6 +339,15 @@ fn sum_tcp(streams: &[&SentStream]) -> Option<TcpSummary> {
     Some(TcpSummary {
         retransmits: sum(streams.iter().map(|stream| stream.tcp.as_ref()?.retransmits)),
         ..first
+    })
+}
+
+/// Raw transports: counts of all streams; the rest is the first stream's.
+fn sum_raw<'a>(sides: impl Iterator<Item = Option<&'a RawSide>>) -> Option<RawSide> {
+    sides.flatten().cloned().reduce(|sum, next| RawSide {
+        greetings: sum.greetings + next.greetings,
+        queue_full: sum.queue_full + next.queue_full,
+        ..sum
     })
 }
 

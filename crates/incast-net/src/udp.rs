@@ -12,7 +12,7 @@ mod loopback;
 pub mod receive;
 pub mod send;
 
-pub use arrival::{Arrival, PeerAddress};
+pub use arrival::{Arrival, Origin, PeerAddress};
 pub use drive::{Control, flood_udp};
 pub use receive::UdpInlet;
 pub use send::UdpOutlet;

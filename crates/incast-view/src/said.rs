@@ -1,6 +1,8 @@
 //! What is said of a record in the same words everywhere: on a terminal and on a page.
 
 pub(crate) mod agreement;
+pub(crate) mod campaign;
+pub(crate) mod exchanges;
 pub(crate) mod readout;
 pub(crate) mod simulation;
 pub(crate) mod stamp;

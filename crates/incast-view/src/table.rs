@@ -51,6 +51,11 @@ impl Table {
         self.rows.push(row);
     }
 
+    /// Whether it has no row.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     /// Cells that each column needs.
     pub(crate) fn widths(&self) -> Vec<usize> {
         let needs = |(index, (header, _)): (usize, &(&str, Side))| {

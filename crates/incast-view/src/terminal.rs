@@ -5,10 +5,14 @@
 //! page has no room for is named, so that nobody takes an extract for the whole.
 
 mod account;
+mod campaign;
 mod cores;
 mod details;
+mod exchanges;
 mod flows;
+mod host_check;
 mod judgement;
+mod ledger;
 mod network;
 mod readout;
 mod simulation;
@@ -18,7 +22,9 @@ mod switch_test;
 pub use stamp::{stamp_heading, stamp_line};
 
 use incast_core::agreement::Agreement;
-use incast_core::record::{Record, Verdict};
+use incast_core::record::{Campaign, Record, Verdict};
+
+pub use host_check::show as host_check;
 
 use crate::page::{BAD, DOUBTFUL, FAINT, GOOD, Label, Page};
 use crate::said;
@@ -33,16 +39,20 @@ pub fn show(record: &Record, width: usize) -> String {
     let mut page = Page::new(width);
     verdict(&mut page, record);
     readout::show(&mut page, record.readout.as_ref());
-    // A readout or a path without flows measured no messages: there is nothing to sum and nothing to share.
-    if record.readout.is_none() && record.stamp.is_none() || !record.flows.is_empty() {
+    // A readout, or a path, without flows measured no messages: there is nothing to sum and nothing to share.
+    // Nor did one that only asked: what became of its requests is a part of its own.
+    let is_of_another_kind =
+        record.readout.is_some() || record.stamp.is_some() || !record.exchanges.is_empty();
+    if !is_of_another_kind || !record.flows.is_empty() {
         flows::show(&mut page, &record.flows);
         account::show(&mut page, record);
         details::show(&mut page, &record.flows);
     }
     stamp::show(&mut page, record.stamp.as_ref());
+    exchanges::show(&mut page, &record.exchanges);
     network::network(&mut page, record.network.as_ref());
     simulation::show(&mut page, record.simulation.as_ref());
-    network::ledger(&mut page, record);
+    ledger::ledger(&mut page, record);
     switch_test::show(&mut page, record.switch_test.as_ref());
     network::answers(&mut page, &record.answers);
     cores::show(&mut page, &record.host, &record.agents);
@@ -51,6 +61,12 @@ pub fn show(record: &Record, width: usize) -> String {
     judgement::faults(&mut page, &record.faults);
     provenance(&mut page, record);
     page.into_text()
+}
+
+/// What many runs of one scenario came to, in lines of at most `width` cells (40 at least), with colours.
+#[must_use]
+pub fn campaign(campaign: &Campaign, width: usize) -> String {
+    campaign::show(campaign, width)
 }
 
 /// Several runs of one scenario side by side, a line each: what was sent, and what was built.

@@ -1,8 +1,13 @@
 //! The command line: what can be said, with help that teaches by example.
 
+mod answer;
+mod ask;
+mod campaign;
 mod events;
 mod flood;
+mod host;
 mod lab;
+mod raw;
 mod report;
 mod serve;
 mod sim;
@@ -12,10 +17,14 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use answer::AnswerArgs;
+pub(crate) use ask::AskArgs;
+pub(crate) use campaign::{CampaignArgs, World};
 pub(crate) use events::{
     ConvertArgs, DumpArgs, EventFilesArgs, EventsAction, EventsArgs, FilterArgs, Format, RunsArgs,
 };
 pub(crate) use flood::{FloodArgs, message_bytes};
+pub(crate) use host::{CheckArgs, HostAction, HostArgs, TuneArgs};
 pub(crate) use lab::{LabAction, LabArgs};
 pub(crate) use report::ReportArgs;
 pub(crate) use serve::ServeArgs;
@@ -34,6 +43,7 @@ pub(crate) use stamp::{ReflectArgs, StampArgs};
   incast sim scenarios/lhcb-2003/level1.toml   the readout network of 2003, in virtual time
   incast serve --barrier 3                     on host X: wait for three senders, start them together
   incast flood X --load 1Gbit/s                on hosts Y, Z, ...: send, and be told what arrived
+  incast ask X --response 2MB                  request and response: how long each answer takes
   incast serve --plain --transport udp         count what a program written from the lab sheet sends
   incast report runs/*                         what the records show, side by side, in one HTML file
   incast events check sink-0/*.mdf             verify what a sink has stored
@@ -52,6 +62,10 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Send to a server and be told, exactly, what arrived
     Flood(FloodArgs),
+    /// Ask one answerer or many, in rounds, and time their answers
+    Ask(AskArgs),
+    /// Answer any number of askers on one port
+    Answer(AnswerArgs),
     /// Run a scenario file: every host a process on this machine, or an agent on another
     Run(RunArgs),
     /// Test what is between hosts as a switch: throughput, delay at it, loss beyond it (RFC 2544, RFC 2889)
@@ -64,8 +78,12 @@ pub(crate) enum Command {
     Stamp(StampArgs),
     /// Answer the tests of STAMP and TWAMP Light senders
     Reflect(ReflectArgs),
+    /// Play a scenario many times: how its loss is spread, how sure the mean is, where messages died
+    Campaign(CampaignArgs),
     /// Take part in other hosts' runs: wait for a coordinator and play the roles it gives
     Agent(AgentArgs),
+    /// Check this host's settings against a rate, tune them, and put them back
+    Host(HostArgs),
     /// Pause, resume or stop a readout that is going on, or ask how it is
     Control(ControlArgs),
     /// Make a report of records: one HTML file, and tables for analysis
@@ -122,6 +140,8 @@ pub(crate) struct RunArgs {
     pub(crate) output: OutputArgs,
     #[command(flatten)]
     pub(crate) variants: VariantArgs,
+    #[command(flatten)]
+    pub(crate) trace: TraceArgs,
     /// Key shared with the agents of the scenario (make one with `incast key`)
     #[arg(long, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
@@ -169,6 +189,14 @@ pub(crate) struct VariantArgs {
     /// Run only this variant of the scenario (`base` is the scenario as it stands)
     #[arg(long, value_name = "NAME", conflicts_with = "set")]
     pub(crate) variant: Vec<String>,
+}
+
+/// Whether each dropped packet is asked for its reason.
+#[derive(Args, Debug, Clone, Copy)]
+pub(crate) struct TraceArgs {
+    /// Ask the kernel for the reason of every dropped packet, beside the counters (needs root)
+    #[arg(long, value_enum, default_value = "auto", value_name = "auto|on|off", hide_possible_values = true)]
+    pub(crate) drop_trace: crate::drop_trace::Wish,
 }
 
 /// Where results go.

@@ -1,5 +1,7 @@
 //! The commands, one file each.
 
+mod answer;
+mod ask;
 mod bench_switch;
 mod events;
 mod flood;
@@ -13,20 +15,24 @@ mod stamp;
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Command};
-use crate::{lab, run, sim};
+use crate::{campaign, host, lab, run, sim};
 
 /// Carries out the command.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Serve(args) => serve::serve(&args),
         Command::Flood(args) => flood::flood(&args),
+        Command::Ask(args) => ask::ask(&args),
+        Command::Answer(args) => answer::answer(&args),
         Command::Run(args) => run::run(&args),
         Command::BenchSwitch(args) => bench_switch::bench_switch(&args),
         Command::Lab(args) => lab::lab(&args),
         Command::Sim(args) => sim::sim(&args),
         Command::Stamp(args) => stamp::stamp(&args),
         Command::Reflect(args) => reflect::reflect(&args),
+        Command::Campaign(args) => campaign::campaign(&args),
         Command::Agent(args) => run::agent::agent(&args),
+        Command::Host(args) => host::host(&args),
         Command::Control(args) => {
             let answer = crate::readout::control::say(&args.dir, args.command)?;
             anstream::println!("{answer}");

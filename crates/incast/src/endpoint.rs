@@ -8,6 +8,8 @@ use incast_net::key::Key;
 
 /// The port of `serve` and `flood` when none is said.
 pub(crate) const PORT_DEFAULT: u16 = 6000;
+/// The port of `answer` and `ask` when none is said.
+pub(crate) const ANSWER_PORT_DEFAULT: u16 = 6001;
 /// The port of an agent when none is said.
 pub(crate) const AGENT_PORT_DEFAULT: u16 = 7700;
 

@@ -5,11 +5,14 @@ use std::time::Instant;
 
 use incast_core::answers;
 use incast_core::caveat::{Caveat, CaveatKind};
+use incast_core::exchange::assemble::Identity;
+use incast_core::exchange::{self, AnswererAccount, AskerAccount};
 use incast_core::flood::{assemble, totals};
+use incast_core::ledger::reading::HostBook;
 use incast_core::ledger::{self, Evidence};
 use incast_core::record::{
-    Build, CoreInterval, Cpu, Faults, Flow, Host, Ledger, Network, Readout, Record, RoundTrip, SCHEMA,
-    ScenarioSummary, Verdict,
+    Build, CoreInterval, Cpu, Exchange, Faults, Flow, Host, Ledger, Network, Readout, Record, RoundTrip,
+    SCHEMA, ScenarioSummary, Verdict,
 };
 use incast_core::scenario::{AskPlan, ExpectationPlan, judge};
 use incast_core::time::Span;
@@ -114,6 +117,35 @@ const SLICE_S_MIN: f64 = 0.2;
 /// Most slices; an hour in seconds.
 const SLICES_MAX: usize = 3_600;
 
+/// What became of an exchange.
+#[derive(Clone, Debug)]
+pub(crate) struct ExchangeOutcome {
+    pub(crate) identity: Identity,
+    /// Unknown to an answerer alone.
+    pub(crate) asked: Option<AskerAccount>,
+    /// The account of each answerer, if it told.
+    pub(crate) told: Vec<Option<AnswererAccount>>,
+    /// Why it ended early, for everyone who is to blame.
+    pub(crate) failures: Vec<String>,
+}
+
+impl ExchangeOutcome {
+    /// Its place in the record, and the doubts about it.
+    fn record(&self) -> (Exchange, Vec<Caveat>) {
+        let (asked, name) = (self.asked.as_ref(), &self.identity.name);
+        let mut exchange = exchange::assemble::exchange(&self.identity, asked, &self.told);
+        let mut doubts = exchange::assemble::caveats(&exchange, asked, &self.told);
+        // An answerer alone has told all that it knows.
+        let is_whole = exchange.complete || (asked.is_none() && self.identity.plan.is_none());
+        exchange.complete = is_whole && self.failures.is_empty();
+        doubts.extend(self.failures.iter().map(|why| {
+            let text = format!("{name}: {why}; the account covers what was known until then");
+            Caveat::new(CaveatKind::PeerVanished, text, "look at the other end, and run again")
+        }));
+        (exchange, doubts)
+    }
+}
+
 /// Everything that a record is made of.
 #[derive(Default)]
 pub(crate) struct Measured {
@@ -121,6 +153,7 @@ pub(crate) struct Measured {
     pub(crate) scenario: ScenarioSummary,
     pub(crate) started_unix_ns: u64,
     pub(crate) outcomes: Vec<FlowOutcome>,
+    pub(crate) exchanges: Vec<ExchangeOutcome>,
     pub(crate) cpu: Option<Cpu>,
     pub(crate) socket_drops: Option<u64>,
     pub(crate) faults: Faults,
@@ -130,6 +163,8 @@ pub(crate) struct Measured {
     pub(crate) entry: Option<Entry>,
     /// What the counters of the network said.
     pub(crate) evidence: Option<Evidence>,
+    /// What this host's own counters said; a lab has evidence instead.
+    pub(crate) own_book: Option<HostBook>,
     /// Of tagged messages, by flow.
     pub(crate) round_trips: BTreeMap<String, RoundTrip>,
     pub(crate) host: Host,
@@ -169,7 +204,14 @@ impl Measured {
             caveats.append(&mut doubts);
             flows.push(flow);
         }
-        let closed = self.evidence.map(|evidence| close(&flows, evidence, &self.round_trips));
+        let closed = match self.evidence {
+            Some(evidence) => Some(close(&flows, evidence, &self.round_trips)),
+            None => self.own_book.map(|own| close_hosts(&flows, own, &self.outcomes)),
+        };
+        let (exchanges, doubts): (Vec<Exchange>, Vec<_>) =
+            self.exchanges.iter().map(ExchangeOutcome::record).unzip();
+        incomplete |= exchanges.iter().any(|exchange| !exchange.complete);
+        caveats.extend(doubts.into_iter().flatten());
         let (ledger, doubts) = closed.unzip();
         // What is not known of the flows cannot be held against the kernel's counters.
         caveats.extend(doubts.into_iter().flatten().filter(|_| !incomplete));
@@ -196,6 +238,7 @@ impl Measured {
             host: self.host,
             agents: self.agents,
             flows,
+            exchanges,
             totals,
             network: self.network,
             ledger,
@@ -216,6 +259,31 @@ impl Measured {
         }
         record
     }
+}
+
+/// The flows' account closed against the counters of this host, and of those that told theirs. Only a run on
+/// real hosts has a book of its own; a lab's roles tell theirs as well, and it has better.
+fn close_hosts(flows: &[Flow], own: HostBook, outcomes: &[FlowOutcome]) -> (Ledger, Vec<Caveat>) {
+    let of_outcome = |outcome: &FlowOutcome| {
+        let (from, to) = (&outcome.identity.from, &outcome.identity.to);
+        let sent = outcome.sent.as_ref().and_then(|side| side.host_book.clone());
+        let measured = outcome.measured.as_ref().and_then(|side| side.host_book.clone());
+        [sent.map(|book| book.of(from)), measured.map(|book| book.of(to))]
+    };
+    let told = outcomes.iter().flat_map(of_outcome).flatten();
+    let books: Vec<HostBook> = std::iter::once(own).chain(told).collect();
+    let absent = absent(flows, &books);
+    ledger::close_hosts(flows, books, &absent)
+}
+
+/// Hosts of the flows that did not tell what they counted.
+fn absent(flows: &[Flow], books: &[HostBook]) -> Vec<String> {
+    let named = |host: &String| books.iter().any(|book| book.host == *host);
+    let mut absent: Vec<String> = flows.iter().flat_map(|flow| [&flow.from, &flow.to]).cloned().collect();
+    absent.retain(|host| !named(host));
+    absent.sort();
+    absent.dedup();
+    absent
 }
 
 /// The two books closed against each other. A tagged message and its answer are a datagram each, and

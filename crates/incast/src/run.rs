@@ -30,10 +30,12 @@ use incast_net::clock;
 use incast_net::key::Key;
 
 use crate::cli::RunArgs;
+use crate::drop_trace::Wish;
 use crate::endpoint::key;
 use crate::measured::{HostWatch, Measured};
 use crate::observe::ProgressLine;
 use crate::output::{deliver, note};
+use crate::own_book::OwnBook;
 use crate::readout;
 use crate::record_dir::RecordDir;
 use crate::signals::Stops;
@@ -83,13 +85,16 @@ fn run_one(
         stops,
         places: Places::default(),
         tagged: false,
+        trace: args.trace.drop_trace,
+        ahead: String::new(),
     };
     let dir = production.record_dir(out)?;
     let record = match &scenario.search {
         None => production.play(&dir)?.record(),
         Some(plan) => switch_test::trials(scenario, plan, stops, |scenario, tagged| {
-            let variant = production.variant.clone();
-            Production { scenario, tagged, places: Places::default(), variant, ..production }.play(&dir)
+            let (variant, ahead) = (production.variant.clone(), String::new());
+            let places = Places::default();
+            Production { scenario, tagged, places, variant, ahead, ..production }.play(&dir)
         })?,
     };
     deliver(&record, &args.output, Some(&dir))?;
@@ -118,6 +123,10 @@ pub(crate) struct Production<'a> {
     pub(crate) places: Places,
     /// Whether tagged messages are sent beside the flows.
     pub(crate) tagged: bool,
+    /// Whether drops on this host are traced; a lab traces its own.
+    pub(crate) trace: Wish,
+    /// What stands before the line of progress: which of many runs it is.
+    pub(crate) ahead: String,
 }
 
 impl Production<'_> {
@@ -149,6 +158,8 @@ impl Production<'_> {
             return readout::play(self, plan, dir);
         }
         let watch = HostWatch::start();
+        // A lab has books of its own, of every place.
+        let book = if self.world == "lab" { None } else { Some(OwnBook::open(self.trace)?) };
         let (heard, words) = unbounded();
         let start = watch.started_unix_ns();
         let cast = Cast::new(self.scenario, self.key, heard, start, self.places.clone())?;
@@ -161,7 +172,8 @@ impl Production<'_> {
             words,
             dir,
             watch,
-            line: ProgressLine::new(expected_s),
+            book,
+            line: ProgressLine::new(expected_s).behind(&self.ahead),
             partial: Instant::now(),
             told_to_stop: 0,
             round_trips: BTreeMap::new(),
@@ -202,6 +214,8 @@ struct Stage<'a> {
     words: Receiver<Heard>,
     dir: &'a RecordDir,
     watch: HostWatch,
+    /// What this host's counters say.
+    book: Option<OwnBook>,
     line: ProgressLine,
     partial: Instant,
     told_to_stop: usize,
@@ -380,7 +394,9 @@ impl Stage<'_> {
         }
         let (host, doubts) = self.watch.host(local.as_ref(), &[]);
         caveats.extend(doubts);
+        let own_book = self.book.as_mut().map(|book| book.close(&host.name));
         Measured {
+            own_book,
             host,
             agents,
             caveats,

@@ -6,7 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::caveat::Caveat;
-use crate::record::{Batching, Buffer, Cpu, DepartureError, LossRuns, Reordering, TcpSummary};
+use crate::ledger::reading::HostBook;
+use crate::record::{Batching, Buffer, Cpu, DepartureError, LossRuns, RawSide, Reordering, TcpSummary};
 use crate::sequence::Counts;
 
 /// Most intervals that are kept of one flow; the last one then grows. A day at 1 s fits.
@@ -32,6 +33,8 @@ pub struct Sent {
     pub tcp: Option<TcpSummary>,
     /// How system calls were filled.
     pub batching: Batching,
+    /// Raw transports: how it met the link.
+    pub raw: Option<RawSide>,
     /// What the carrier could not do as asked.
     pub caveats: Vec<Caveat>,
     /// Whether this is the whole account: no stream broke.
@@ -40,6 +43,8 @@ pub struct Sent {
     pub stopped: bool,
     /// Told by a program that is not incast: totals, and nothing over time.
     pub foreign: bool,
+    /// What the sender's host counted meanwhile.
+    pub host_book: Option<Box<HostBook>>,
 }
 
 /// What the receiver of a flow knows.
@@ -71,6 +76,8 @@ pub struct Measured {
     /// Datagrams (kernel units) that the receiving socket dropped while this flow lasted; the
     /// socket may have served other flows too.
     pub socket_drops: Option<u64>,
+    /// Raw transports: how it met the link.
+    pub raw: Option<RawSide>,
     /// What the carrier could not do as asked.
     pub caveats: Vec<Caveat>,
     /// Bytes of messages that began and never became whole (TCP).
@@ -79,6 +86,8 @@ pub struct Measured {
     pub complete: bool,
     /// Told by a program that is not incast: messages are in `uncounted`, their order is not known.
     pub foreign: bool,
+    /// What the receiver's host counted meanwhile.
+    pub host_book: Option<Box<HostBook>>,
 }
 
 impl Sent {

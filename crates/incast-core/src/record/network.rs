@@ -152,12 +152,29 @@ plain_data! {
         pub packets: Vec<PacketAccount>,
         /// Packets that queues and links dropped, less those that the accounts miss.
         pub unexplained_packets: Option<i64>,
+        /// Which counters were read, and which stages are uncertain where they were not.
+        pub sources: Vec<LedgerSource>,
+    }
+
+    /// A source of the ledger: counters that tell of some stages.
+    pub struct LedgerSource {
+        /// `snmp`, `devices`, `softnet`, `drop trace`, `switches`, or `counters` of a host that told none.
+        pub name: String,
+        /// Whose; empty for the whole machine or network.
+        pub host: String,
+        /// Whether it was read.
+        pub read: bool,
+        /// Why not.
+        pub why: Option<String>,
+        /// Stages that are uncertain because it was not.
+        pub uncertain: Vec<String>,
     }
 
     /// One stage of the path, and what died there.
     pub struct LossStage {
-        /// `host_queue`, `link`, `switch_port`, `receiver_backlog`, `reassembly`, `socket_buffer`,
-        /// `no_listener`, `checksum` or `application`.
+        /// In the order of the path: `sender_socket`, `host_queue`, `neighbour`, `sender_nic`, `link`,
+        /// `switch_port`, `receiver_ring`, `receiver_backlog`, `firewall`, `reassembly`, `checksum`,
+        /// `no_listener`, `socket_buffer`, `socket`, `packet_ring` or `application`.
         pub stage: String,
         /// Where that is, with the counter: `port of main to x`.
         pub place: String,

@@ -15,6 +15,7 @@ use super::model_readout::ReadoutPlan;
 use super::model_sim::{HostModel, SimPlan, StatedModel};
 use crate::load::{Load, Spacing, Stop, Transport};
 use crate::random::Random;
+use crate::raw::RawPlan;
 use crate::switch_test::SearchPlan;
 use crate::time::Span;
 use crate::units::Bytes;
@@ -123,6 +124,8 @@ pub struct FlowPlan {
     pub start_after: Span,
     /// What is asked of the kernel.
     pub sockets: SocketPlan,
+    /// What is below UDP, if the transport is.
+    pub raw: RawPlan,
     /// Core to which the sender is pinned.
     pub sender_core: Option<u32>,
     /// Core to which the receiver is pinned.

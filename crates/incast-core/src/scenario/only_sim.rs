@@ -26,6 +26,13 @@ impl Scenario {
         if self.search.is_some() {
             why.push("a switch test ([search]) needs many runs in a row: use `incast lab`".to_owned());
         }
+        if let Some(flow) = self.flows.iter().find(|flow| flow.transport.is_raw()) {
+            why.push(format!(
+                "flow {} goes over {}, and the simulator models TCP and UDP: use `incast run` or `incast lab`",
+                flow.name,
+                flow.transport.name()
+            ));
+        }
         // Another one in its place would give the numbers of another scenario.
         let unknown = self.flows.iter().find_map(|flow| {
             let name = self.congestion_of(flow)?;

@@ -16,6 +16,17 @@ pub const HEAD_BYTES: usize = 16;
 /// [`HEAD_BYTES`] as a message size: the smallest native message.
 pub const MESSAGE_BYTES_MIN: u32 = 16;
 
+/// The longest greeting: a head, padded as a short frame is.
+pub const GREETING_BYTES_MAX: usize = 46;
+
+/// Whether `message` greets: a head whose counter is 0, which no message has. Before the data of a raw
+/// transport, and of UDP from the server, it shows that the way is open, and from where.
+#[inline]
+#[must_use]
+pub fn is_greeting(message: &[u8]) -> bool {
+    (HEAD_BYTES..=GREETING_BYTES_MAX).contains(&message.len()) && counter(message) == Some(0)
+}
+
 /// The counter of a message; `None` if it is too short to have one.
 #[inline]
 #[must_use]

@@ -1,23 +1,23 @@
 //! The hub's thread: takes orders, takes datagrams, counts.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::{SocketAddr, UdpSocket};
-use std::os::fd::AsFd as _;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crossbeam_channel::Receiver;
 use incast_core::flood::FloodReceiver;
-use incast_core::record::Batching;
+use incast_core::record::{Batching, RawSide};
 use incast_core::sequence::Arrival as Order;
 use incast_core::time::Time;
 use incast_core::wire::probe;
 
-use super::{Command, HubPlan, PLAIN_SOURCES_MAX, PlainPlan, Slot, SlotKind};
+use super::{Command, DropCounter, HubPlan, Inlet, PLAIN_SOURCES_MAX, PlainPlan, Slot, SlotKind};
 use crate::faults::{FaultCounters, count};
 use crate::live::Live;
 use crate::socket::{self, Granted};
 use crate::traffic::{DataEvent, ReceivedStream};
-use crate::udp::{Arrival, UdpInlet};
+use crate::udp::Arrival;
 use crate::wait::Wait;
 
 /// Batches that an ending stream is given while the socket is never empty: twice the datagrams that
@@ -30,8 +30,8 @@ pub(super) struct Run {
     /// Orders met in the middle of a batch that could wait.
     postponed: VecDeque<Command>,
     faults: Arc<FaultCounters>,
-    /// The inlet's socket, to ask for its drops.
-    socket: UdpSocket,
+    /// What the inlet's socket or ring dropped, and where others read it.
+    drops: (DropCounter, Arc<AtomicU64>),
     granted: Granted,
     streams: HashMap<u64, Slot>,
     /// Plain streams by their source address.
@@ -51,7 +51,7 @@ impl Run {
         plan: HubPlan,
         orders: Receiver<Command>,
         faults: Arc<FaultCounters>,
-        socket: UdpSocket,
+        drops: (DropCounter, Arc<AtomicU64>),
         granted: Granted,
     ) -> Self {
         Self {
@@ -59,7 +59,7 @@ impl Run {
             orders,
             postponed: VecDeque::new(),
             faults,
-            socket,
+            drops,
             granted,
             streams: HashMap::new(),
             sources: HashMap::new(),
@@ -71,7 +71,7 @@ impl Run {
         }
     }
 
-    pub(super) fn run(mut self, inlet: &mut UdpInlet) {
+    pub(super) fn run(mut self, inlet: &mut impl Inlet) {
         self.granted.caveats.extend(self.plan.core.and_then(socket::pin_to_core));
         self.granted.caveats.extend(inlet.caveats().iter().cloned());
         if self.plan.held {
@@ -90,8 +90,7 @@ impl Run {
                 }
             });
             self.end_batch();
-            // A call that could have brought more has emptied the socket.
-            self.end_streams(taken.as_ref().is_ok_and(|came| *came < inlet.room()), inlet);
+            self.end_streams(taken.as_ref().is_ok_and(|came| inlet.is_emptied_by(*came)), inlet);
             if taken.is_err() {
                 // Nothing that a peer does brings us here: the socket itself is gone.
                 break;
@@ -113,7 +112,7 @@ impl Run {
     }
 
     /// Carries out what was ordered; false is the end.
-    fn handle_commands(&mut self, inlet: &UdpInlet) -> bool {
+    fn handle_commands(&mut self, inlet: &impl Inlet) -> bool {
         while let Some(command) = self.postponed.pop_front().or_else(|| self.orders.try_recv().ok()) {
             match command {
                 Command::Begin => {}
@@ -148,7 +147,7 @@ impl Run {
     }
 
     /// Ends the streams that are to end, if the socket is empty or other streams keep it full.
-    fn end_streams(&mut self, empty: bool, inlet: &UdpInlet) {
+    fn end_streams(&mut self, empty: bool, inlet: &impl Inlet) {
         let batch = self.batch;
         let over = |since: u64| empty || batch.saturating_sub(since) > ENDING_BATCHES_MAX;
         let (now, later): (Vec<_>, Vec<_>) = self.ending.drain(..).partition(|(_, since)| over(*since));
@@ -157,26 +156,34 @@ impl Run {
     }
 
     fn open(&mut self, stream: u64, mut slot: Slot) {
-        slot.drops_before = socket::socket_drops(self.socket.as_fd()).unwrap_or(0);
+        slot.drops_before = self.read_drops().unwrap_or(0);
         // CPU belongs to a flow only while the thread serves nobody else.
         slot.alone_since = if self.streams.is_empty() { (self.plan.thread_cpu)() } else { None };
         self.streams.values_mut().for_each(|other| other.alone_since = None);
         self.streams.insert(stream, slot);
     }
 
+    fn read_drops(&mut self) -> Option<u64> {
+        let (counter, shown) = &mut self.drops;
+        let drops = counter.read();
+        shown.store(drops.unwrap_or(0), Relaxed);
+        drops
+    }
+
     /// Gives the receiver of `stream` back to its flow.
-    fn finish(&mut self, stream: u64, inlet: &UdpInlet) {
+    fn finish(&mut self, stream: u64, inlet: &impl Inlet) {
         let Some(slot) = self.streams.remove(&stream) else { return };
         // A plain source that speaks again after its end is a new stream.
         self.sources.retain(|_, known| *known != stream);
         let SlotKind::Receive { receiver, .. } = slot.kind else { return };
         let cpu = slot.alone_since.zip((self.plan.thread_cpu)()).map(|(before, after)| after.since(&before));
+        let drops = self.read_drops();
         let received = ReceivedStream {
             receiver: *receiver,
             uncounted: slot.uncounted,
             partial_bytes: 0,
-            socket_drops: socket::socket_drops(self.socket.as_fd())
-                .map(|drops| drops.saturating_sub(slot.drops_before)),
+            socket_drops: drops.map(|drops| drops.saturating_sub(slot.drops_before)),
+            raw: inlet.raw().map(|side| RawSide { greetings: slot.greetings, ..side }),
             cpu,
             buffer: Some(self.granted.buffer.clone()),
             batching: Batching { receive_calls: Some(inlet.receive_calls()), ..Batching::default() },
@@ -201,7 +208,8 @@ impl Run {
                 continue;
             };
             let SlotKind::Receive { receiver, message_bytes } = &mut slot.kind else {
-                if let Some(from) = arrival.from.decode() {
+                slot.greetings += 1;
+                if let Some(from) = arrival.from.origin() {
                     let _ = slot.events.send(DataEvent::Greeted { index: slot.index, from });
                 }
                 messages.next();
@@ -214,8 +222,13 @@ impl Run {
             }
             // All that follow of the same stream, without looking the stream up again.
             while let Some(message) = messages.next_if(|message| probe::stream_id(message) == stream) {
+                // One that was on its way when the stream began.
+                if probe::is_greeting(message) {
+                    slot.greetings += 1;
+                    continue;
+                }
                 match probe::counter(message)
-                    .filter(|_| message.len() == *message_bytes && !arrival.truncated)
+                    .filter(|_| message_bytes.contains(&message.len()) && !arrival.truncated)
                     .map(|counter| receiver.handle_message(counter))
                 {
                     None => count(&self.faults.wrong_sizes),
@@ -245,7 +258,9 @@ impl Run {
             count(&self.faults.wrong_sizes);
         }
         for message in arrival.datagrams() {
-            match probe::counter(message).filter(|_| message.len() == *message_bytes && !arrival.truncated) {
+            match probe::counter(message)
+                .filter(|_| message_bytes.contains(&message.len()) && !arrival.truncated)
+            {
                 None => count(&self.faults.wrong_sizes),
                 Some(counter) => {
                     slot.uncounted += u64::from(receiver.handle_message(counter) == Order::Implausible);
@@ -265,7 +280,8 @@ impl Run {
         self.sources_heard += 1;
         let live = Arc::<Live>::default();
         let receiver = Box::new(FloodReceiver::new(now, interval));
-        let kind = SlotKind::Receive { receiver, message_bytes: usize::try_from(message_bytes).ok()? };
+        let message_bytes = usize::try_from(message_bytes).ok()?;
+        let kind = SlotKind::Receive { receiver, message_bytes: message_bytes..=message_bytes };
         let _ = events.send(DataEvent::Heard { stream, from, live: Arc::clone(&live) });
         self.open(stream, Slot::new(kind, 0, events, live));
         self.sources.insert(from, stream);

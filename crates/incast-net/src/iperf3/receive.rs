@@ -69,6 +69,7 @@ pub(crate) fn start(
         uncounted: 0,
         partial_bytes: 0,
         socket_drops: None,
+        raw: None,
         cpu: None,
         buffer: Some(granted.buffer),
         batching: Batching::default(),

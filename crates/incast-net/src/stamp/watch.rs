@@ -180,5 +180,6 @@ fn socket_plan(dscp: Option<u8>) -> SendPlan {
         no_delay: false,
         dscp,
         segments_max: None,
+        raw: incast_core::raw::RawPlan::default(),
     }
 }

@@ -10,6 +10,7 @@ use incast_core::flood::FloodSender;
 use incast_core::record::Batching;
 
 use super::{DataEvent, SentStream, Settings};
+use crate::raw::RawOutlet;
 use crate::socket::{self, Granted};
 use crate::tcp::{self, TcpOutlet};
 use crate::udp::{self, Control, UdpOutlet};
@@ -20,6 +21,7 @@ pub(crate) enum Outlet {
     /// The same, but its end is told elsewhere: the connection stays open.
     TcpKept(Box<TcpOutlet>, Granted),
     Udp(Box<UdpOutlet>, Granted),
+    Raw(Box<RawOutlet>, Granted),
 }
 
 /// Starts the thread; its account comes back as an event, whatever happens.
@@ -47,6 +49,7 @@ pub(super) fn start(
             buffer: None,
             tcp: None,
             batching: Batching::default(),
+            raw: None,
             caveats: Vec::new(),
             failure: Some(format!("start a sending thread: {error}")),
         };
@@ -57,6 +60,7 @@ pub(super) fn start(
 fn send(mut sender: FloodSender, outlet: Outlet, settings: &Settings, control: &Control) -> SentStream {
     let deadline = sender.deadline();
     let closes = matches!(outlet, Outlet::Tcp(..));
+    let mut raw = None;
     let (result, granted, tcp, batching, caveats) = match outlet {
         Outlet::Udp(mut outlet, granted) => {
             let result = udp::flood_udp(&mut sender, &mut outlet, &settings.clock, control, deadline);
@@ -67,6 +71,12 @@ fn send(mut sender: FloodSender, outlet: Outlet, settings: &Settings, control: &
             };
             let caveats = outlet.caveats().iter().cloned().chain(nobody_listens(&outlet)).collect();
             (result, granted, None, batching, caveats)
+        }
+        Outlet::Raw(mut outlet, granted) => {
+            let result = udp::drive::flood(&mut sender, &mut *outlet, &settings.clock, control, deadline);
+            raw = Some(outlet.side());
+            let batching = Batching { send_calls: Some(outlet.send_calls()), ..Batching::default() };
+            (result, granted, None, batching, outlet.caveats())
         }
         Outlet::Tcp(outlet, granted) | Outlet::TcpKept(outlet, granted) => {
             let mut outlet = outlet;
@@ -86,6 +96,7 @@ fn send(mut sender: FloodSender, outlet: Outlet, settings: &Settings, control: &
         buffer: Some(granted.buffer),
         tcp,
         batching,
+        raw,
         caveats: granted.caveats.into_iter().chain(caveats).collect(),
         failure: result.err().map(|error| error.to_string()),
     }

@@ -9,6 +9,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
+use incast_core::raw::MacAddress;
+
 use crate::sys::datagram::{ADDRESS_BYTES, Received};
 
 /// One or more datagrams of one peer.
@@ -25,6 +27,11 @@ pub struct Arrival<'a> {
 }
 
 impl<'a> Arrival<'a> {
+    /// One message of a raw transport.
+    pub(crate) fn single(from: PeerAddress, bytes: &'a [u8], truncated: bool) -> Self {
+        Self { from, bytes, segment_bytes: bytes.len().max(1), truncated }
+    }
+
     pub(crate) fn new(received: &Received, buffer: &'a [u8]) -> Self {
         let bytes = &buffer[..received.bytes.min(buffer.len())];
         let stride = stride(received.control()).unwrap_or(bytes.len());
@@ -58,7 +65,34 @@ impl PartialEq for PeerAddress {
 
 impl Eq for PeerAddress {}
 
+/// Where something came from, so that an answer can go there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// An address of IP; its port is 0 where there are none.
+    Address(SocketAddr),
+    /// A card on the same Ethernet.
+    Card(MacAddress),
+}
+
 impl PeerAddress {
+    /// The address of a card, as a `sockaddr` would have it: family, then the six bytes.
+    pub(crate) fn of_card(card: MacAddress) -> Self {
+        let mut bytes = [0; ADDRESS_BYTES];
+        bytes[..2].copy_from_slice(&CARD_FAMILY.to_ne_bytes());
+        bytes[2..CARD_BYTES].copy_from_slice(&card.0);
+        Self { bytes, length: CARD_BYTES }
+    }
+
+    /// Where it came from, over whatever; `None` if that cannot be told.
+    #[must_use]
+    pub fn origin(&self) -> Option<Origin> {
+        let bytes = self.written();
+        if bytes.len() == CARD_BYTES && u16::from_ne_bytes(*bytes.first_chunk()?) == CARD_FAMILY {
+            return Some(Origin::Card(MacAddress(*bytes.get(2..)?.first_chunk()?)));
+        }
+        self.decode().map(Origin::Address)
+    }
+
     /// The address; `None` if it is neither IPv4 nor IPv6.
     #[must_use]
     pub fn decode(&self) -> Option<SocketAddr> {
@@ -113,6 +147,9 @@ fn stride(mut control: &[u8]) -> Option<usize> {
     }
 }
 
+/// `AF_PACKET`.
+const CARD_FAMILY: u16 = 17;
+const CARD_BYTES: usize = 8;
 const LEVEL_AT: usize = size_of::<usize>();
 const CMSG_HEADER_BYTES: usize = size_of::<usize>() + 8;
 
@@ -172,6 +209,10 @@ mod tests {
         // Too short, or another family.
         assert_eq!((address(&v4, 7).decode(), address(&v6, 20).decode()), (None, None));
         assert_eq!(address(&[1, 0, 1, 2, 3, 4, 5, 6], 16).decode(), None);
+        let card = MacAddress([2, 0, 0, 0, 0, 7]);
+        assert_eq!(PeerAddress::of_card(card).origin(), Some(Origin::Card(card)));
+        let peer = "10.0.0.1:7000".parse().map(Origin::Address);
+        assert_eq!(address(&v4, 16).origin(), peer.ok());
         // What lies behind the written part does not count.
         v4.extend([0; 8]);
         let mut tail = v4.clone();

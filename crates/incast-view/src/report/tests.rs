@@ -181,6 +181,7 @@ fn full() -> Record {
         unexplained: Some(1),
         packets: vec![PacketAccount { kind: "udp".into(), sent: 4_800, received: 4_201 }],
         unexplained_packets: Some(0),
+        sources: Vec::new(),
     });
     record.totals.messages =
         Messages { sent: Some(4_800), unique: Some(4_200), lost: Some(600), ..Messages::default() };

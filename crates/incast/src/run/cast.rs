@@ -338,6 +338,7 @@ impl Cast {
             | RoleLine::Carried { .. }
             | RoleLine::ReadoutListening { .. }
             | RoleLine::ReadoutTold(_)
+            | RoleLine::Checked(_)
             | RoleLine::Progress { .. }
             | RoleLine::Done { .. } => {}
         }
@@ -428,5 +429,6 @@ fn send_plan(flow: &FlowPlan, scenario: &Scenario, single_packets: bool) -> Send
         no_delay: flow.sockets.no_delay.unwrap_or(false),
         dscp: flow.sockets.dscp,
         segments_max: flow.sockets.segments_max.or_else(|| single_packets.then_some(1)),
+        raw: flow.raw.clone(),
     }
 }

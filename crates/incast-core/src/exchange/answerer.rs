@@ -1,0 +1,96 @@
+//! The answering side as a machine: which requests wait, and when each answer is due.
+//!
+//! Requests are answered in the order in which they came: each is worked on for the service time from
+//! the moment when it came, as by a pool of workers that is never too small. So the answers of many that
+//! came together leave together, which is what the incast pattern is about.
+
+use std::collections::VecDeque;
+
+use super::asker::OUTSTANDING_MAX;
+use super::terms::Terms;
+use crate::time::{Span, Time};
+
+/// The answerer, for one asker over one connection.
+#[derive(Clone, Debug)]
+pub struct Answerer {
+    service: Span,
+    /// Numbers of requests, and when their answers are due; in order.
+    waiting: VecDeque<(u32, Time)>,
+    requests: u64,
+    refused: u64,
+    responses: u64,
+}
+
+impl Answerer {
+    /// An answerer under `terms` that have been checked.
+    #[must_use]
+    pub fn new(terms: &Terms) -> Self {
+        let waiting = VecDeque::with_capacity(WAITING_MAX.min(64));
+        Self { service: terms.service, waiting, requests: 0, refused: 0, responses: 0 }
+    }
+
+    /// Takes a request. One beyond [`WAITING_MAX`] is counted and not answered.
+    pub fn handle_request(&mut self, now: Time, number: u32) {
+        self.requests += 1;
+        if self.waiting.len() >= WAITING_MAX {
+            self.refused += 1;
+        } else {
+            self.waiting.push_back((number, now + self.service));
+        }
+    }
+
+    /// The number of the next response that is due at `now`: give it wholly to the asker before asking again.
+    pub fn poll_response(&mut self, now: Time) -> Option<u32> {
+        let (number, _) = self.waiting.pop_front_if(|(_, due)| *due <= now)?;
+        self.responses += 1;
+        Some(number)
+    }
+
+    /// When the next response is due.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Time> {
+        self.waiting.front().map(|(_, due)| *due)
+    }
+
+    /// Whether there is room for another request: a connection that is not read holds its asker back.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.waiting.len() < WAITING_MAX
+    }
+
+    /// Requests that came, that were refused, and responses that left.
+    #[must_use]
+    pub fn counts(&self) -> (u64, u64, u64) {
+        (self.requests, self.refused, self.responses)
+    }
+}
+
+/// Most requests that wait: as many as an asker may have open.
+pub const WAITING_MAX: usize = OUTSTANDING_MAX as usize;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::Transport;
+
+    #[test]
+    fn answers_are_due_a_service_time_later_and_in_order() {
+        let terms = Terms { service: Span::from_us(10), ..Terms::new(Transport::Tcp, 64, 64) };
+        let mut answerer = Answerer::new(&terms);
+        let at = Time::from_ns;
+        answerer.handle_request(at(0), 7);
+        answerer.handle_request(at(4_000), 8);
+        assert_eq!((answerer.next_timeout(), answerer.poll_response(at(9_999))), (Some(at(10_000)), None));
+        assert_eq!(answerer.poll_response(at(20_000)), Some(7));
+        assert_eq!((answerer.poll_response(at(20_000)), answerer.next_timeout()), (Some(8), None));
+        assert_eq!(answerer.counts(), (2, 0, 2));
+    }
+
+    #[test]
+    fn more_than_may_wait_is_refused_and_counted() {
+        let mut answerer = Answerer::new(&Terms::new(Transport::Udp, 64, 64));
+        (0..2_000).for_each(|number| answerer.handle_request(Time::ZERO, number));
+        let answered = std::iter::from_fn(|| answerer.poll_response(Time::ZERO)).count();
+        assert_eq!((answered, answerer.counts()), (WAITING_MAX, (2_000, 976, 1_024)));
+    }
+}

@@ -1,0 +1,45 @@
+//! `incast answer`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::OutputArgs;
+use crate::endpoint::ANSWER_PORT_DEFAULT;
+
+/// `incast answer`
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  incast answer                                       any number of askers from this host
+  incast answer --bind 10.0.0.1 --key-file run.key    from other hosts, with a shared key
+  incast answer --once 3 --json                       end when three askers are done, and print the record
+
+Sizes, transport and service time are the asker's to say (`incast ask --help`). Ctrl-C ends it.")]
+pub(crate) struct AnswerArgs {
+    /// Address to listen on
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(crate) bind: String,
+    /// Port (0 takes a free one); over UDP each asker is told a port of its own
+    #[arg(long, default_value_t = ANSWER_PORT_DEFAULT)]
+    pub(crate) port: u16,
+    /// End after so many askers
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) once: Option<u32>,
+    /// Poll without sleeping, whatever the asker says
+    #[arg(long)]
+    pub(crate) spin: bool,
+    /// Pin the answering threads to a core
+    #[arg(long, value_name = "N")]
+    pub(crate) core: Option<u32>,
+    /// Key that askers must have; without one, only this host's are answered
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// Answer askers from other hosts though there is no key
+    #[arg(long)]
+    pub(crate) open: bool,
+    /// Name of this host in the record (its hostname otherwise)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
