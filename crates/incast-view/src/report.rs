@@ -12,6 +12,7 @@ mod asked;
 mod cables;
 mod compare;
 mod ensemble;
+mod exchanges;
 mod flows;
 mod hosts;
 mod judgement;
@@ -88,7 +89,8 @@ fn record(html: &mut Html, at: &RecordAt<'_>, number: usize, level: usize) {
     title(html, at, number, level);
     judgement::show(html, record);
     // A readout without flows measured no messages: there is nothing to show of them.
-    let has_flows = record.readout.is_none() || !record.flows.is_empty();
+    // Nor did one that only asked.
+    let has_flows = (record.readout.is_none() && record.exchanges.is_empty()) || !record.flows.is_empty();
     readout::tiles(html, record.readout.as_ref());
     if has_flows {
         totals::tiles(html, record);
@@ -96,6 +98,7 @@ fn record(html: &mut Html, at: &RecordAt<'_>, number: usize, level: usize) {
     let part = level + 1;
     answers::show(html, record, part);
     readout::show(html, record.readout.as_ref(), part);
+    exchanges::show(html, record, part);
     switch_test::show(html, record.switch_test.as_ref(), part);
     topology::show(html, record, part);
     asked::show(html, &record.scenario, part);
