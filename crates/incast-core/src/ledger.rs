@@ -6,6 +6,8 @@
 //! the first of them: its packets are accounted as fragments, its messages where they should have
 //! been put together. Which counter is which: `docs/method.md`.
 
+use std::collections::BTreeMap;
+
 use crate::caveat::{Caveat, CaveatKind};
 use crate::load::Transport;
 use crate::record::{Flow, Ledger, LedgerSource, LossStage, PacketAccount};
@@ -89,18 +91,28 @@ impl Evidence {
 /// Closes the two books against each other; doubts are caveats.
 #[must_use]
 pub fn close(flows: &[Flow], evidence: &Evidence) -> (Ledger, Vec<Caveat>) {
-    let hosts = &evidence.hosts;
-    let datagrams: Vec<&Flow> = flows.iter().filter(|flow| flow.transport == Some(Transport::Udp)).collect();
+    let datagrams: Vec<&Flow> = datagrams(flows).collect();
     let sum = |of: fn(&Flow) -> Option<u64>| datagrams.iter().map(|flow| of(flow)).sum::<Option<u64>>();
     let (sent, delivered) = (sum(|flow| flow.messages.sent), sum(|flow| flow.messages.unique));
-    let received = sum(|flow| flow.messages.received);
+    // Those of raw transports do not come through UDP's sockets, and its counters do not have them.
+    let over_udp = datagrams.iter().filter(|flow| flow.transport == Some(Transport::Udp));
+    let received = over_udp.map(|flow| flow.messages.received).sum::<Option<u64>>();
+    // A host that joins datagrams on the way in (GRO) counts those that it joined as one; each was a message,
+    // and the flows know how many.
+    let read = received.map(|received| received + evidence.tags.1);
+    let joined = read.is_some_and(|read| read > evidence.hosts.udp_in_datagrams);
+    let mut evidence = evidence.clone();
+    evidence.hosts.udp_in_datagrams = evidence.hosts.udp_in_datagrams.max(read.unwrap_or(0));
+    let (evidence, hosts) = (&evidence, &evidence.hosts);
     // Without flows the books are of packets alone: a readout's own account says what became of its events.
     let has_flows = !flows.is_empty();
     let (sent, delivered) = (sent.filter(|_| has_flows), delivered.filter(|_| has_flows));
 
-    let (packets, missing) = packets(evidence);
+    let (packets, missing) = packets(evidence, &raw_accounts(&datagrams));
     let dropped: u64 = evidence.drops.iter().map(|drops| drops.packets).sum();
     let unexplained_packets = missing + signed(evidence.copies) - signed(dropped + evidence.control_drops);
+    // What they joined and dropped then is one packet for many, and nobody knows how many.
+    let trains = evidence.trains || (joined && unexplained_packets != 0);
 
     let fragmented = hosts.ip_frag_oks > 0 || hosts.ip_reasm_reqds > 0;
     let of_others = others(&packets).saturating_sub(evidence.control_drops)
@@ -108,11 +120,13 @@ pub fn close(flows: &[Flow], evidence: &Evidence) -> (Ledger, Vec<Caveat>) {
     let (mut stages, shared) = network_stages(&evidence.drops, of_others, fragmented);
     let filtered = if fragmented { filtered_whole(evidence) } else { 0 };
     share_filtered(&mut stages, filtered);
-    stages.extend(host_stages(
-        evidence,
-        fragmented.then_some(filtered),
-        received.map(|received| received + evidence.tags.1),
-    ));
+    stages.extend(host_stages(evidence, fragmented.then_some(filtered), read));
+    stages.extend(raw_drops(&datagrams).into_iter().map(|drops| LossStage {
+        stage: drops.stage.into(),
+        place: drops.place,
+        packets: drops.packets,
+        messages: drops.packets,
+    }));
     stages.retain(|entry| has_flows || entry.stage != stage::APPLICATION);
     stages.sort_by_key(|entry| stage::order(&entry.stage));
     let at_stages: u64 = stages.iter().map(|stage| stage.messages).sum();
@@ -124,27 +138,35 @@ pub fn close(flows: &[Flow], evidence: &Evidence) -> (Ledger, Vec<Caveat>) {
         stages,
         unexplained: unexplained.filter(|_| !datagrams.is_empty()),
         packets,
-        unexplained_packets: (!evidence.trains).then_some(unexplained_packets),
+        unexplained_packets: (!trains).then_some(unexplained_packets),
         sources: evidence.sources.clone(),
     };
-    let caveats = doubts(&ledger, evidence, shared && has_flows);
+    let caveats = doubts(&ledger, evidence, trains, shared && has_flows);
     (ledger, caveats)
 }
 
 /// The accounts of packets, one for each kind that travelled; and how many are missing, all kinds together.
-fn packets(evidence: &Evidence) -> (Vec<PacketAccount>, i64) {
+fn packets(evidence: &Evidence, raw: &[(&'static str, u64, u64)]) -> (Vec<PacketAccount>, i64) {
     let hosts = &evidence.hosts;
     let udp_sent = evidence.udp_sent();
     let udp_received = hosts.udp_in_datagrams + hosts.udp_in_errors + hosts.udp_no_ports;
+    // What was put together and never read, since its socket was closed, has come all the same: only what a
+    // packet filter took of it has died.
+    let filtered = evidence.drops.iter().filter(|drops| drops.stage == stage::FIREWALL);
+    let filtered: u64 = filtered.map(|drops| drops.packets).sum();
+    let unread = hosts.ip_reasm_oks.saturating_sub(udp_received + filtered);
+    let udp_received = udp_received + unread;
     // What went in fragments is accounted as fragments. A queue that drops one makes the kernel
     // count the datagram as neither sent whole nor in pieces, but the pieces were made.
-    let kinds = [
+    let kinds: [(&str, (u64, u64), (u64, u64)); 4] = [
         ("udp", (udp_sent, hosts.ip_frag_oks), (udp_received, hosts.ip_reasm_oks)),
         ("udp fragments", (hosts.ip_frag_creates, 0), (hosts.ip_reasm_reqds, 0)),
         // What is sent again is not among `OutSegs` (net/ipv4/tcp_output.c, `__tcp_transmit_skb`).
         ("tcp", (hosts.tcp_out_segs + hosts.tcp_retrans_segs, 0), (hosts.tcp_in_segs, 0)),
         ("icmp", (hosts.icmp_out_msgs, 0), (hosts.icmp_in_msgs, 0)),
     ];
+    let raw = raw.iter().map(|(kind, sent, received)| (*kind, (*sent, 0), (*received, 0)));
+    let kinds: Vec<_> = kinds.into_iter().chain(raw).collect();
     // A datagram that was put together and died before it was counted leaves more whole ones in pieces
     // than came: what is missing is a difference, though no count is below 0.
     let difference = |(all, in_pieces): (u64, u64)| signed(all) - signed(in_pieces);
@@ -158,6 +180,52 @@ fn packets(evidence: &Evidence) -> (Vec<PacketAccount>, i64) {
         .map(|(kind, sent, received)| PacketAccount { kind: kind.into(), sent, received })
         .collect();
     (accounts, missing)
+}
+
+/// The flows whose messages can be lost: all but TCP's.
+fn datagrams(flows: &[Flow]) -> impl Iterator<Item = &Flow> {
+    flows.iter().filter(|flow| flow.transport.is_some_and(|transport| transport != Transport::Tcp))
+}
+
+/// The packets of raw transports, which no counter of a host has: what was sent, and what came to the
+/// receiving sockets and rings, whether they had room for it or not.
+fn raw_accounts(datagrams: &[&Flow]) -> Vec<(&'static str, u64, u64)> {
+    let of = |transport: Transport| {
+        let flows = || datagrams.iter().filter(|flow| flow.transport == Some(transport));
+        let sent = flows().filter_map(|flow| flow.messages.sent).sum();
+        let read: u64 = flows().filter_map(|flow| flow.messages.received).sum();
+        (transport.name(), sent, read + dropped_by_receivers(flows().copied()))
+    };
+    [Transport::Ip, Transport::Ethernet, Transport::Xdp].into_iter().map(of).collect()
+}
+
+/// Messages that receiving sockets and rings of raw transports had no room for.
+fn raw_drops(datagrams: &[&Flow]) -> Vec<Drops> {
+    let of = |(transport, stage, place): (Transport, &'static str, &str)| {
+        let flows = datagrams.iter().filter(|flow| flow.transport == Some(transport)).copied();
+        let packets = dropped_by_receivers(flows);
+        Drops { stage, place: place.into(), packets, datagrams: Some(packets) }
+    };
+    let rings = [
+        (Transport::Ip, stage::SOCKET_BUFFER, "raw sockets (SO_MEMINFO)"),
+        (Transport::Ethernet, stage::PACKET_RING, "packet sockets (PACKET_STATISTICS)"),
+        (Transport::Xdp, stage::PACKET_RING, "AF_XDP (XDP_STATISTICS)"),
+    ];
+    let has = |(transport, ..): &(Transport, &'static str, &str)| {
+        datagrams.iter().any(|flow| flow.transport == Some(*transport))
+    };
+    rings.into_iter().filter(has).map(of).collect()
+}
+
+/// Of the receivers' own counters. Flows of one receiver may share a socket, and then each tells all
+/// of its drops: the largest of each receiver is the socket's.
+fn dropped_by_receivers<'a>(flows: impl Iterator<Item = &'a Flow>) -> u64 {
+    let mut by_receiver: BTreeMap<&str, u64> = BTreeMap::new();
+    for flow in flows {
+        let most = by_receiver.entry(&flow.to).or_default();
+        *most = (*most).max(flow.receiver_drops.unwrap_or(0));
+    }
+    by_receiver.values().fold(0, |sum, drops| sum.saturating_add(*drops))
 }
 
 /// Packets lost that were not the flows' datagrams.
@@ -258,7 +326,7 @@ fn host_stages(evidence: &Evidence, filtered: Option<u64>, received: Option<u64>
     stages
 }
 
-fn doubts(ledger: &Ledger, evidence: &Evidence, shared: bool) -> Vec<Caveat> {
+fn doubts(ledger: &Ledger, evidence: &Evidence, trains: bool, shared: bool) -> Vec<Caveat> {
     let mut caveats: Vec<Caveat> = evidence.doubts.iter().map(|text| hosts::broken(text)).collect();
     if let Some(left) = ledger.unexplained_packets.filter(|left| *left != 0) {
         caveats.push(Caveat::new(
@@ -269,7 +337,7 @@ fn doubts(ledger: &Ledger, evidence: &Evidence, shared: bool) -> Vec<Caveat> {
     }
     // A copy may arrive where the original was lost: then messages and packets count differently.
     if let Some(left) = ledger.unexplained.filter(|left| *left != 0) {
-        let (kind, text) = if evidence.copies > 0 || evidence.trains {
+        let (kind, text) = if evidence.copies > 0 || trains {
             (
                 CaveatKind::StageUncertain,
                 "packets were copied or travelled in trains, so that a message lost is not a packet lost",
