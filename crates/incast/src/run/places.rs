@@ -76,7 +76,7 @@ impl Places {
 
     /// Where a host is reached on a network.
     pub(crate) fn data_on(&self, host: &str, network: usize) -> Option<IpAddr> {
-        self.0.get(host)?.addresses.get(&network).map(|(address, _)| *address)
+        self.hosts.get(host)?.addresses.get(&network).map(|(address, _)| *address)
     }
 
     /// Where a host is reached on the first network that it is on.
