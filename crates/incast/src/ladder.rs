@@ -20,7 +20,6 @@ use crate::command::report;
 use crate::drop_trace::Wish;
 use crate::endpoint::key;
 use crate::lab::Standing;
-use crate::lab::settings::Lacking;
 use crate::output::{deliver, note};
 use crate::record_dir::{RUNS, RecordDir};
 use crate::run::Production;
@@ -160,14 +159,13 @@ impl Climb {
         }
         let record = match play(&self.variants[index], dir, stops) {
             Ok(record) => record,
-            Err(error) => match error.downcast_ref::<Lacking>() {
-                Some(lacking) if index > 0 => {
-                    note(&format!("this machine has none: {lacking}"));
-                    self.rungs[index].lacking = Some(lacking.to_string());
-                    return Ok(None);
-                }
-                _ => return Err(error.context(format!("rung {}", self.rungs[index].name))),
-            },
+            // A rung that cannot begin here is told with its reason; one that could before is an error.
+            Err(error) if index > 0 && self.trials[index].is_empty() && stops.count() == 0 => {
+                note(&format!("this machine has none: {error:#}"));
+                self.rungs[index].lacking = Some(format!("{error:#}"));
+                return Ok(None);
+            }
+            Err(error) => return Err(error.context(format!("rung {}", self.rungs[index].name))),
         };
         let is_whole = !matches!(record.verdict, Verdict::Incomplete | Verdict::Interrupted);
         self.incomplete += usize::from(record.verdict == Verdict::Incomplete);

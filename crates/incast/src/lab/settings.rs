@@ -1,7 +1,6 @@
 //! Settings that a scenario asks for beyond its namespaces' own: those of the whole machine, which are written
 //! down and put back, and those of interfaces, which go with the lab.
 
-use std::fmt;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -11,18 +10,6 @@ use incast_host::journal::{Changed, Identity, JournalFile, Knobs as _};
 use incast_lab::Lab;
 
 use crate::host::{HostKnobs, JOURNAL, explained, tell_put_back};
-
-/// A setting that this machine or its devices do not have.
-#[derive(Debug)]
-pub(crate) struct Lacking(String);
-
-impl fmt::Display for Lacking {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Lacking {}
 
 /// Settings of the machine that are changed for a while. Dropping them puts them back as well; what a killed
 /// process left, `incast host restore` does.
@@ -48,7 +35,7 @@ impl MachineSettings {
             let change = Change { knob, value: value.clone() };
             let Some((journal, _)) = &mut this.journal else { break };
             if let Changed::Refused(error) = journal.change(&HostKnobs, &change)? {
-                return Err(Lacking(format!("set {name} = {value}: {error}")).into());
+                anyhow::bail!("set {name} = {value} for all hosts: {error}");
             }
         }
         Ok(this)
@@ -87,9 +74,7 @@ pub(crate) fn set_interfaces(scenario: &Scenario, lab: &Lab) -> anyhow::Result<(
                 let kind =
                     KnobKind::of_interface(&format!("e{nth}"), key).context("a key of an interface")?;
                 let knob = Knob { namespace: Some(host.namespace.clone()), kind };
-                HostKnobs
-                    .write(&knob, value)
-                    .map_err(|error| Lacking(format!("the interface of {}: {error}", plan.name)))?;
+                HostKnobs.write(&knob, value).with_context(|| format!("the interface of {}", plan.name))?;
             }
         }
     }
