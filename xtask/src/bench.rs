@@ -12,7 +12,8 @@ use anyhow::{Result, bail};
 
 use crate::project::{self, Project};
 
-const NAMES: &str = "tracker, flood [SECONDS [ROUNDS]], lab, pacing [ROUNDS], readout [SECONDS [ROUNDS]], sim [ROUNDS]";
+const NAMES: &str =
+    "tracker, flood [SECONDS [ROUNDS]], lab, pacing [ROUNDS], readout [SECONDS [ROUNDS]], sim [ROUNDS]";
 
 /// Runs the benchmark that `words` name.
 pub(crate) fn run(project: &Project, words: &[&str]) -> Result<()> {

@@ -20,7 +20,13 @@ const ALLOWED_NS: f64 = 25.0;
 pub(super) fn run(project: &Project, words: &[&str]) -> Result<()> {
     let rounds = words.first().copied().unwrap_or("5");
     project::run(&mut project.cargo(&[
-        "build", "--release", "--locked", "-p", "incast-net", "--example", "pacing",
+        "build",
+        "--release",
+        "--locked",
+        "-p",
+        "incast-net",
+        "--example",
+        "pacing",
     ]))?;
     let program = project.target()?.join("release/examples/pacing");
     let output = std::process::Command::new(&program)
