@@ -179,7 +179,11 @@ fn distribution(histogram: &SignedHistogram, shift: i64) -> Option<NanosecondDis
     let within = |value: Option<i64>| value.unwrap_or(least).clamp(least.min(most), most.max(least));
     let buckets: Vec<NanosecondBucket> = histogram
         .filled()
-        .map(|(from, to, count)| NanosecondBucket { from_ns: moved(from), to_ns: moved(to), count })
+        .map(|(from, to, count)| NanosecondBucket {
+            from_ns: moved(from).max(least),
+            to_ns: moved(to).min(most),
+            count,
+        })
         .collect();
     let negative = if shift == 0 {
         histogram.negative()

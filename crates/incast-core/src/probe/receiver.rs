@@ -1,6 +1,6 @@
 //! One point of a probe at its receiver: order, delay and its variation, time between arrivals.
 //!
-//! Memory is bounded: histograms, not stamps. Delays are counted from that of the first message, so that a
+//! Memory is bounded: histograms, not stamps. Delays are counted from the smallest of the warm-up, so that a
 //! histogram is fine near it whatever the two clocks say; the offset between them is taken out
 //! afterwards, when it is known. Their drift is taken out here, as far as it was known before the point began.
 //!
@@ -40,8 +40,10 @@ pub struct ProbeReceiver {
     drift_ppb: i64,
     warm_up_messages: u64,
     tracker: SequenceTracker,
-    /// Delay and arrival of the first message that counts.
-    base: Option<(i64, i64)>,
+    /// Smallest delay of the warm-up, and of the first message that counts.
+    base_delay_ns: Option<i64>,
+    /// Arrival of the first message that counts.
+    first_ns: Option<i64>,
     /// Latest first arrival.
     last_ns: i64,
     delay: SignedHistogram,
@@ -63,7 +65,8 @@ impl ProbeReceiver {
             drift_ppb: stream.drift_ppb,
             warm_up_messages: stream.warm_up_messages,
             tracker: SequenceTracker::new(FIRST_COUNTER.saturating_add(stream.warm_up_messages)),
-            base: None,
+            base_delay_ns: None,
+            first_ns: None,
             last_ns: 0,
             delay: SignedHistogram::default(),
             delay_variation: SignedHistogram::default(),
@@ -83,7 +86,10 @@ impl ProbeReceiver {
 
     /// The message with `counter` arrived, which says that it left at `departure_ns`; each by its own clock.
     pub fn handle_message(&mut self, counter: u64, departure_ns: i64, arrival_ns: i64, source: StampSource) {
+        // A peer may say anything: what is beyond 146 years is as good as at its edge.
+        let raw = arrival_ns.saturating_sub(departure_ns);
         if counter < FIRST_COUNTER.saturating_add(self.warm_up_messages) {
+            self.base_delay_ns = self.base_delay_ns.map_or(Some(raw), |least| Some(least.min(raw)));
             return;
         }
         if !matches!(self.tracker.record(counter), Arrival::InOrder | Arrival::Ahead | Arrival::Late) {
@@ -94,16 +100,15 @@ impl ProbeReceiver {
             StampSource::Kernel => self.kernel_stamps += 1,
             StampSource::Reader => self.reader_stamps += 1,
         }
-        // A peer may say anything: what is beyond 146 years is as good as at its edge.
-        let raw = arrival_ns.saturating_sub(departure_ns);
-        let is_first = self.base.is_none();
-        let (base_delay, base_arrival) = *self.base.get_or_insert((raw, arrival_ns));
-        let drifted = drift_ns(self.drift_ppb, arrival_ns.saturating_sub(base_arrival));
-        let delay = raw.saturating_sub(drifted);
-        self.delay.record(delay.saturating_sub(base_delay));
-        if !is_first {
+        if self.first_ns.is_none() {
+            self.base_delay_ns = self.base_delay_ns.map_or(Some(raw), |least| Some(least.min(raw)));
+        } else {
             self.inter_arrival.record(arrival_ns.saturating_sub(self.last_ns));
         }
+        let first_ns = *self.first_ns.get_or_insert(arrival_ns);
+        let drifted = drift_ns(self.drift_ppb, arrival_ns.saturating_sub(first_ns));
+        let delay = raw.saturating_sub(drifted);
+        self.delay.record(delay.saturating_sub(self.base_delay_ns.unwrap_or(raw)));
         self.last_ns = arrival_ns;
         self.record_variation(counter, delay);
     }
@@ -135,14 +140,13 @@ impl ProbeReceiver {
     #[must_use]
     pub fn seen(&self) -> ProbeSeen {
         let counts = self.tracker.counts();
-        let (base_delay_ns, first_ns) = self.base.unwrap_or_default();
         ProbeSeen {
             warm_up_messages: self.warm_up_messages,
             counts,
             loss_runs: self.tracker.loss_runs().to_record(),
             reordering: self.tracker.reordering().to_record(counts.unique),
-            base_delay_ns,
-            first_ns,
+            base_delay_ns: self.base_delay_ns.unwrap_or(0),
+            first_ns: self.first_ns.unwrap_or(0),
             last_ns: self.last_ns,
             drift_ppb: self.drift_ppb,
             delay: self.delay.clone(),
@@ -183,8 +187,7 @@ mod tests {
     fn exact(histogram: &SignedHistogram) -> Vec<(i64, u64)> {
         histogram
             .filled()
-            .map(|(from, to, count)| (from, count, to))
-            .map(|(from, count, to)| {
+            .map(|(from, to, count)| {
                 assert_eq!(from, to, "an exact bucket");
                 (from, count)
             })
@@ -260,6 +263,19 @@ mod tests {
         let span = |receiver: &ProbeReceiver| receiver.delay.max().unwrap() - receiver.delay.min().unwrap();
         assert!(span(&with) <= 3, "{}", span(&with));
         assert!(span(&without) > 49_000, "{}", span(&without));
+    }
+
+    #[test]
+    fn a_late_first_message_does_not_make_the_others_coarse() {
+        let mut receiver = receiver(2, 0);
+        for (counter, delay) in [(1, 5_000_000), (2, 1_500), (3, 9_000_000), (4, 1_507), (5, 1_511)] {
+            let departure = i64::try_from(counter).unwrap() * 100_000;
+            receiver.handle_message(counter, departure, departure + delay, StampSource::Kernel);
+        }
+        let seen = receiver.seen();
+        assert_eq!(seen.base_delay_ns, 1_500, "the smallest of the warm-up");
+        let fine: Vec<(i64, i64, u64)> = seen.delay.filled().take(2).collect();
+        assert_eq!(fine, [(7, 7, 1), (11, 11, 1)], "to the nanosecond");
     }
 
     #[test]

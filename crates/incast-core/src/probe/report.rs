@@ -42,7 +42,7 @@ pub struct ProbeSeen {
     pub loss_runs: LossRuns,
     /// Their reordering.
     pub reordering: Reordering,
-    /// Arrival minus departure of the first of them, each by its own clock.
+    /// Smallest arrival minus departure of the warm-up and of the first message after it, each by its own clock.
     pub base_delay_ns: i64,
     /// When the first of them arrived, by the receiver's clock.
     pub first_ns: i64,
@@ -50,7 +50,7 @@ pub struct ProbeSeen {
     pub last_ns: i64,
     /// Drift of the clocks that was taken out of the delays, in parts of 10^9.
     pub drift_ppb: i64,
-    /// Arrival minus departure, above that of the first.
+    /// Arrival minus departure, above `base_delay_ns`; below it where it is negative.
     pub delay: SignedHistogram,
     /// Delay minus that of the message sent before it (RFC 3393, RFC 5481 §4.1: IPDV).
     pub delay_variation: SignedHistogram,

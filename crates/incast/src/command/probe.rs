@@ -17,10 +17,11 @@ use incast_net::conversation::Order;
 use incast_net::key::Key;
 
 use crate::cli::ProbeArgs;
+use crate::drop_trace::Wish;
 use crate::endpoint::{PORT_DEFAULT, host_name, key, resolve};
 use crate::measured::{HostWatch, Measured, host_gauge, thread_cpu};
 use crate::output::{deliver, note};
-use crate::own_book;
+use crate::own_book::{self, OwnBook};
 use crate::probe;
 use crate::record_dir::RecordDir;
 use crate::signals::Stops;
@@ -65,6 +66,8 @@ impl Client<'_> {
     /// Plays one point, as a session of its own.
     fn play(&self, point: &SweepPoint, drift_ppb: i64) -> anyhow::Result<Measured> {
         let watch = HostWatch::start();
+        // Points are many and short: the counters tell enough, and cost nothing meanwhile.
+        let mut book = OwnBook::open(Wish::Off)?;
         let plan = self.plan(point, drift_ppb, watch.started_unix_ns());
         let (notices, inbox) = unbounded();
         let (orders, ordered) = unbounded();
@@ -96,6 +99,7 @@ impl Client<'_> {
             cpu,
             outcomes,
             host,
+            own_book: Some(book.close(&host_name(self.args.name.as_ref()))),
             caveats,
             interrupted: told > 0,
             ..Measured::default()

@@ -85,6 +85,9 @@ fn line(html: &mut Html, curve: &Curve, pen: Pen, (x, y): (&Axis, &Axis), area: 
     let places: Vec<String> = curve.places.iter().map(place).collect();
     let path = html.tag("path").set("class", &pen.line());
     path.set("d", &format!("M{}", places.join("L"))).holds(|html| html.tag("title").text(&curve.name));
+    if places.len() > DOTS_MAX {
+        return;
+    }
     let dots: String = places.iter().map(|place| format!("M{place}h0")).collect();
     html.tag("path").set("class", &format!("{} dots", pen.line())).set("d", &dots).empty();
 }
@@ -196,3 +199,5 @@ const AGAINST_LOAD: &[Quantity] = &[
 ];
 
 const HEIGHT: f64 = 170.0;
+/// More dots than this run into each other: a histogram is a line.
+const DOTS_MAX: usize = 40;
