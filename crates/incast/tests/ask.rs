@@ -67,7 +67,10 @@ fn a_response_over_udp_comes_in_datagrams_that_are_all_accounted_for() {
     // 20 kB are 14 datagrams of 1472 B. A busy host may lose one: then its request has timed out.
     let (sent, came) = (peer.datagrams_sent.expect("told"), peer.datagrams_received.expect("counted"));
     assert_eq!(Some(sent), peer.responses_sent.map(|responses| responses * 14));
-    assert_eq!(peer.datagrams_lost, i64::try_from(sent).ok().zip(i64::try_from(came).ok()).map(|(s, c)| s - c));
+    assert_eq!(
+        peer.datagrams_lost,
+        i64::try_from(sent).ok().zip(i64::try_from(came).ok()).map(|(s, c)| s - c)
+    );
     assert!(exchange.answered >= Some(30), "loopback loses next to nothing: {exchange:?}");
 }
 
@@ -80,7 +83,8 @@ fn a_round_asks_every_answerer_and_is_over_with_the_last() {
     let exchange = all_answered(&record, 180);
     let names: Vec<&str> = exchange.peers.iter().map(|peer| peer.name.as_str()).collect();
     assert_eq!((names, exchange.rounds), (vec!["a", "b", "c"], Some(60)));
-    let (round, response) = (exchange.round.as_ref().expect("rounds"), exchange.response.as_ref().expect("answers"));
+    let (round, response) =
+        (exchange.round.as_ref().expect("rounds"), exchange.response.as_ref().expect("answers"));
     assert_eq!((round.count, response.count), (59, 177));
     assert!(round.us_min >= Some(1_000.0), "each worked on it for a ms: {round:?}");
     assert!(round.us_p50 >= response.us_p50);
@@ -111,7 +115,8 @@ fn an_open_loop_counts_from_the_moment_when_a_request_was_meant_to_leave() {
     let args = ["--load", "200Hz", "--service", "20ms", "--duration", "500ms"];
     let record = asker(&[address], &args).finish().record_of_any_end();
     let exchange = only(&record);
-    let (left, meant) = (exchange.response.as_ref().expect("some"), exchange.intended.as_ref().expect("some"));
+    let (left, meant) =
+        (exchange.response.as_ref().expect("some"), exchange.intended.as_ref().expect("some"));
     assert!(meant.us_max > left.us_p50.map(|us| us * 3.0), "{meant:?} {left:?}");
     assert!(exchange.rounds_overdue > Some(0));
     assert!(record.caveats.iter().any(|doubt| doubt.kind == CaveatKind::SenderBelowIntendedLoad));
