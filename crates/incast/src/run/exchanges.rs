@@ -35,6 +35,7 @@ pub(super) fn answer(plan: AnswerAssignment, orders: &Receiver<RoleOrder>) -> an
             key: Key::parse(&plan.key).context("read the key of the assignment")?,
             open: false,
             spin: false,
+            congestion: plan.congestion,
             core: plan.core,
             clock: Clock::start(),
             thread_cpu,
