@@ -92,6 +92,20 @@ impl SenderPlan {
         self.mode().base_bytes() + counters + proof
     }
 
+    /// The counters of a reply, if the reflector has filled them in, and proves it where there is a key.
+    fn filled_in(&self, sequence: u32, extensions: &[u8]) -> Option<Counters> {
+        let mut parts = tlv::walk(extensions).filter(|part| self.counters && part.flags == 0);
+        let filled = parts.find(|part| part.kind == tlv::DIRECT_MEASUREMENT)?;
+        if let Some(key) = &self.key {
+            let proof = parts.find(|part| part.kind == tlv::HMAC)?;
+            let covered = [&sequence.to_be_bytes()[..], &extensions[..proof.at]];
+            if !key.proves(&covered, proof.value(extensions)) {
+                return None;
+            }
+        }
+        Counters::parse(filled.value(extensions))
+    }
+
     fn mode(&self) -> Mode {
         if self.key.is_some() { Mode::Authenticated } else { Mode::Open }
     }
@@ -260,9 +274,7 @@ impl Sender {
         self.furthest = self.furthest.max(Some(sequence));
         let came = times.map(|times| times.t2);
         self.by_sequence.record(sequence, reply.sequence.wrapping_add(1), came);
-        let mut parts = tlv::walk(extensions).filter(|_| self.plan.counters);
-        let filled = parts.find(|part| part.kind == tlv::DIRECT_MEASUREMENT && part.flags == 0);
-        if let Some(counters) = filled.and_then(|part| Counters::parse(part.value(extensions))) {
+        if let Some(counters) = self.plan.filled_in(reply.sequence, extensions) {
             self.count.record(sequence, counters.received, came);
             self.counting = Counting::Counters;
         } else if self.counting == Counting::None && reply.sequence != reply.sender_sequence {
