@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use incast_core::random::Random;
+use incast_core::stamp::SenderPlan;
 use incast_core::stamp::reflector::{RATE_MAX, Reflector, ReflectorPlan, SESSIONS_MAX, SILENCE};
-use incast_core::stamp::sender::{Sender, SenderPlan};
+use incast_core::stamp::sender::Sender;
 use incast_core::stamp::{Account, SenderFaults, Ways};
 use incast_core::time::{Span, Time};
 use incast_core::wire::stamp::mac::MacKey;
