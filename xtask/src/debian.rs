@@ -29,6 +29,8 @@ const NEEDS: &[Need] = &[
     Need { program: "iperf3", package: "iperf3", used_by: "tests against stock iperf3" },
     Need { program: "ip", package: "iproute2", used_by: "tests in network namespaces" },
     Need { program: "ethtool", package: "ethtool", used_by: "tests in network namespaces" },
+    Need { program: "nft", package: "nftables", used_by: "tests of losses in packet filters" },
+    Need { program: "chrt", package: "util-linux", used_by: "tests of losses in starved rings" },
     Need { program: "ps", package: "procps", used_by: "tests that look for processes left behind" },
     Need { program: "chromium", package: "chromium", used_by: "tests of reports in a browser" },
     Need {

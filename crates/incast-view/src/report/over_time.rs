@@ -91,7 +91,7 @@ fn panels(record: &Record) -> Vec<Panel> {
 }
 
 impl Panel {
-    fn draw(&self, html: &mut Html, x: &Axis, x_title: Option<&str>) {
+    pub(super) fn draw(&self, html: &mut Html, x: &Axis, x_title: Option<&str>) {
         let (least, most) = self.ensemble.range();
         let y = Axis::rounded(least, self.most.unwrap_or(most), self.scale);
         let legend = if self.has_legend { self.ensemble.legend() } else { Vec::new() };
