@@ -7,8 +7,9 @@
 
 use std::net::SocketAddr;
 
+use incast_core::stamp::SenderPlan;
 use incast_core::stamp::reflector::{Reflector, ReflectorPlan};
-use incast_core::stamp::sender::{Sender, SenderPlan};
+use incast_core::stamp::sender::Sender;
 use incast_core::time::{Span, Time};
 use incast_core::wire::stamp::mac::MacKey;
 use incast_core::wire::stamp::time::{ErrorEstimate, Format, Stamp};
@@ -28,7 +29,9 @@ fuzz_target!(|data: &[u8]| {
     });
     let mut sender = Sender::new(plan(key.clone(), choice & 4 != 0), Time::ZERO);
     let mut test = vec![0; 400];
-    let Some(length) = sender.poll_transmit(Time::ZERO, NOW_NS, &mut test) else { unreachable!("one is due") };
+    let Some(length) = sender.poll_transmit(Time::ZERO, NOW_NS, &mut test) else {
+        unreachable!("one is due")
+    };
     test.truncate(length);
     let mut rest = packets;
     while let Some((head, body)) = rest.split_first_chunk::<2>() {

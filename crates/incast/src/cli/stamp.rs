@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use clap::Args;
 use incast_core::stamp::Limits;
+use incast_core::stamp::SenderPlan;
 use incast_core::stamp::reflector::RATE_MAX;
-use incast_core::stamp::sender::SenderPlan;
 use incast_core::time::Span;
 use incast_core::units::Bytes;
 use incast_core::wire::stamp::PORT;
