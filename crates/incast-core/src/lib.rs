@@ -22,6 +22,7 @@ pub mod link;
 pub mod load;
 pub mod mdf;
 pub mod pacer;
+pub mod probe;
 pub mod random;
 pub mod raw;
 pub mod readout;

@@ -39,6 +39,10 @@ pub use network::{
 };
 mod raw;
 pub use raw::{RawSide, RawSummary};
+mod probe;
+pub use probe::{
+    NanosecondBucket, NanosecondDistribution, Probe, ProbeClocks, ProbeEnd, ProbePoint, ProbeStamps,
+};
 mod readout;
 pub use readout::{
     CreditBook, DeadTimes, EventBook, NamedCount, Readout, ReadoutInterval, ReadoutRole, StateEntered,
@@ -87,6 +91,8 @@ plain_data! {
         pub switch_test: Option<SwitchTest>,
         /// What a path showed that was watched with STAMP; null when none was.
         pub stamp: Option<StampReport>,
+        /// The points of a probe; null for any other run.
+        pub probe: Option<Probe>,
         /// What an event-building system did; null when there was none.
         pub readout: Option<Readout>,
         /// What only a simulator sees; null in every other world.

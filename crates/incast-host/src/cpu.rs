@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Instant;
 
+use incast_core::probe::HostWork;
 use incast_core::record::{CoreLoad, Host};
 
 use crate::bounded;
@@ -23,6 +24,8 @@ pub struct HostSnapshot {
     interrupts: Option<u64>,
     network_softirqs: Option<u64>,
     context_switches: Option<u64>,
+    /// Soft interrupts of the kind `NET_RX`.
+    receive_softirqs: Option<u64>,
 }
 
 /// How one core spent its time, in ticks.
@@ -58,13 +61,16 @@ impl HostSnapshot {
             interrupts: None,
             network_softirqs: None,
             context_switches: None,
+            receive_softirqs: None,
         };
         for line in text.lines() {
             let mut words = line.split_ascii_whitespace();
             let Some(name) = words.next() else { continue };
             match name {
                 "intr" => snapshot.interrupts = number(words.next()),
-                "softirq" => snapshot.network_softirqs = network_softirqs(words),
+                "softirq" => {
+                    [snapshot.network_softirqs, snapshot.receive_softirqs] = network_softirqs(words);
+                }
                 "ctxt" => snapshot.context_switches = number(words.next()),
                 // The line `cpu` without a number is the sum of the others.
                 _ => {
@@ -100,6 +106,23 @@ impl HostSnapshot {
         };
         let of_core = |(core, now): (&u32, &CoreTicks)| busy(now, earlier.cores.get(core)?);
         self.cores.iter().map(|core| of_core(core).unwrap_or(0.0)).collect()
+    }
+
+    /// What all cores have done since the host was started.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "ticks of some years")]
+    pub fn work(&self) -> HostWork {
+        let seconds = |of: fn(&CoreTicks) -> u64| {
+            let ticks = self.cores.values().map(of).fold(0, u64::saturating_add);
+            ticks as f64 * MS_PER_TICK as f64 / 1e3
+        };
+        HostWork {
+            interrupts: self.interrupts,
+            receive_softirqs: self.receive_softirqs,
+            softirq_s: seconds(|ticks| ticks.softirq),
+            busy_s: seconds(|ticks| ticks.total().saturating_sub(ticks.idle)),
+            elapsed_s: seconds(CoreTicks::total) / self.cores.len().max(1) as f64,
+        }
     }
 
     /// Ticks of each core since `earlier`, for the cores whose account closes; each is above 0.
@@ -162,11 +185,12 @@ impl CoreTicks {
     }
 }
 
-/// NET_TX and NET_RX: the columns are the sum, HI, TIMER, NET_TX, NET_RX and others (Linux v6.8
+/// NET_TX and NET_RX together, and NET_RX: the columns are the sum, HI, TIMER, NET_TX, NET_RX and others (Linux v6.8
 /// `include/linux/interrupt.h`).
-fn network_softirqs<'a>(words: impl Iterator<Item = &'a str>) -> Option<u64> {
+fn network_softirqs<'a>(words: impl Iterator<Item = &'a str>) -> [Option<u64>; 2] {
     let mut network = words.skip(3);
-    number(network.next())?.checked_add(number(network.next())?)
+    let [sent, received] = [number(network.next()), number(network.next())];
+    [sent.zip(received).and_then(|(sent, received)| sent.checked_add(received)), received]
 }
 
 /// A count, if `word` is one.
@@ -216,6 +240,16 @@ mod tests {
         assert_eq!(host.cores, [CoreLoad { core: 0, user, system, softirq, irq, steal, idle }]);
         assert_eq!((host.interrupts, host.context_switches), (Some(300), Some(50)));
         assert_eq!(host.network_softirqs, Some(23));
+    }
+
+    #[test]
+    fn the_work_of_a_host_is_that_of_its_cores() {
+        let text = "cpu0 10 5 20 1000 40 1 2 3 7 7\ncpu1 0 0 0 1000 0 0 8 0 0 0\nintr 500 1\nsoftirq 99 1 2 3 42 5\n";
+        let work = at(text, Instant::now(), 0).work();
+        assert_eq!((work.interrupts, work.receive_softirqs), (Some(500), Some(42)));
+        // Ticks of 10 ms: 2 + 8 in soft interrupts; 41 + 8 not idle.
+        assert!((work.softirq_s - 0.10).abs() < 1e-9 && (work.busy_s - 0.49).abs() < 1e-9, "{work:?}");
+        assert_eq!(at("softirq 99 1 2 3", Instant::now(), 0).work().receive_softirqs, None);
     }
 
     #[test]

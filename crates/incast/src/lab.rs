@@ -25,6 +25,7 @@ use crate::drop_trace::{Tracer, Wish};
 use crate::endpoint::key;
 use crate::measured::Measured;
 use crate::output::{deliver, note};
+use crate::probe;
 use crate::record_dir::RecordDir;
 use crate::run::places::Places;
 use crate::run::{Production, describe};
@@ -88,11 +89,13 @@ fn run_one(
         let production = Production { scenario, tagged, places, variant, ahead, ..production };
         standing.play(production, &dir)
     };
-    let record = match &scenario.search {
-        None => play(scenario, false)?.record(),
-        Some(plan) => switch_test::trials(scenario, plan, stops, play)?,
+    let record = match (&scenario.search, &scenario.probe) {
+        (None, None) => play(scenario, false)?.record(),
+        (None, Some(plan)) => probe::points(scenario, plan, stops, |scenario| play(scenario, false))?,
+        (Some(plan), _) => switch_test::trials(scenario, plan, stops, play)?,
     };
     drop(standing);
+    probe::write_points(&record, &dir.path().join(probe::POINTS))?;
     deliver(&record, &args.output, Some(&dir))?;
     Ok((record, dir.path().to_owned()))
 }

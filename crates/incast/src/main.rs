@@ -16,6 +16,7 @@ mod measured;
 mod observe;
 mod output;
 mod own_book;
+mod probe;
 mod readout;
 mod record_dir;
 mod run;

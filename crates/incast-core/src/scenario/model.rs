@@ -9,11 +9,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::metric::Metric;
+use super::model_exchange::ExchangePlan;
 use super::model_fault::CableFaultPlan;
 use super::model_network::NetworkPlan;
 use super::model_readout::ReadoutPlan;
 use super::model_sim::{HostModel, SimPlan, StatedModel};
+use super::probe::ProbePlan;
 use crate::load::{Load, Spacing, Stop, Transport};
+use crate::probe::ProbeStream;
 use crate::random::Random;
 use crate::raw::RawPlan;
 use crate::switch_test::SearchPlan;
@@ -41,6 +44,8 @@ pub struct Scenario {
     pub network: Option<NetworkPlan>,
     /// Every flow: one sender, one receiver.
     pub flows: Vec<FlowPlan>,
+    /// Every exchange: one asker, its answerers.
+    pub exchanges: Vec<ExchangePlan>,
     /// The event-building system, if the file describes one.
     pub readout: Option<ReadoutPlan>,
     /// What the simulator is told beside this.
@@ -55,6 +60,8 @@ pub struct Scenario {
     pub expectations: Vec<ExpectationPlan>,
     /// The scenario is a switch test: its flows are sent at many loads.
     pub search: Option<SearchPlan>,
+    /// One of its flows is probed: sent at many sizes and gaps.
+    pub probe: Option<ProbePlan>,
     /// What the run is to answer.
     pub asks: Vec<AskPlan>,
     /// The same scenario with some values replaced, to be run as well.
@@ -142,6 +149,9 @@ pub struct FlowPlan {
     pub receiver: Option<String>,
     /// The network that carries it, by the index of its first switch, when the file describes one.
     pub network: Option<usize>,
+    /// Its messages are timed, at one point of a probe.
+    #[serde(default)]
+    pub probe: Option<ProbeStream>,
 }
 
 impl FlowPlan {

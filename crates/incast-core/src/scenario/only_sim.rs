@@ -34,6 +34,20 @@ impl Scenario {
                 flow.transport.name()
             ));
         }
+        if self.probe.is_some() {
+            why.push(
+                "a probe ([probe]) times messages by real clocks: use `incast lab` or `incast run`"
+                    .to_owned(),
+            );
+        }
+        if let Some(exchange) = self.exchanges.first() {
+            why.push(format!(
+                "exchange {}{} asks and answers over real connections, and the simulator has no answerers: use \
+                 `incast run` or `incast lab`",
+                exchange.name,
+                and_more(self.exchanges.len())
+            ));
+        }
         // Another one in its place would give the numbers of another scenario.
         let unknown = self.flows.iter().find_map(|flow| {
             let name = self.congestion_of(flow)?;

@@ -47,6 +47,8 @@ pub const GAP_MIN: Span = Span::from_us(10);
 pub const PACKET_BYTES_MAX: usize = 65_507;
 /// Tests that follow when the last one has no reply.
 const MORE_MAX: u64 = 5;
+/// A reply is overdue after twice what the slowest took, and at least this: a host may sleep so long.
+const OVERDUE_MIN: Span = Span::from_ms(20);
 /// A departure that is later than this is given up: as `pacer::CATCH_UP`.
 const CATCH_UP: Span = crate::pacer::CATCH_UP;
 
@@ -119,6 +121,8 @@ pub struct Sender {
     tests: Tests,
     pub(super) account: Account,
     furthest: Option<u64>,
+    /// What the slowest reply took.
+    slowest: Span,
     pub(super) faults: SenderFaults,
     count: ReflectorCount,
     by_sequence: ReflectorCount,
@@ -146,6 +150,7 @@ impl Sender {
             tests: Tests::default(),
             account: Account::default(),
             furthest: None,
+            slowest: Span::ZERO,
             faults: SenderFaults::default(),
             count: ReflectorCount::default(),
             by_sequence: ReflectorCount::default(),
@@ -167,22 +172,19 @@ impl Sender {
     /// Writes the next test into `packet` if one is due, and tells its length. It leaves at `our_ns`: nanoseconds
     /// since 1970 by a clock of this host that is never stepped.
     pub fn poll_transmit(&mut self, now: Time, our_ns: i64, packet: &mut [u8]) -> Option<usize> {
-        let is_more = self.is_over();
-        if is_more && !self.wants_more() || now < self.next_departure {
-            return None;
-        }
+        let departure = self.departure().filter(|at| *at <= now)?;
         let packet = packet.get_mut(..self.plan.packet_bytes)?;
-        if is_more {
-            self.more += 1
+        if self.is_over() {
+            self.more += 1;
         } else {
-            self.planned += 1
+            self.planned += 1;
+            let late = now.since(departure);
+            if late > CATCH_UP {
+                self.skipped += late.0 / self.plan.gap.0.max(1);
+                self.next_departure = now;
+            }
+            self.next_departure += self.plan.gap;
         }
-        let late = now.since(self.next_departure);
-        if late > CATCH_UP {
-            self.skipped += late.0 / self.plan.gap.0.max(1);
-            self.next_departure = now;
-        }
-        self.next_departure += self.plan.gap;
         let sequence = self.account.sent;
         let stamp = Stamp::from_unix_ns(our_ns, self.plan.format);
         self.write(sequence, stamp, packet);
@@ -235,6 +237,7 @@ impl Sender {
         test.reflected = reply.sequence;
         let is_late = test.state == State::Lost || now.since(test.at) > self.plan.timeout;
         let (sequence, t1) = (test.sequence, test.t1);
+        self.slowest = self.slowest.max(now.since(test.at));
         let times = times(&reply, t1, our_ns, &mut self.faults);
         if is_late {
             // One that was settled as lost is given back.
@@ -332,28 +335,31 @@ impl Sender {
     /// When something is due: a departure, or the end of a wait.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Time> {
-        let departure = (!self.is_over() || self.wants_more()).then_some(self.next_departure);
         let end = self.tests.oldest().map(|test| test.at + self.plan.timeout);
-        departure.into_iter().chain(end).min()
+        self.departure().into_iter().chain(end).min()
     }
 
     /// Whether all tests are sent and settled.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.is_over() && self.tests.oldest().is_none() && !self.wants_more()
+        self.is_over() && self.tests.oldest().is_none() && self.departure().is_none()
     }
 
     fn is_over(&self) -> bool {
         self.is_stopped || self.plan.tests.is_some_and(|tests| self.planned >= tests)
     }
 
-    /// Whether the last test was lost by a path that answers others.
-    fn wants_more(&self) -> bool {
-        let is_lost = |test: &Outstanding| matches!(test.state, State::Lost | State::Late);
-        self.more < MORE_MAX
-            && self.counting != Counting::None
-            && self.tests.oldest().is_none()
-            && self.tests.newest().is_some_and(is_lost)
+    /// When the next test is due. After the last one: when a reply to it is overdue, on a path that answers others.
+    fn departure(&self) -> Option<Time> {
+        if !self.is_over() {
+            return Some(self.next_departure);
+        }
+        let last = self.tests.newest().filter(|_| self.more < MORE_MAX && self.counting != Counting::None)?;
+        match last.state {
+            State::Answered => None,
+            State::Waiting => Some(last.at + (self.slowest + self.slowest).max(OVERDUE_MIN)),
+            State::Lost | State::Late => Some(last.at),
+        }
     }
 
     /// The account so far.

@@ -181,5 +181,6 @@ fn socket_plan(dscp: Option<u8>) -> SendPlan {
         dscp,
         segments_max: None,
         raw: incast_core::raw::RawPlan::default(),
+        probe: None,
     }
 }

@@ -1,5 +1,6 @@
 //! Reports on records that are hard to show: empty, hostile, contradictory, large; and those of a lab.
 
+mod probe;
 mod readout;
 mod simulation;
 

@@ -74,6 +74,11 @@ impl Places {
         place.addresses.get(&flow.network?).map(|(address, _)| *address)
     }
 
+    /// Where a host is reached on a network.
+    pub(crate) fn data_on(&self, host: &str, network: usize) -> Option<IpAddr> {
+        self.hosts.get(host)?.addresses.get(&network).map(|(address, _)| *address)
+    }
+
     /// Where a host is reached on the first network that it is on.
     pub(crate) fn data_of(&self, host: &str) -> Option<IpAddr> {
         let place = self.hosts.get(host)?;

@@ -170,7 +170,7 @@ fn text(name: &str, forces: &[&Force]) -> String {
     let _ = write!(
         text,
         "host = [{{name = \"x\"}}, {{name = \"y\"}}]\nswitch = [{{name = \"main\", when_full = \"drop\"}}]\n\
-         cable = [{{{}}}, {{{receiver}}}]\nflow = [{{{}}}]\n",
+         cable = [{{{receiver}}}, {{{}}}]\nflow = [{{{}}}]\n",
         table(&sender),
         table(&flow)
     );

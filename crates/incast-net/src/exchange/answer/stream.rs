@@ -20,7 +20,7 @@ use super::{Asker, Shared};
 use crate::clock::Clock;
 use crate::faults::count;
 use crate::socket;
-use crate::wait::BLOCK_MAX;
+use crate::wait::{BLOCK_MAX, Spinning};
 
 /// Bytes of one read and of one write: what fits the second-level cache beside the kernel's own buffers.
 const BUFFER_BYTES: usize = 256 << 10;
@@ -42,6 +42,7 @@ pub(super) fn answer(shared: &Shared, asker: &Asker, connection: &TcpStream) {
         answerer: Answerer::new(&asker.terms),
         request: Request::default(),
         watch: Watch::new(&asker.terms, clock.now()),
+        spinning: Spinning::default(),
         buffer: vec![0; BUFFER_BYTES],
         response: vec![0; BUFFER_BYTES.min(size(asker.terms.response_bytes))],
     };
@@ -76,6 +77,7 @@ struct Connection<'a> {
     answerer: Answerer,
     request: Request,
     watch: Watch,
+    spinning: Spinning,
     buffer: Vec<u8>,
     /// The head of a response and what follows it, which is all zero.
     response: Vec<u8>,
@@ -121,7 +123,9 @@ impl Connection<'_> {
             Ok((_, 0)) => Ok(false),
             Ok((_, bytes)) => self.handle(bytes).map(|()| true),
             Err(Errno::AGAIN | Errno::INTR) => {
-                std::hint::spin_loop();
+                if self.asker.terms.spin {
+                    self.spinning.in_vain();
+                }
                 Ok(true)
             }
             Err(error) => Err(error.into()),
@@ -174,7 +178,9 @@ impl Connection<'_> {
                     if self.asker.is_over() {
                         return Ok(());
                     }
-                    std::hint::spin_loop();
+                    if self.asker.terms.spin {
+                        self.spinning.in_vain();
+                    }
                 }
                 Err(error) => return Err(error.into()),
             }
