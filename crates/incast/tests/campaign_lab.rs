@@ -24,8 +24,7 @@ const KILLS: u64 = 5;
 
 /// A lab of two hosts; what is sent is more than the port takes.
 fn scenario(name: &'static str) -> String {
-    let flow: &'static str = UDP_Y;
-    let text = Sheet { name, flows: &[flow], ..SHEET }.text();
+    let text = Sheet { name, flows: &[UDP_Y], ..SHEET }.text();
     // 200 messages: a quarter of a second.
     text.replace("duration = \"1s\"", "duration = \"250ms\"")
         .replace("transport = \"udp\"", "transport = \"udp\", load = \"30Mbit/s\"")
