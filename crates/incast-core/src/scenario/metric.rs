@@ -294,8 +294,6 @@ impl Metric {
             Self::ByteResidual => "byte_residual",
             Self::DelayP50 => "delay_us_p50",
             Self::DelayP99 => "delay_us_p99",
-            // Those of a probe: the test of all names holds that nothing else is left.
-            _ => self.probe_name(),
             Self::Answered => "answered",
             Self::NotAnswered => "not_answered",
             Self::ExchangeResidual => "exchange_residual",
@@ -309,6 +307,8 @@ impl Metric {
             Self::StragglerFraction => "straggler_fraction",
             Self::PacketsPerResponse => "packets_per_response",
             Self::AcknowledgementsPerResponse => "acknowledgements_per_response",
+            // Those of a probe: the test of all names holds that nothing else is left.
+            _ => self.probe_name(),
             Self::ResponseRetransmits => "response_retransmits",
         }
     }
