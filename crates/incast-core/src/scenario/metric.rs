@@ -307,9 +307,9 @@ impl Metric {
             Self::StragglerFraction => "straggler_fraction",
             Self::PacketsPerResponse => "packets_per_response",
             Self::AcknowledgementsPerResponse => "acknowledgements_per_response",
+            Self::ResponseRetransmits => "response_retransmits",
             // Those of a probe: the test of all names holds that nothing else is left.
             _ => self.probe_name(),
-            Self::ResponseRetransmits => "response_retransmits",
         }
     }
 
