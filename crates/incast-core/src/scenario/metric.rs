@@ -294,14 +294,6 @@ impl Metric {
             Self::ByteResidual => "byte_residual",
             Self::DelayP50 => "delay_us_p50",
             Self::DelayP99 => "delay_us_p99",
-            Self::ProbeDelayMin => "probe_delay_us_min",
-            Self::ProbeDelayP50 => "probe_delay_us_p50",
-            Self::ProbeDelayError => "probe_delay_error_us",
-            Self::ProbeVariationP99 => "probe_delay_above_min_us_p99",
-            Self::ProbeLost => "probe_lost",
-            Self::ProbeReordered => "probe_reordered",
-            Self::ProbeDuplicate => "probe_duplicate",
-            Self::ProbePoints => "probe_points",
             Self::Answered => "answered",
             Self::NotAnswered => "not_answered",
             Self::ExchangeResidual => "exchange_residual",
@@ -316,6 +308,8 @@ impl Metric {
             Self::PacketsPerResponse => "packets_per_response",
             Self::AcknowledgementsPerResponse => "acknowledgements_per_response",
             Self::ResponseRetransmits => "response_retransmits",
+            // Those of a probe: the test of all names holds that nothing else is left.
+            _ => self.probe_name(),
         }
     }
 

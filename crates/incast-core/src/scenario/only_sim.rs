@@ -7,6 +7,8 @@ use super::model_network::{CableEnd, NetworkPlan, SwitchPlan};
 use super::model_sim::{Queueing, SwitchModel};
 use crate::readout::algorithm::AlgorithmKind;
 
+/// Why a probe is not simulated.
+const PROBED: &str = "a probe ([probe]) times messages by real clocks: use `incast lab` or `incast run`";
 /// The congestion controls that the simulator's TCP has.
 const CONGESTIONS: [&str; 3] = ["reno", "cubic", "bbr"];
 
@@ -34,12 +36,7 @@ impl Scenario {
                 flow.transport.name()
             ));
         }
-        if self.probe.is_some() {
-            why.push(
-                "a probe ([probe]) times messages by real clocks: use `incast lab` or `incast run`"
-                    .to_owned(),
-            );
-        }
+        why.extend(self.probe.as_ref().map(|_| PROBED.to_owned()));
         if let Some(exchange) = self.exchanges.first() {
             why.push(format!(
                 "exchange {}{} asks and answers over real connections, and the simulator has no answerers: use \
