@@ -8,7 +8,7 @@ use crate::wire::stamp::time::Format;
 
 use super::delays::{Spread, WindowFigures};
 use super::sender::{Counting, Sender};
-use super::signed::SignedHistogram;
+use crate::stats::signed::SignedHistogram;
 
 /// What a path has to keep, in each window and in all.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
