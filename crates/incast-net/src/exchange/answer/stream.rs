@@ -44,7 +44,8 @@ pub(super) fn answer(shared: &Shared, asker: &Asker, connection: &TcpStream) {
         request: Request::default(),
         watch: Watch::new(&asker.terms, clock.now()),
         spinning: Spinning::default(),
-        buffer: vec![0; BUFFER_BYTES],
+        // Small requests need no large buffer, and there may be many connections.
+        buffer: vec![0; size(asker.terms.request_bytes).saturating_mul(16).clamp(4_096, BUFFER_BYTES)],
         response: vec![0; BUFFER_BYTES.min(size(asker.terms.response_bytes))],
     };
     if let Err(error) = serving.run()
