@@ -6,12 +6,14 @@ mod lab;
 mod place;
 mod readout;
 mod sim;
+mod transports;
 
 use anyhow::{Result, bail};
 
 use crate::project::{self, Project};
 
-const NAMES: &str = "tracker, flood [SECONDS [ROUNDS]], lab, readout [SECONDS [ROUNDS]], sim [ROUNDS]";
+const NAMES: &str = "tracker, flood [SECONDS [ROUNDS]], lab, readout [SECONDS [ROUNDS]], sim [ROUNDS], \
+     transports [SECONDS [ROUNDS]]";
 
 /// Runs the benchmark that `words` name.
 pub(crate) fn run(project: &Project, words: &[&str]) -> Result<()> {
@@ -26,6 +28,7 @@ pub(crate) fn run(project: &Project, words: &[&str]) -> Result<()> {
         ])),
         ["flood", effort @ ..] => flood::run(project, effort),
         ["readout", effort @ ..] => readout::run(project, effort),
+        ["transports", effort @ ..] => transports::run(project, effort),
         ["lab"] => lab::run(project),
         ["sim", effort @ ..] => sim::run(project, effort),
         [] => bail!("which bench? There are: {NAMES}"),

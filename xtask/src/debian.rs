@@ -28,6 +28,7 @@ const NEEDS: &[Need] = &[
     Need { program: "iperf3", package: "iperf3", used_by: "tests against stock iperf3" },
     Need { program: "ip", package: "iproute2", used_by: "tests in network namespaces" },
     Need { program: "ethtool", package: "ethtool", used_by: "tests in network namespaces" },
+    Need { program: "setpriv", package: "util-linux", used_by: "tests of missing permissions" },
     Need { program: "ps", package: "procps", used_by: "tests that look for processes left behind" },
     Need { program: "chromium", package: "chromium", used_by: "tests of reports in a browser" },
     Need {

@@ -5,6 +5,7 @@ pub(crate) mod campaign;
 pub(crate) mod exchanges;
 pub(crate) mod readout;
 pub(crate) mod simulation;
+pub(crate) mod transport;
 
 use incast_core::record::{Build, Expectation, Host, Record, Verdict};
 use incast_core::scenario::Metric;
