@@ -9,12 +9,14 @@ mod pacing;
 mod place;
 mod readout;
 mod sim;
+mod transports;
 
 use anyhow::{Result, bail};
 
 use crate::project::{self, Project};
 
-const NAMES: &str = "tracker, ask [ROUNDS], flood [SECONDS [ROUNDS]], lab, ledger [SECONDS [ROUNDS]], pacing [ROUNDS], readout [SECONDS [ROUNDS]], sim [ROUNDS]";
+const NAMES: &str = "tracker, ask [ROUNDS], flood [SECONDS [ROUNDS]], lab, ledger [SECONDS [ROUNDS]], pacing [ROUNDS], \
+     readout [SECONDS [ROUNDS]], sim [ROUNDS], transports [SECONDS [ROUNDS]]";
 
 /// Runs the benchmark that `words` name.
 pub(crate) fn run(project: &Project, words: &[&str]) -> Result<()> {
@@ -31,6 +33,7 @@ pub(crate) fn run(project: &Project, words: &[&str]) -> Result<()> {
         ["ask-plain", words @ ..] => ask::peer(words),
         ["flood", effort @ ..] => flood::run(project, effort),
         ["readout", effort @ ..] => readout::run(project, effort),
+        ["transports", effort @ ..] => transports::run(project, effort),
         ["lab"] => lab::run(project),
         ["ledger", effort @ ..] => ledger::run(project, effort),
         ["pacing", effort @ ..] => pacing::run(project, effort),
