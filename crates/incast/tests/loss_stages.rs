@@ -89,6 +89,7 @@ each_stage! {
     a_broken_check_sum_has_its_messages: "checksum",
     a_closed_port_has_its_messages: "no_listener",
     a_full_socket_has_its_messages: "socket_buffer",
+    a_full_ring_of_a_packet_socket_has_its_messages: "packet_ring",
     what_the_program_does_not_know_is_the_programs: "application",
 }
 

@@ -40,7 +40,7 @@ enum During {
 const QUIET: Force =
     Force { stage: "", sender_cable: "", receiver_cable: "", flow: "", rules: &[], during: During::Nothing };
 
-pub(crate) const FORCES: [Force; 11] = [
+pub(crate) const FORCES: [Force; 12] = [
     Force {
         stage: "host_queue",
         sender_cable: r#"queue = "32KiB""#,
@@ -75,6 +75,14 @@ pub(crate) const FORCES: [Force; 11] = [
     Force {
         stage: "socket_buffer",
         flow: r#"load = "2kHz", spacing = "burst:64", receive_buffer = "2KiB""#,
+        ..QUIET
+    },
+    // Who fills the ring and who empties it share a core.
+    Force {
+        stage: "packet_ring",
+        receiver_cable: r#"rate = "unlimited""#,
+        sender_cable: r#"rate = "unlimited""#,
+        flow: r#"transport = "ethernet", load = "unlimited", messages = 50000, receive_buffer = "64KiB", sender_core = 0, receiver_core = 0"#,
         ..QUIET
     },
     // Its stream is none of the receiver's: it is read, and ignored.
