@@ -141,7 +141,7 @@ pub(crate) fn run(forces: &[&Force]) -> Record {
         match during {
             During::Nothing => {}
             During::NeighbourSilent => silence(&started, &x, &y),
-            During::RingStarved => starve(&x),
+            During::RingStarved => starve(&started, &x, &y),
         }
     }
     let ended = started.wait();
@@ -221,8 +221,9 @@ fn until_sent(started: &Started, namespace: &str, datagrams: u64) {
     });
 }
 
-/// Makes x take in its packets by a thread of the kernel that has hardly any time, on the sender's core.
-fn starve(x: &str) {
+/// Makes x take in its packets by a thread of the kernel that has hardly any time, on the sender's core,
+/// until all are sent; what is in the ring then is taken in.
+fn starve(started: &Started, x: &str, y: &str) {
     inside(x, &["ethtool", "-K", "e0", "gro", "on"]);
     inside(x, &["sh", "-c", "echo 1 > /sys/class/net/e0/threaded"]);
     let threads = words("ps", &["-e", "-o", "pid=,comm="]);
@@ -232,9 +233,13 @@ fn starve(x: &str) {
         .filter_map(|line| line.split_ascii_whitespace().next())
         .collect();
     assert!(!napi.is_empty(), "no thread takes in what comes to e0: {threads}");
-    for pid in napi {
+    for pid in &napi {
         words("taskset", &["-p", "-c", "0", pid]);
         words("chrt", &["-i", "-p", "0", pid]);
+    }
+    until_sent(started, y, 100_000);
+    for pid in &napi {
+        words("chrt", &["-o", "-p", "0", pid]);
     }
 }
 
