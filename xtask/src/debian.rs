@@ -1,9 +1,10 @@
 //! The programs that the tests start, and the Debian packages that have them.
 //!
 //! As root on Debian (or a relative of it) the missing ones are installed. Anywhere else they are
-//! named, and with them what will not run. What Debian does not have is in [`python`].
+//! named, and with them what will not run. What Debian does not have is in [`python`] and [`stamp_suite`].
 
 mod python;
+mod stamp_suite;
 
 use std::process::Command;
 
@@ -58,6 +59,7 @@ pub(crate) fn prepare(steps: &mut Steps) {
         }
     }
     python::prepare(steps);
+    stamp_suite::prepare(steps);
 }
 
 /// Whether there is such a program, file, or module of Python.

@@ -6,13 +6,14 @@
 //! the first of them: its packets are accounted as fragments, its messages where they should have
 //! been put together. Which counter is which: `docs/method.md`.
 
-use std::collections::BTreeMap;
-
 use crate::caveat::{Caveat, CaveatKind};
 use crate::load::Transport;
 use crate::record::{Flow, Ledger, LedgerSource, LossStage, PacketAccount};
 
+use raw::RawBook;
+
 mod hosts;
+mod raw;
 pub mod reading;
 pub mod stage;
 
@@ -92,6 +93,8 @@ impl Evidence {
 #[must_use]
 pub fn close(flows: &[Flow], evidence: &Evidence) -> (Ledger, Vec<Caveat>) {
     let datagrams: Vec<&Flow> = datagrams(flows).collect();
+    let ip = RawBook::of(flows, |transport| transport == Transport::Ip);
+    let frames = RawBook::of(flows, Transport::is_frames);
     let sum = |of: fn(&Flow) -> Option<u64>| datagrams.iter().map(|flow| of(flow)).sum::<Option<u64>>();
     let (sent, delivered) = (sum(|flow| flow.messages.sent), sum(|flow| flow.messages.unique));
     // Those of raw transports do not come through UDP's sockets, and its counters do not have them.
@@ -108,25 +111,24 @@ pub fn close(flows: &[Flow], evidence: &Evidence) -> (Ledger, Vec<Caveat>) {
     let has_flows = !flows.is_empty();
     let (sent, delivered) = (sent.filter(|_| has_flows), delivered.filter(|_| has_flows));
 
-    let (packets, missing) = packets(evidence, &raw_accounts(&datagrams));
+    let (packets, missing) = packets(evidence, [ip, frames]);
     let dropped: u64 = evidence.drops.iter().map(|drops| drops.packets).sum();
-    let unexplained_packets = missing + signed(evidence.copies) - signed(dropped + evidence.control_drops);
+    // What found the receiving end full is on its way no more.
+    let dropped = dropped + evidence.control_drops + ip.dropped + frames.dropped;
+    let unexplained_packets = missing + signed(evidence.copies) - signed(dropped);
     // What they joined and dropped then is one packet for many, and nobody knows how many.
     let trains = evidence.trains || (joined && unexplained_packets != 0);
 
     let fragmented = hosts.ip_frag_oks > 0 || hosts.ip_reasm_reqds > 0;
     let of_others = others(&packets).saturating_sub(evidence.control_drops)
-        + evidence.tags.0.saturating_sub(evidence.tags.1);
-    let (mut stages, shared) = network_stages(&evidence.drops, of_others, fragmented);
-    let filtered = if fragmented { filtered_whole(evidence) } else { 0 };
+        + evidence.tags.0.saturating_sub(evidence.tags.1)
+        + ip.greetings_lost
+        + frames.greetings_lost;
+    let (mut stages, shared) = network_stages(&told_of(evidence, [ip, frames]), of_others, fragmented);
+    let filtered = if fragmented { filtered_whole(evidence, ip) } else { 0 };
     share_filtered(&mut stages, filtered);
-    stages.extend(host_stages(evidence, fragmented.then_some(filtered), read));
-    stages.extend(raw_drops(&datagrams).into_iter().map(|drops| LossStage {
-        stage: drops.stage.into(),
-        place: drops.place,
-        packets: drops.packets,
-        messages: drops.packets,
-    }));
+    stages.extend(host_stages(evidence, fragmented.then_some(filtered), read, ip));
+    stages.extend(ring_stage(frames));
     stages.retain(|entry| has_flows || entry.stage != stage::APPLICATION);
     stages.sort_by_key(|entry| stage::order(&entry.stage));
     let at_stages: u64 = stages.iter().map(|stage| stage.messages).sum();
@@ -146,7 +148,7 @@ pub fn close(flows: &[Flow], evidence: &Evidence) -> (Ledger, Vec<Caveat>) {
 }
 
 /// The accounts of packets, one for each kind that travelled; and how many are missing, all kinds together.
-fn packets(evidence: &Evidence, raw: &[(&'static str, u64, u64)]) -> (Vec<PacketAccount>, i64) {
+fn packets(evidence: &Evidence, [ip, frames]: [RawBook; 2]) -> (Vec<PacketAccount>, i64) {
     let hosts = &evidence.hosts;
     let udp_sent = evidence.udp_sent();
     let udp_received = hosts.udp_in_datagrams + hosts.udp_in_errors + hosts.udp_no_ports;
@@ -154,19 +156,20 @@ fn packets(evidence: &Evidence, raw: &[(&'static str, u64, u64)]) -> (Vec<Packet
     // packet filter took of it has died.
     let filtered = evidence.drops.iter().filter(|drops| drops.stage == stage::FIREWALL);
     let filtered: u64 = filtered.map(|drops| drops.packets).sum();
-    let unread = hosts.ip_reasm_oks.saturating_sub(udp_received + filtered);
+    let unread = hosts.ip_reasm_oks.saturating_sub(udp_received + filtered + ip.arrived());
     let udp_received = udp_received + unread;
     // What went in fragments is accounted as fragments. A queue that drops one makes the kernel
     // count the datagram as neither sent whole nor in pieces, but the pieces were made.
-    let kinds: [(&str, (u64, u64), (u64, u64)); 4] = [
+    let kinds = [
         ("udp", (udp_sent, hosts.ip_frag_oks), (udp_received, hosts.ip_reasm_oks)),
         ("udp fragments", (hosts.ip_frag_creates, 0), (hosts.ip_reasm_reqds, 0)),
         // What is sent again is not among `OutSegs` (net/ipv4/tcp_output.c, `__tcp_transmit_skb`).
         ("tcp", (hosts.tcp_out_segs + hosts.tcp_retrans_segs, 0), (hosts.tcp_in_segs, 0)),
         ("icmp", (hosts.icmp_out_msgs, 0), (hosts.icmp_in_msgs, 0)),
+        // Of raw IP in pieces the pieces are among the fragments above, and the whole among what they are of.
+        ("raw ip", (ip.sent, 0), (ip.received, 0)),
+        ("frames", (frames.sent, 0), (frames.received, 0)),
     ];
-    let raw = raw.iter().map(|(kind, sent, received)| (*kind, (*sent, 0), (*received, 0)));
-    let kinds: Vec<_> = kinds.into_iter().chain(raw).collect();
     // A datagram that was put together and died before it was counted leaves more whole ones in pieces
     // than came: what is missing is a difference, though no count is below 0.
     let difference = |(all, in_pieces): (u64, u64)| signed(all) - signed(in_pieces);
@@ -185,47 +188,6 @@ fn packets(evidence: &Evidence, raw: &[(&'static str, u64, u64)]) -> (Vec<Packet
 /// The flows whose messages can be lost: all but TCP's.
 fn datagrams(flows: &[Flow]) -> impl Iterator<Item = &Flow> {
     flows.iter().filter(|flow| flow.transport.is_some_and(|transport| transport != Transport::Tcp))
-}
-
-/// The packets of raw transports, which no counter of a host has: what was sent, and what came to the
-/// receiving sockets and rings, whether they had room for it or not.
-fn raw_accounts(datagrams: &[&Flow]) -> Vec<(&'static str, u64, u64)> {
-    let of = |transport: Transport| {
-        let flows = || datagrams.iter().filter(|flow| flow.transport == Some(transport));
-        let sent = flows().filter_map(|flow| flow.messages.sent).sum();
-        let read: u64 = flows().filter_map(|flow| flow.messages.received).sum();
-        (transport.name(), sent, read + dropped_by_receivers(flows().copied()))
-    };
-    [Transport::Ip, Transport::Ethernet, Transport::Xdp].into_iter().map(of).collect()
-}
-
-/// Messages that receiving sockets and rings of raw transports had no room for.
-fn raw_drops(datagrams: &[&Flow]) -> Vec<Drops> {
-    let of = |(transport, stage, place): (Transport, &'static str, &str)| {
-        let flows = datagrams.iter().filter(|flow| flow.transport == Some(transport)).copied();
-        let packets = dropped_by_receivers(flows);
-        Drops { stage, place: place.into(), packets, datagrams: Some(packets) }
-    };
-    let rings = [
-        (Transport::Ip, stage::SOCKET_BUFFER, "raw sockets (SO_MEMINFO)"),
-        (Transport::Ethernet, stage::PACKET_RING, "packet sockets (PACKET_STATISTICS)"),
-        (Transport::Xdp, stage::PACKET_RING, "AF_XDP (XDP_STATISTICS)"),
-    ];
-    let has = |(transport, ..): &(Transport, &'static str, &str)| {
-        datagrams.iter().any(|flow| flow.transport == Some(*transport))
-    };
-    rings.into_iter().filter(has).map(of).collect()
-}
-
-/// Of the receivers' own counters. Flows of one receiver may share a socket, and then each tells all
-/// of its drops: the largest of each receiver is the socket's.
-fn dropped_by_receivers<'a>(flows: impl Iterator<Item = &'a Flow>) -> u64 {
-    let mut by_receiver: BTreeMap<&str, u64> = BTreeMap::new();
-    for flow in flows {
-        let most = by_receiver.entry(&flow.to).or_default();
-        *most = (*most).max(flow.receiver_drops.unwrap_or(0));
-    }
-    by_receiver.values().fold(0, |sum, drops| sum.saturating_add(*drops))
 }
 
 /// Packets lost that were not the flows' datagrams.
@@ -267,12 +229,13 @@ fn network_stages(drops: &[Drops], of_others: u64, fragmented: bool) -> (Vec<Los
 
 /// Datagrams that were put together and that a packet filter took then. Where some travelled whole it is
 /// not known which of them it took, and they count as missing pieces.
-fn filtered_whole(evidence: &Evidence) -> u64 {
+fn filtered_whole(evidence: &Evidence, ip: RawBook) -> u64 {
     let hosts = &evidence.hosts;
-    if evidence.udp_sent() > hosts.ip_frag_oks {
+    if evidence.udp_sent() + ip.sent > hosts.ip_frag_oks {
         return 0;
     }
-    hosts.ip_reasm_oks.saturating_sub(hosts.udp_in_datagrams + hosts.udp_in_errors + hosts.udp_no_ports)
+    let arrived = hosts.udp_in_datagrams + hosts.udp_in_errors + hosts.udp_no_ports + ip.arrived();
+    hosts.ip_reasm_oks.saturating_sub(arrived)
 }
 
 /// Gives so many messages to the packet filters, as far as they dropped packets.
@@ -287,7 +250,12 @@ fn share_filtered(stages: &mut [LossStage], mut messages: u64) {
 /// The stages inside the hosts.
 ///
 /// `filtered` is known when datagrams travelled in pieces: whole ones that a packet filter took.
-fn host_stages(evidence: &Evidence, filtered: Option<u64>, received: Option<u64>) -> Vec<LossStage> {
+fn host_stages(
+    evidence: &Evidence,
+    filtered: Option<u64>,
+    received: Option<u64>,
+    ip: RawBook,
+) -> Vec<LossStage> {
     let hosts = &evidence.hosts;
     let entry = |stage: &str, place: &str, packets: u64| LossStage {
         stage: stage.into(),
@@ -298,8 +266,8 @@ fn host_stages(evidence: &Evidence, filtered: Option<u64>, received: Option<u64>
     let mut stages = Vec::new();
     if let Some(filtered) = filtered {
         // Datagrams of which a fragment is missing, and those that were lost in one piece.
-        let sent = evidence.udp_sent();
-        let arrived = hosts.udp_in_datagrams + hosts.udp_in_errors + hosts.udp_no_ports;
+        let sent = evidence.udp_sent() + ip.sent;
+        let arrived = hosts.udp_in_datagrams + hosts.udp_in_errors + hosts.udp_no_ports + ip.arrived();
         let missing = sent.saturating_sub(arrived + filtered);
         let fragments = hosts.ip_frag_creates.saturating_sub(hosts.ip_reasm_reqds);
         let place = format!("datagrams of which a piece was lost ({fragments} fragments in all)");
@@ -311,6 +279,9 @@ fn host_stages(evidence: &Evidence, filtered: Option<u64>, received: Option<u64>
     stages.push(entry(stage::CHECKSUM, "Udp.InCsumErrors", hosts.udp_in_csum_errors));
     stages.push(entry(stage::NO_LISTENER, "Udp.NoPorts", hosts.udp_no_ports));
     stages.push(entry(stage::SOCKET_BUFFER, "Udp.RcvbufErrors", hosts.udp_rcvbuf_errors));
+    if ip.dropped > 0 {
+        stages.push(entry(stage::SOCKET_BUFFER, "raw sockets, by their own counters", ip.dropped));
+    }
     if hosts.udp_mem_errors > 0 {
         stages.push(entry(stage::SOCKET_BUFFER, "Udp.MemErrors", hosts.udp_mem_errors));
     }
@@ -324,6 +295,25 @@ fn host_stages(evidence: &Evidence, filtered: Option<u64>, received: Option<u64>
         read.unwrap_or(0),
     ));
     stages
+}
+
+/// The rings of packet sockets and of AF_XDP, if frames came to any.
+fn ring_stage(frames: RawBook) -> Option<LossStage> {
+    (frames.sent + frames.received > 0).then(|| LossStage {
+        stage: stage::PACKET_RING.into(),
+        place: "rings of the receivers, by their own counters".into(),
+        packets: frames.dropped,
+        messages: frames.dropped,
+    })
+}
+
+/// The drops of the network. What tells datagrams from others knows those of UDP only.
+fn told_of(evidence: &Evidence, raw: [RawBook; 2]) -> Vec<Drops> {
+    let mut drops = evidence.drops.clone();
+    if raw.iter().any(|book| book.sent > 0) {
+        drops.iter_mut().for_each(|drops| drops.datagrams = None);
+    }
+    drops
 }
 
 fn doubts(ledger: &Ledger, evidence: &Evidence, trains: bool, shared: bool) -> Vec<Caveat> {

@@ -7,6 +7,7 @@
 //! others' packets may be among those dropped, or several places share a loss that no counter
 //! divides, that is a caveat. Unit rules: `docs/method.md`.
 
+use super::raw::RawBook;
 use super::reading::{self, HostBook};
 use super::{Drops, stage};
 use crate::caveat::{Caveat, CaveatKind};
@@ -30,8 +31,8 @@ pub fn close_hosts(flows: &[Flow], books: Vec<HostBook>, absent: &[String]) -> (
         .any(|flow| flow.transport == Some(Transport::Udp) && flow.batching.segments_max > Some(1));
 
     let mut drops: Vec<Drops> = books.iter().flat_map(places).collect();
+    drops.extend(of_rings(flows));
     count_pairs_once(&mut drops, &books);
-    drops.extend(super::raw_drops(&datagrams).into_iter().filter(|drops| drops.packets > 0));
     drops.sort_by_key(|drops| stage::order(drops.stage));
     let pieces = books.iter().any(|book| of(book, "Ip", "FragCreates") + of(book, "Ip", "ReasmReqds") > 0);
     let shared = share(&drops, lost.unwrap_or(0), Units { trains, pieces });
@@ -71,6 +72,20 @@ pub fn close_hosts(flows: &[Flow], books: Vec<HostBook>, absent: &[String]) -> (
         books.iter().flat_map(|book| &book.doubts).map(|text| broken(text)).collect();
     caveats.extend(doubts(left, &absent, &shared, lost.unwrap_or(0)));
     (ledger, caveats)
+}
+
+/// What the receivers of flows below UDP say that they had no room for.
+fn of_rings(flows: &[Flow]) -> Vec<Drops> {
+    let ip = RawBook::of(flows, |transport| transport == Transport::Ip).dropped;
+    let frames = RawBook::of(flows, Transport::is_frames).dropped;
+    let found = [
+        (stage::SOCKET_BUFFER, "raw sockets, by their own counters", ip),
+        (stage::PACKET_RING, "rings of the receivers, by their own counters", frames),
+    ];
+    let found = found.into_iter().filter(|(_, _, packets)| *packets > 0);
+    found
+        .map(|(stage, place, packets)| Drops { stage, place: place.into(), packets, datagrams: None })
+        .collect()
 }
 
 /// A caveat of a counter that cannot be trusted.

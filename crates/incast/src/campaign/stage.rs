@@ -114,7 +114,8 @@ impl<'a> Stage<'a> {
     pub(super) fn prepare(&mut self, task: Task) -> anyhow::Result<()> {
         let (lab, scenario) = (&mut self.labs[task.variant], &self.variants[task.variant].scenario);
         if self.world == World::Lab && lab.is_none() {
-            *lab = Some(Standing::build(scenario, &format!("{}-c{}", scenario.name, task.variant), Wish::Auto)?);
+            *lab =
+                Some(Standing::build(scenario, &format!("{}-c{}", scenario.name, task.variant), Wish::Auto)?);
         }
         Ok(())
     }
