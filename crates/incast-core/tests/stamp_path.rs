@@ -344,6 +344,32 @@ fn two_reflectors_do_not_answer_each_other() {
 }
 
 #[test]
+fn a_sender_that_is_never_settled_sends_so_many_and_gives_up_the_rest() {
+    let plan = SenderPlan {
+        tests: None,
+        gap: Span::from_us(10),
+        timeout: Span::from_ms(300),
+        counters: false,
+        packet_bytes: 44,
+        ..plan()
+    };
+    plan.check().unwrap();
+    let mut sender = Sender::new(plan, Time::ZERO);
+    let mut packet = [0; 44];
+    for index in 0..200_000 {
+        let now = Time::from_ns(index * 10_000);
+        while sender.poll_transmit(now, our_ns(now), &mut packet).is_some() {}
+    }
+    let account = sender.account();
+    assert_eq!((account.sent, account.in_flight), (65_536, 65_536));
+    assert_eq!(sender.skipped(), 200_000 - 65_536, "every departure is one or the other");
+    let now = Time::from_ns(200_000 * 10_000);
+    sender.handle_timeout(now);
+    assert!(sender.poll_transmit(now, our_ns(now), &mut packet).is_some(), "and goes on when there is room");
+    assert_eq!(sender.account().lost, 65_536);
+}
+
+#[test]
 fn a_twamp_light_sender_is_answered_within_its_own_size_and_its_padding_comes_back() {
     let mut reflector = reflector(&plan(), true);
     for bytes in 0..80 {
