@@ -217,6 +217,7 @@ impl Asker {
         if sum.caveats.len() < CAVEATS_MAX {
             sum.caveats.extend(done.caveats);
         }
+        sum.copies += done.copies;
     }
 }
 

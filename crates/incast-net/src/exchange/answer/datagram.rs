@@ -66,7 +66,7 @@ fn answer(shared: &Shared, asker: &Asker, socket: &UdpSocket, caveats: Vec<incas
     }
     let mut serving = Serving::new(asker, socket, shared.plan.clock);
     serving.run();
-    (done.requests, done.refused, done.responses) = serving.answerer.counts();
+    done = AnswererAccount { caveats: done.caveats, ..serving.answerer.account() };
     done.datagrams = serving.datagrams;
     done.nonsense = serving.nonsense;
     (0..serving.nonsense.min(NONSENSE_COUNTED)).for_each(|_| count(&shared.faults.strangers));
@@ -196,3 +196,6 @@ impl<'a> Serving<'a> {
         }
     }
 }
+        if next == count {
+            self.answerer.handle_responded();
+        }

@@ -54,7 +54,7 @@ pub(super) fn answer(shared: &Shared, asker: &Asker, connection: &TcpStream) {
         done.nonsense += 1;
         count(&shared.faults.bad_messages);
     }
-    (done.requests, done.refused, done.responses) = serving.answerer.counts();
+    done = AnswererAccount { nonsense: done.nonsense, caveats: done.caveats, ..serving.answerer.account() };
     done.connection = serving.watch.finish(clock.now(), 0, connection.as_fd());
     done.cpu = cpu_before.zip((shared.plan.thread_cpu)()).map(|(before, after)| after.since(&before));
     asker.close(done);
@@ -209,3 +209,4 @@ impl Connection<'_> {
 fn size(bytes: u32) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
+        self.answerer.handle_responded();
