@@ -68,10 +68,10 @@ impl Answerer {
         self.waiting.front().map(|(_, due)| *due)
     }
 
-    /// Whether there is room for another request: a connection that is not read holds its asker back.
+    /// How many more requests there is room for: a connection that is not read holds its asker back.
     #[must_use]
-    pub fn has_room(&self) -> bool {
-        self.waiting.len() < WAITING_MAX
+    pub fn room(&self) -> usize {
+        WAITING_MAX.saturating_sub(self.waiting.len())
     }
 
     /// What came, and what became of it; the rest of an account is the driver's.
@@ -106,7 +106,9 @@ mod tests {
     #[test]
     fn more_than_may_wait_is_refused_and_counted() {
         let mut answerer = Answerer::new(&Terms::new(Transport::Udp, 64, 64));
+        assert_eq!(answerer.room(), WAITING_MAX);
         (0..2_000).for_each(|number| answerer.handle_request(Time::ZERO, number));
+        assert_eq!(answerer.room(), 0);
         let answered = std::iter::from_fn(|| answerer.poll_response(Time::ZERO)).count();
         (0..answered).for_each(|_| answerer.handle_responded());
         let told = answerer.account();
