@@ -81,8 +81,8 @@ mod tests {
         let expected: Vec<u32> = (2 * KEPT..3 * KEPT).filter(|number| number % 3 == 0).collect();
         assert_eq!(known, expected);
         // One that is so old must not stand for a younger one.
-        recent.record(KEPT + 1);
-        assert!(!recent.contains(KEPT + 1) && !recent.contains(2 * KEPT + 1));
+        recent.record(KEPT + 2);
+        assert!(!recent.contains(KEPT + 2) && !recent.contains(2 * KEPT + 2));
     }
 
     #[test]

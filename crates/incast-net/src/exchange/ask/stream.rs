@@ -115,7 +115,7 @@ impl Stream {
 
     /// The request that has no answer, of a connection that has one at most.
     pub(super) fn unanswered(&self) -> Option<u32> {
-        self.asked.front().or(self.awaited.front()).copied()
+        self.asked.front().or_else(|| self.awaited.front()).copied()
     }
 
     pub(super) fn next_look(&self) -> Time {
