@@ -229,8 +229,7 @@ impl Run {
         let mut messages = arrival.datagrams().peekable();
         while let Some(message) = messages.peek() {
             let stream = probe::stream_id(message);
-            let slot =
-                stream.filter(|stream| self.streams.contains_key(stream) || self.take_late_orders(*stream));
+            let slot = stream.filter(|stream| self.is_known(*stream, message));
             let Some(slot) = slot.and_then(|stream| self.streams.get_mut(&stream)) else {
                 count(&self.faults.strangers);
                 messages.next();
@@ -329,6 +328,17 @@ impl Run {
         self.open(stream, Slot::new(kind, 0, events, live));
         self.sources.insert(from, stream);
         Some(stream)
+    }
+
+    /// Whether `stream` is one of ours, and open for what `message` is: what is no greeting is the first message of
+    /// a stream whose order to receive is on its way.
+    fn is_known(&mut self, stream: u64, message: &[u8]) -> bool {
+        let waits = match self.streams.get(&stream).map(|slot| &slot.kind) {
+            Some(SlotKind::Receive { .. }) => false,
+            Some(SlotKind::Greeting) => !probe::is_greeting(message),
+            None => true,
+        };
+        !waits || self.take_late_orders(stream)
     }
 
     /// The order to receive `stream` may have come after we last looked, and before its first
