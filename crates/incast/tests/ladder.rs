@@ -121,7 +121,8 @@ fn assert_measured(rung: &LadderRung) {
         &rung.softirqs_per_message,
     ];
     for figure in figures {
-        let (least, median, most) = (figure.least.unwrap(), figure.median.unwrap(), figure.most.unwrap());
+        let [least, median, most] =
+            [figure.least, figure.median, figure.most].map(|value| value.expect("it was measured"));
         assert!(least <= median && median <= most && figure.values.len() == 2, "{rung:?}");
     }
     assert!(rung.goodput_bits_per_s.least > Some(0.0), "{rung:?}");
