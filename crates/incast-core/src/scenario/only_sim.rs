@@ -16,7 +16,7 @@ impl Scenario {
     /// Why the simulator cannot run this, each with the world that can; empty when it can.
     #[must_use]
     pub fn not_simulable(&self) -> Vec<String> {
-        let mut why = Vec::new();
+        let mut why = self.of_a_kernel();
         let agents: Vec<&str> =
             self.hosts.iter().filter(|host| host.agent.is_some()).map(|host| host.name.as_str()).collect();
         if let Some(first) = agents.first() {
@@ -25,7 +25,6 @@ impl Scenario {
                 and_more(agents.len())
             ));
         }
-        why.extend(self.of_a_kernel());
         if self.search.is_some() {
             why.push("a switch test ([search]) needs many runs in a row: use `incast lab`".to_owned());
         }
