@@ -10,7 +10,10 @@ use crate::caveat::{Caveat, CaveatKind};
 use crate::load::Transport;
 use crate::record::{Flow, Ledger, LedgerSource, LossStage, PacketAccount};
 
+use raw::RawBook;
+
 mod hosts;
+mod raw;
 pub mod reading;
 pub mod stage;
 
@@ -89,30 +92,43 @@ impl Evidence {
 /// Closes the two books against each other; doubts are caveats.
 #[must_use]
 pub fn close(flows: &[Flow], evidence: &Evidence) -> (Ledger, Vec<Caveat>) {
-    let hosts = &evidence.hosts;
-    let datagrams: Vec<&Flow> = flows.iter().filter(|flow| flow.transport == Some(Transport::Udp)).collect();
+    let datagrams: Vec<&Flow> = datagrams(flows).collect();
+    let ip = RawBook::of(flows, |transport| transport == Transport::Ip);
+    let frames = RawBook::of(flows, Transport::is_frames);
     let sum = |of: fn(&Flow) -> Option<u64>| datagrams.iter().map(|flow| of(flow)).sum::<Option<u64>>();
     let (sent, delivered) = (sum(|flow| flow.messages.sent), sum(|flow| flow.messages.unique));
-    let received = sum(|flow| flow.messages.received);
+    // Those of raw transports do not come through UDP's sockets, and its counters do not have them.
+    let over_udp = datagrams.iter().filter(|flow| flow.transport == Some(Transport::Udp));
+    let received = over_udp.map(|flow| flow.messages.received).sum::<Option<u64>>();
+    // A host that joins datagrams on the way in (GRO) counts those that it joined as one; each was a message,
+    // and the flows know how many.
+    let read = received.map(|received| received + evidence.tags.1);
+    let joined = read.is_some_and(|read| read > evidence.hosts.udp_in_datagrams);
+    let mut evidence = evidence.clone();
+    evidence.hosts.udp_in_datagrams = evidence.hosts.udp_in_datagrams.max(read.unwrap_or(0));
+    let (evidence, hosts) = (&evidence, &evidence.hosts);
     // Without flows the books are of packets alone: a readout's own account says what became of its events.
     let has_flows = !flows.is_empty();
     let (sent, delivered) = (sent.filter(|_| has_flows), delivered.filter(|_| has_flows));
 
-    let (packets, missing) = packets(evidence);
+    let (packets, missing) = packets(evidence, [ip, frames]);
     let dropped: u64 = evidence.drops.iter().map(|drops| drops.packets).sum();
-    let unexplained_packets = missing + signed(evidence.copies) - signed(dropped + evidence.control_drops);
+    // What found the receiving end full is on its way no more.
+    let dropped = dropped + evidence.control_drops + ip.dropped + frames.dropped;
+    let unexplained_packets = missing + signed(evidence.copies) - signed(dropped);
+    // What they joined and dropped then is one packet for many, and nobody knows how many.
+    let trains = evidence.trains || (joined && unexplained_packets != 0);
 
     let fragmented = hosts.ip_frag_oks > 0 || hosts.ip_reasm_reqds > 0;
     let of_others = others(&packets).saturating_sub(evidence.control_drops)
-        + evidence.tags.0.saturating_sub(evidence.tags.1);
-    let (mut stages, shared) = network_stages(&evidence.drops, of_others, fragmented);
-    let filtered = if fragmented { filtered_whole(evidence) } else { 0 };
+        + evidence.tags.0.saturating_sub(evidence.tags.1)
+        + ip.greetings_lost
+        + frames.greetings_lost;
+    let (mut stages, shared) = network_stages(&told_of(evidence, [ip, frames]), of_others, fragmented);
+    let filtered = if fragmented { filtered_whole(evidence, ip) } else { 0 };
     share_filtered(&mut stages, filtered);
-    stages.extend(host_stages(
-        evidence,
-        fragmented.then_some(filtered),
-        received.map(|received| received + evidence.tags.1),
-    ));
+    stages.extend(host_stages(evidence, fragmented.then_some(filtered), read, ip));
+    stages.extend(ring_stage(frames));
     stages.retain(|entry| has_flows || entry.stage != stage::APPLICATION);
     stages.sort_by_key(|entry| stage::order(&entry.stage));
     let at_stages: u64 = stages.iter().map(|stage| stage.messages).sum();
@@ -124,18 +140,24 @@ pub fn close(flows: &[Flow], evidence: &Evidence) -> (Ledger, Vec<Caveat>) {
         stages,
         unexplained: unexplained.filter(|_| !datagrams.is_empty()),
         packets,
-        unexplained_packets: (!evidence.trains).then_some(unexplained_packets),
+        unexplained_packets: (!trains).then_some(unexplained_packets),
         sources: evidence.sources.clone(),
     };
-    let caveats = doubts(&ledger, evidence, shared && has_flows);
+    let caveats = doubts(&ledger, evidence, trains, shared && has_flows);
     (ledger, caveats)
 }
 
 /// The accounts of packets, one for each kind that travelled; and how many are missing, all kinds together.
-fn packets(evidence: &Evidence) -> (Vec<PacketAccount>, i64) {
+fn packets(evidence: &Evidence, [ip, frames]: [RawBook; 2]) -> (Vec<PacketAccount>, i64) {
     let hosts = &evidence.hosts;
     let udp_sent = evidence.udp_sent();
     let udp_received = hosts.udp_in_datagrams + hosts.udp_in_errors + hosts.udp_no_ports;
+    // What was put together and never read, since its socket was closed, has come all the same: only what a
+    // packet filter took of it has died.
+    let filtered = evidence.drops.iter().filter(|drops| drops.stage == stage::FIREWALL);
+    let filtered: u64 = filtered.map(|drops| drops.packets).sum();
+    let unread = hosts.ip_reasm_oks.saturating_sub(udp_received + filtered + ip.arrived());
+    let udp_received = udp_received + unread;
     // What went in fragments is accounted as fragments. A queue that drops one makes the kernel
     // count the datagram as neither sent whole nor in pieces, but the pieces were made.
     let kinds = [
@@ -144,6 +166,9 @@ fn packets(evidence: &Evidence) -> (Vec<PacketAccount>, i64) {
         // What is sent again is not among `OutSegs` (net/ipv4/tcp_output.c, `__tcp_transmit_skb`).
         ("tcp", (hosts.tcp_out_segs + hosts.tcp_retrans_segs, 0), (hosts.tcp_in_segs, 0)),
         ("icmp", (hosts.icmp_out_msgs, 0), (hosts.icmp_in_msgs, 0)),
+        // Of raw IP in pieces the pieces are among the fragments above, and the whole among what they are of.
+        ("raw ip", (ip.sent, 0), (ip.received, 0)),
+        ("frames", (frames.sent, 0), (frames.received, 0)),
     ];
     // A datagram that was put together and died before it was counted leaves more whole ones in pieces
     // than came: what is missing is a difference, though no count is below 0.
@@ -158,6 +183,11 @@ fn packets(evidence: &Evidence) -> (Vec<PacketAccount>, i64) {
         .map(|(kind, sent, received)| PacketAccount { kind: kind.into(), sent, received })
         .collect();
     (accounts, missing)
+}
+
+/// The flows whose messages can be lost: all but TCP's.
+fn datagrams(flows: &[Flow]) -> impl Iterator<Item = &Flow> {
+    flows.iter().filter(|flow| flow.transport.is_some_and(|transport| transport != Transport::Tcp))
 }
 
 /// Packets lost that were not the flows' datagrams.
@@ -199,12 +229,13 @@ fn network_stages(drops: &[Drops], of_others: u64, fragmented: bool) -> (Vec<Los
 
 /// Datagrams that were put together and that a packet filter took then. Where some travelled whole it is
 /// not known which of them it took, and they count as missing pieces.
-fn filtered_whole(evidence: &Evidence) -> u64 {
+fn filtered_whole(evidence: &Evidence, ip: RawBook) -> u64 {
     let hosts = &evidence.hosts;
-    if evidence.udp_sent() > hosts.ip_frag_oks {
+    if evidence.udp_sent() + ip.sent > hosts.ip_frag_oks {
         return 0;
     }
-    hosts.ip_reasm_oks.saturating_sub(hosts.udp_in_datagrams + hosts.udp_in_errors + hosts.udp_no_ports)
+    let arrived = hosts.udp_in_datagrams + hosts.udp_in_errors + hosts.udp_no_ports + ip.arrived();
+    hosts.ip_reasm_oks.saturating_sub(arrived)
 }
 
 /// Gives so many messages to the packet filters, as far as they dropped packets.
@@ -219,7 +250,12 @@ fn share_filtered(stages: &mut [LossStage], mut messages: u64) {
 /// The stages inside the hosts.
 ///
 /// `filtered` is known when datagrams travelled in pieces: whole ones that a packet filter took.
-fn host_stages(evidence: &Evidence, filtered: Option<u64>, received: Option<u64>) -> Vec<LossStage> {
+fn host_stages(
+    evidence: &Evidence,
+    filtered: Option<u64>,
+    received: Option<u64>,
+    ip: RawBook,
+) -> Vec<LossStage> {
     let hosts = &evidence.hosts;
     let entry = |stage: &str, place: &str, packets: u64| LossStage {
         stage: stage.into(),
@@ -230,8 +266,8 @@ fn host_stages(evidence: &Evidence, filtered: Option<u64>, received: Option<u64>
     let mut stages = Vec::new();
     if let Some(filtered) = filtered {
         // Datagrams of which a fragment is missing, and those that were lost in one piece.
-        let sent = evidence.udp_sent();
-        let arrived = hosts.udp_in_datagrams + hosts.udp_in_errors + hosts.udp_no_ports;
+        let sent = evidence.udp_sent() + ip.sent;
+        let arrived = hosts.udp_in_datagrams + hosts.udp_in_errors + hosts.udp_no_ports + ip.arrived();
         let missing = sent.saturating_sub(arrived + filtered);
         let fragments = hosts.ip_frag_creates.saturating_sub(hosts.ip_reasm_reqds);
         let place = format!("datagrams of which a piece was lost ({fragments} fragments in all)");
@@ -243,6 +279,9 @@ fn host_stages(evidence: &Evidence, filtered: Option<u64>, received: Option<u64>
     stages.push(entry(stage::CHECKSUM, "Udp.InCsumErrors", hosts.udp_in_csum_errors));
     stages.push(entry(stage::NO_LISTENER, "Udp.NoPorts", hosts.udp_no_ports));
     stages.push(entry(stage::SOCKET_BUFFER, "Udp.RcvbufErrors", hosts.udp_rcvbuf_errors));
+    if ip.dropped > 0 {
+        stages.push(entry(stage::SOCKET_BUFFER, "raw sockets, by their own counters", ip.dropped));
+    }
     if hosts.udp_mem_errors > 0 {
         stages.push(entry(stage::SOCKET_BUFFER, "Udp.MemErrors", hosts.udp_mem_errors));
     }
@@ -258,7 +297,26 @@ fn host_stages(evidence: &Evidence, filtered: Option<u64>, received: Option<u64>
     stages
 }
 
-fn doubts(ledger: &Ledger, evidence: &Evidence, shared: bool) -> Vec<Caveat> {
+/// The rings of packet sockets and of AF_XDP, if frames came to any.
+fn ring_stage(frames: RawBook) -> Option<LossStage> {
+    (frames.sent + frames.received > 0).then(|| LossStage {
+        stage: stage::PACKET_RING.into(),
+        place: "rings of the receivers, by their own counters".into(),
+        packets: frames.dropped,
+        messages: frames.dropped,
+    })
+}
+
+/// The drops of the network. What tells datagrams from others knows those of UDP only.
+fn told_of(evidence: &Evidence, raw: [RawBook; 2]) -> Vec<Drops> {
+    let mut drops = evidence.drops.clone();
+    if raw.iter().any(|book| book.sent > 0) {
+        drops.iter_mut().for_each(|drops| drops.datagrams = None);
+    }
+    drops
+}
+
+fn doubts(ledger: &Ledger, evidence: &Evidence, trains: bool, shared: bool) -> Vec<Caveat> {
     let mut caveats: Vec<Caveat> = evidence.doubts.iter().map(|text| hosts::broken(text)).collect();
     if let Some(left) = ledger.unexplained_packets.filter(|left| *left != 0) {
         caveats.push(Caveat::new(
@@ -269,7 +327,7 @@ fn doubts(ledger: &Ledger, evidence: &Evidence, shared: bool) -> Vec<Caveat> {
     }
     // A copy may arrive where the original was lost: then messages and packets count differently.
     if let Some(left) = ledger.unexplained.filter(|left| *left != 0) {
-        let (kind, text) = if evidence.copies > 0 || evidence.trains {
+        let (kind, text) = if evidence.copies > 0 || trains {
             (
                 CaveatKind::StageUncertain,
                 "packets were copied or travelled in trains, so that a message lost is not a packet lost",

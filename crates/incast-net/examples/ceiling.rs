@@ -53,11 +53,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         dscp: None,
         segments_max,
         raw: RawPlan::default(),
+        probe: None,
     };
     let clock = Clock::start();
     let receiver = match transport {
-        _ => udp(&plan, clock, wait)?,
         Transport::Tcp => tcp(&plan, clock, wait)?,
+        _ => udp(&plan, clock, wait)?,
     };
     let counts = receiver.counts();
     let span =

@@ -10,6 +10,7 @@ mod interface;
 mod ip;
 mod outlet;
 mod packet;
+mod xdp;
 
 pub(crate) use hubs::{RawHub, RawHubs};
 pub(crate) use interface::Interface;

@@ -19,6 +19,7 @@ use std::time::Instant;
 
 use crossbeam_channel::Sender;
 use incast_core::control::Hello;
+use incast_core::load::{Direction, Transport};
 use incast_core::record::Faults;
 use incast_core::time::Span;
 use incast_core::units::Bytes;
@@ -33,7 +34,7 @@ use crate::hub::{Hub, HubPlan};
 use crate::key::Key;
 use crate::raw::{RawHub, RawHubs};
 use crate::socket::{self, Granted, SocketError};
-use crate::traffic::{DataEvent, Settings, ThreadCpu};
+use crate::traffic::{DataEvent, HostGauge, Settings, ThreadCpu};
 use barrier::Barrier;
 
 /// Most connections that are served at once; further ones are turned away and counted.
@@ -70,6 +71,8 @@ pub struct ServerPlan {
     pub thread_cpu: ThreadCpu,
     /// The counters of this host.
     pub read_host: ReadHost,
+    /// What this host has done.
+    pub host_gauge: HostGauge,
 }
 
 /// A running server. Dropping it ends every session.
@@ -184,6 +187,7 @@ impl Shared {
         Settings {
             clock: self.plan.clock,
             thread_cpu: self.plan.thread_cpu,
+            host_gauge: self.plan.host_gauge,
             spin: self.plan.spin,
             sender_core: None,
             receiver_core: self.plan.core,
@@ -193,6 +197,10 @@ impl Shared {
     /// The hub for what `hello` wants below UDP.
     fn raw_hub(&self, hello: &Hello) -> Result<Arc<RawHub>, SocketError> {
         let (transport, plan) = (hello.plan.transport, &hello.plan.raw);
+        if transport == Transport::Xdp && (hello.plan.streams > 1 || hello.direction != Direction::Forward) {
+            let cause = "a queue of an interface has one AF_XDP socket; use one stream, from the client to the server";
+            return Err(SocketError::new("serve xdp", io::Error::other(cause)));
+        }
         let Some(address) = hello.data else {
             let cause = io::Error::other("the client does not say to which address its data goes");
             return Err(SocketError::new(format!("serve {}", transport.name()), cause));

@@ -7,10 +7,13 @@ mod events;
 mod flood;
 mod host;
 mod lab;
+mod ladder;
+mod probe;
 mod raw;
 mod report;
 mod serve;
 mod sim;
+mod stamp;
 
 use std::path::PathBuf;
 
@@ -25,9 +28,12 @@ pub(crate) use events::{
 pub(crate) use flood::{FloodArgs, message_bytes};
 pub(crate) use host::{CheckArgs, HostAction, HostArgs, TuneArgs};
 pub(crate) use lab::{LabAction, LabArgs};
+pub(crate) use ladder::LadderArgs;
+pub(crate) use probe::ProbeArgs;
 pub(crate) use report::ReportArgs;
 pub(crate) use serve::ServeArgs;
 pub(crate) use sim::SimArgs;
+pub(crate) use stamp::{ReflectArgs, StampArgs};
 
 /// Measure many-to-one networks of data acquisition, exactly.
 #[derive(Parser, Debug)]
@@ -42,6 +48,7 @@ pub(crate) use sim::SimArgs;
   incast serve --barrier 3                     on host X: wait for three senders, start them together
   incast flood X --load 1Gbit/s                on hosts Y, Z, ...: send, and be told what arrived
   incast ask X --response 2MB                  request and response: how long each answer takes
+  incast probe X --message 64B..1472B --gap 10us..100us   delay, order and loss at many sizes and gaps
   incast serve --plain --transport udp         count what a program written from the lab sheet sends
   incast report runs/*                         what the records show, side by side, in one HTML file
   incast events check sink-0/*.mdf             verify what a sink has stored
@@ -64,16 +71,24 @@ pub(crate) enum Command {
     Ask(AskArgs),
     /// Answer any number of askers on one port
     Answer(AnswerArgs),
+    /// Time paced messages to a server at many sizes and gaps: delay, order, loss, what a message costs
+    Probe(ProbeArgs),
     /// Run a scenario file: every host a process on this machine, or an agent on another
     Run(RunArgs),
     /// Test what is between hosts as a switch: throughput, delay at it, loss beyond it (RFC 2544, RFC 2889)
     BenchSwitch(RunArgs),
     /// Build the network of a scenario on this machine (as root), run it there, and take it away
     Lab(LabArgs),
+    /// Measure what each optimisation is worth: rungs in turn, round after round, in a lab (as root)
+    Ladder(LadderArgs),
     /// Simulate a scenario: the same machines in virtual time, over modelled links, switches and hosts
     Sim(SimArgs),
     /// Play a scenario many times: how its loss is spread, how sure the mean is, where messages died
     Campaign(CampaignArgs),
+    /// Ask a reflector: loss by direction, round trips and delays of a path, once or for ever (STAMP, RFC 8762)
+    Stamp(StampArgs),
+    /// Answer the tests of STAMP and TWAMP Light senders
+    Reflect(ReflectArgs),
     /// Take part in other hosts' runs: wait for a coordinator and play the roles it gives
     Agent(AgentArgs),
     /// Check this host's settings against a rate, tune them, and put them back

@@ -7,6 +7,7 @@
 //! others' packets may be among those dropped, or several places share a loss that no counter
 //! divides, that is a caveat. Unit rules: `docs/method.md`.
 
+use super::raw::RawBook;
 use super::reading::{self, HostBook};
 use super::{Drops, stage};
 use crate::caveat::{Caveat, CaveatKind};
@@ -18,15 +19,19 @@ use crate::record::{Flow, Ledger, LedgerSource, LossStage};
 /// `absent` are hosts of the flows whose counters nobody could tell.
 #[must_use]
 pub fn close_hosts(flows: &[Flow], books: Vec<HostBook>, absent: &[String]) -> (Ledger, Vec<Caveat>) {
-    let mut books = once_each(books);
-    books.retain(HostBook::is_plausible);
-    let datagrams: Vec<&Flow> = flows.iter().filter(|flow| flow.transport == Some(Transport::Udp)).collect();
+    let (books, nonsense): (Vec<_>, Vec<_>) = once_each(books).into_iter().partition(HostBook::is_plausible);
+    let absent: Vec<String> =
+        absent.iter().cloned().chain(nonsense.into_iter().map(|book| book.host)).collect();
+    let datagrams: Vec<&Flow> = super::datagrams(flows).collect();
     let sum = |of: fn(&Flow) -> Option<u64>| datagrams.iter().map(|flow| of(flow)).sum::<Option<u64>>();
     let (sent, delivered) = (sum(|flow| flow.messages.sent), sum(|flow| flow.messages.unique));
     let lost = sent.zip(delivered).map(|(sent, delivered)| sent.saturating_sub(delivered));
-    let trains = datagrams.iter().any(|flow| flow.batching.segments_max > Some(1));
+    let trains = datagrams
+        .iter()
+        .any(|flow| flow.transport == Some(Transport::Udp) && flow.batching.segments_max > Some(1));
 
     let mut drops: Vec<Drops> = books.iter().flat_map(places).collect();
+    drops.extend(of_rings(flows));
     count_pairs_once(&mut drops, &books);
     drops.sort_by_key(|drops| stage::order(drops.stage));
     let pieces = books.iter().any(|book| of(book, "Ip", "FragCreates") + of(book, "Ip", "ReasmReqds") > 0);
@@ -50,7 +55,10 @@ pub fn close_hosts(flows: &[Flow], books: Vec<HostBook>, absent: &[String]) -> (
     }
     let mut sources: Vec<LedgerSource> = books.iter().flat_map(|book| book.sources.clone()).collect();
     sources.extend(absent.iter().map(|host| not_told(host)));
-    sources.push(between());
+    // Within one host there is nothing between.
+    if books.len() != 1 || !absent.is_empty() {
+        sources.push(between());
+    }
     let ledger = Ledger {
         sent: sent.filter(|_| !datagrams.is_empty()),
         delivered: delivered.filter(|_| !datagrams.is_empty()),
@@ -62,8 +70,22 @@ pub fn close_hosts(flows: &[Flow], books: Vec<HostBook>, absent: &[String]) -> (
     };
     let mut caveats: Vec<Caveat> =
         books.iter().flat_map(|book| &book.doubts).map(|text| broken(text)).collect();
-    caveats.extend(doubts(left, absent, &shared, lost.unwrap_or(0)));
+    caveats.extend(doubts(left, &absent, &shared, lost.unwrap_or(0)));
     (ledger, caveats)
+}
+
+/// What the receivers of flows below UDP say that they had no room for.
+fn of_rings(flows: &[Flow]) -> Vec<Drops> {
+    let ip = RawBook::of(flows, |transport| transport == Transport::Ip).dropped;
+    let frames = RawBook::of(flows, Transport::is_frames).dropped;
+    let found = [
+        (stage::SOCKET_BUFFER, "raw sockets, by their own counters", ip),
+        (stage::PACKET_RING, "rings of the receivers, by their own counters", frames),
+    ];
+    let found = found.into_iter().filter(|(_, _, packets)| *packets > 0);
+    found
+        .map(|(stage, place, packets)| Drops { stage, place: place.into(), packets, datagrams: None })
+        .collect()
 }
 
 /// A caveat of a counter that cannot be trusted.

@@ -33,7 +33,8 @@ plain_data! {
         pub carrier: String,
         /// Greetings of the flow, sent or heard, before the first message.
         pub greetings: u64,
-        /// Times the interface's queue was full and the kernel said so; what it refused was sent again.
+        /// Times the interface was full and the kernel said so: what a packet socket refused was sent again, what was
+        /// dropped behind AF_XDP is lost.
         pub queue_full: u64,
     }
 }

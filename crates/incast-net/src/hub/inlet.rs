@@ -1,13 +1,14 @@
 //! What a hub takes messages from, and where it reads what was dropped on the way to it.
 
 use std::io;
+use std::net::UdpSocket;
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use incast_core::caveat::Caveat;
 use incast_core::record::RawSide;
 
 use crate::socket;
-use crate::sys::packet;
+use crate::sys::{packet, xdp};
 use crate::udp::{Arrival, UdpInlet};
 use crate::wait::Wait;
 
@@ -30,6 +31,14 @@ pub(crate) trait Inlet {
     fn raw(&self) -> Option<RawSide> {
         None
     }
+
+    /// Whether packets are to be timed; what cannot time them has them told by the reader's clock.
+    fn set_timed(&mut self, _is_timed: bool) {}
+
+    /// A socket that sends from the same port, for answers; `None` where nobody is answered.
+    fn answers(&self) -> Option<UdpSocket> {
+        None
+    }
 }
 
 impl Inlet for UdpInlet {
@@ -49,6 +58,14 @@ impl Inlet for UdpInlet {
     fn caveats(&self) -> &[Caveat] {
         self.caveats()
     }
+
+    fn set_timed(&mut self, is_timed: bool) {
+        self.set_timed(is_timed);
+    }
+
+    fn answers(&self) -> Option<UdpSocket> {
+        self.socket().try_clone().ok()
+    }
 }
 
 /// The counter of drops of one socket or ring.
@@ -58,6 +75,8 @@ pub(crate) enum DropCounter {
     Socket(OwnedFd),
     /// `PACKET_STATISTICS`, which forgets what it told.
     Ring(OwnedFd, u64),
+    /// `XDP_STATISTICS`, of the socket of each queue.
+    Xdp(Vec<OwnedFd>),
 }
 
 impl DropCounter {
@@ -69,6 +88,7 @@ impl DropCounter {
                 *told += u64::from(packet::take_drops(socket.as_fd()).ok()?);
                 Some(*told)
             }
+            Self::Xdp(sockets) => sockets.iter().map(|socket| xdp::drops(socket.as_fd()).ok()).sum(),
         }
     }
 }

@@ -14,6 +14,7 @@ use incast_core::units::Bytes;
 use super::Interface;
 use super::ip::IpInlet;
 use super::packet::PacketInlet;
+use super::xdp::XdpInlet;
 use crate::faults::FaultCounters;
 use crate::hub::{HubHandle, HubPlan, HubThread};
 use crate::socket::SocketError;
@@ -57,7 +58,7 @@ impl RawHub {
         faults: Arc<FaultCounters>,
     ) -> Result<Self, SocketError> {
         if transport.is_frames() {
-            return Self::of_interface(Interface::of(address)?, raw, receive_buffer, plan, faults);
+            return Self::of_interface(transport, Interface::of(address)?, raw, receive_buffer, plan, faults);
         }
         let (inlet, drops, granted) = IpInlet::open(address, raw.protocol, receive_buffer)?;
         let thread = HubThread::start("ip hub", inlet, drops, granted, plan, faults).map_err(not_started)?;
@@ -69,16 +70,22 @@ impl RawHub {
     /// # Errors
     /// When there is no permission, or the kernel refuses.
     pub(crate) fn of_interface(
+        transport: Transport,
         interface: Interface,
         raw: &RawPlan,
         receive_buffer: Option<Bytes>,
         plan: HubPlan,
         faults: Arc<FaultCounters>,
     ) -> Result<Self, SocketError> {
-        let (inlet, drops, granted) =
-            PacketInlet::open(&interface, raw, receive_buffer, Arc::clone(&faults))?;
-        let thread =
-            HubThread::start("frame hub", inlet, drops, granted, plan, faults).map_err(not_started)?;
+        let ours = Arc::clone(&faults);
+        let thread = if transport == Transport::Xdp {
+            let (inlet, drops, granted) = XdpInlet::open(&interface, raw, receive_buffer, ours)?;
+            HubThread::start("xdp hub", inlet, drops, granted, plan, faults)
+        } else {
+            let (inlet, drops, granted) = PacketInlet::open(&interface, raw, receive_buffer, ours)?;
+            HubThread::start("frame hub", inlet, drops, granted, plan, faults)
+        };
+        let thread = thread.map_err(not_started)?;
         Ok(Self { thread, interface: Some(interface) })
     }
 

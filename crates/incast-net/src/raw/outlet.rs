@@ -11,14 +11,15 @@ use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::Duration;
 
-use incast_core::caveat::Caveat;
 use incast_core::control::SendPlan;
 use incast_core::flood::Train;
+use incast_core::load::Transport;
 use incast_core::raw::MacAddress;
 use incast_core::record::RawSide;
 use incast_core::wire::ethernet::FrameHead;
 use incast_core::wire::probe;
 
+use super::xdp::XdpSender;
 use super::{Interface, ip, packet};
 use crate::socket::{Granted, SocketError};
 use crate::sys::datagram::{self, DATAGRAMS_MAX};
@@ -27,16 +28,25 @@ use crate::udp::drive::Outlet;
 use crate::udp::send::is_reply;
 
 /// Where packets or frames leave.
-#[derive(Debug)]
 pub(crate) struct RawOutlet {
+    way: Way,
+    refusals: u32,
+    side: RawSide,
+}
+
+enum Way {
+    Socket(Packets),
+    Xdp(Box<XdpSender>),
+}
+
+/// A socket, and what goes through it.
+struct Packets {
     socket: OwnedFd,
     buffer: Vec<u8>,
     /// Bytes before each message that we write.
     head_bytes: usize,
     packet_bytes: usize,
     calls: u64,
-    refusals: u32,
-    side: RawSide,
 }
 
 impl RawOutlet {
@@ -50,38 +60,35 @@ impl RawOutlet {
         to: Origin,
         interface: Option<&Interface>,
     ) -> Result<(Self, Granted), SocketError> {
-        let (socket, granted, head, side) = match (to, interface) {
+        let (way, granted, interface) = match (to, interface) {
             (Origin::Address(peer), _) => {
                 let (socket, granted) = ip::connect(peer.ip(), plan.raw.protocol, plan)?;
-                (socket, granted, None, RawSide { carrier: ip::CARRIER.into(), ..RawSide::default() })
+                (Way::Socket(Packets::new(socket, plan, stream, None)), granted, None)
             }
             (Origin::Card(card), Some(interface)) => {
                 fits(plan, interface)?;
-                let (socket, granted) = packet::connect(interface, plan)?;
-                let side = RawSide {
-                    interface: Some(interface.name.clone()),
-                    carrier: "packet socket".into(),
-                    ..RawSide::default()
+                let head = head(plan, card, interface);
+                let (way, granted) = if plan.transport == Transport::Xdp {
+                    let (sender, granted) = XdpSender::open(interface, plan, stream, &head)?;
+                    (Way::Xdp(Box::new(sender)), granted)
+                } else {
+                    let (socket, granted) = packet::connect(interface, plan)?;
+                    (Way::Socket(Packets::new(socket, plan, stream, Some(head))), granted)
                 };
-                (socket, granted, Some(head(plan, card, interface)), side)
+                (way, granted, Some(interface.name.clone()))
             }
             (Origin::Card(card), None) => {
                 let cause = io::Error::from(io::ErrorKind::InvalidInput);
                 return Err(SocketError::new(format!("send frames to {card} by no interface"), cause));
             }
         };
-        let head_bytes = head.map_or(0, |head| head.bytes());
-        let packet_bytes = head_bytes + usize::try_from(plan.message_bytes).unwrap_or(usize::MAX);
-        let packets = (CALL_BYTES / packet_bytes).clamp(1, DATAGRAMS_MAX);
-        let mut buffer = vec![0; packets * packet_bytes];
-        for packet in buffer.chunks_exact_mut(packet_bytes) {
-            if let Some(head) = head {
-                head.emit(packet);
-            }
-            probe::emit_stream_id(&mut packet[head_bytes..], stream);
-        }
-        let outlet = Self { socket, buffer, head_bytes, packet_bytes, calls: 0, refusals: 0, side };
-        Ok((outlet, granted))
+        let carrier = match (&way, &interface) {
+            (Way::Xdp(sender), _) => sender.carrier(),
+            (Way::Socket(_), Some(_)) => "packet socket",
+            (Way::Socket(_), None) => ip::CARRIER,
+        };
+        let side = RawSide { interface, carrier: carrier.into(), ..RawSide::default() };
+        Ok((Self { way, refusals: 0, side }, granted))
     }
 
     /// One that greets: opened as the stream's own, for a message that is a head alone.
@@ -94,7 +101,9 @@ impl RawOutlet {
         to: Origin,
         interface: Option<&Interface>,
     ) -> Result<Self, SocketError> {
-        let plan = SendPlan { message_bytes: probe::MESSAGE_BYTES_MIN, ..plan.clone() };
+        // A queue has one socket of AF_XDP, the stream's own; the frames are the same.
+        let transport = if plan.transport == Transport::Xdp { Transport::Ethernet } else { plan.transport };
+        let plan = SendPlan { message_bytes: probe::MESSAGE_BYTES_MIN, transport, ..plan.clone() };
         Self::open(&plan, stream, to, interface).map(|(outlet, _)| outlet)
     }
 
@@ -116,17 +125,16 @@ impl RawOutlet {
 
     /// System calls so far.
     pub(crate) fn send_calls(&self) -> u64 {
-        self.calls
+        match &self.way {
+            Way::Socket(packets) => packets.calls,
+            Way::Xdp(sender) => sender.calls,
+        }
     }
 
     /// How it met the link.
     pub(crate) fn side(&self) -> RawSide {
-        self.side.clone()
-    }
-
-    /// What the kernel refused.
-    pub(crate) fn caveats(&self) -> Vec<Caveat> {
-        Vec::new()
+        let dropped = if let Way::Xdp(sender) = &self.way { sender.dropped } else { 0 };
+        RawSide { queue_full: self.side.queue_full + dropped, ..self.side.clone() }
     }
 
     fn handle_refusal(&mut self, error: io::Error) -> io::Result<u32> {
@@ -149,22 +157,22 @@ impl RawOutlet {
 
 impl Outlet for RawOutlet {
     fn room(&self) -> u32 {
-        u32::try_from(self.buffer.len() / self.packet_bytes).unwrap_or(u32::MAX)
+        match &self.way {
+            Way::Socket(packets) => packets.room(),
+            Way::Xdp(sender) => sender.room(),
+        }
     }
 
     fn send(&mut self, train: Train) -> io::Result<u32> {
         let messages = train.messages.min(self.room());
-        let Ok(count) = usize::try_from(messages) else { return Ok(0) };
-        let bytes = &mut self.buffer[..count * self.packet_bytes];
-        let packets = bytes.chunks_exact_mut(self.packet_bytes);
-        for (counter, packet) in (train.first..).zip(packets) {
-            probe::emit_counter(&mut packet[self.head_bytes..], counter);
-        }
-        self.calls += 1;
-        match datagram::send(self.socket.as_fd(), bytes, self.packet_bytes) {
+        let sent = match &mut self.way {
+            Way::Socket(packets) => packets.send(train.first, messages),
+            Way::Xdp(sender) => return sender.send(train.first, messages),
+        };
+        match sent {
             Ok(taken) => {
                 self.refusals = 0;
-                Ok(u32::try_from(taken).map_or(messages, |taken| taken.min(messages)))
+                Ok(taken.min(messages))
             }
             Err(error) => self.handle_refusal(error),
         }
@@ -172,6 +180,38 @@ impl Outlet for RawOutlet {
 
     fn complete(&mut self, _: Train) -> io::Result<u32> {
         Ok(0)
+    }
+}
+
+impl Packets {
+    fn new(socket: OwnedFd, plan: &SendPlan, stream: u64, head: Option<FrameHead>) -> Self {
+        let head_bytes = head.map_or(0, |head| head.bytes());
+        let packet_bytes = head_bytes + usize::try_from(plan.message_bytes).unwrap_or(usize::MAX);
+        let packets = (CALL_BYTES / packet_bytes).clamp(1, DATAGRAMS_MAX);
+        let mut buffer = vec![0; packets * packet_bytes];
+        for packet in buffer.chunks_exact_mut(packet_bytes) {
+            if let Some(head) = head {
+                head.emit(packet);
+            }
+            probe::emit_stream_id(&mut packet[head_bytes..], stream);
+        }
+        Self { socket, buffer, head_bytes, packet_bytes, calls: 0 }
+    }
+
+    fn room(&self) -> u32 {
+        u32::try_from(self.buffer.len() / self.packet_bytes).unwrap_or(u32::MAX)
+    }
+
+    /// Gives `messages` to the kernel, counted from `first`; returns how many it took.
+    fn send(&mut self, first: u64, messages: u32) -> io::Result<u32> {
+        let count = usize::try_from(messages).unwrap_or(0);
+        let bytes = &mut self.buffer[..count * self.packet_bytes];
+        for (counter, packet) in (first..).zip(bytes.chunks_exact_mut(self.packet_bytes)) {
+            probe::emit_counter(&mut packet[self.head_bytes..], counter);
+        }
+        self.calls += 1;
+        let taken = datagram::send(self.socket.as_fd(), bytes, self.packet_bytes)?;
+        Ok(u32::try_from(taken).unwrap_or(messages))
     }
 }
 

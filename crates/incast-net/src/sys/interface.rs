@@ -79,18 +79,27 @@ unsafe fn read(address: *const libc::sockaddr) -> Option<What> {
     }
 }
 
+/// `ioctl(SIOCETHTOOL, ETHTOOL_GCHANNELS)`: queues into which the interface sorts what comes; an error where the
+/// driver has no say.
+pub(crate) fn receive_queues(socket: BorrowedFd<'_>, name: &str) -> io::Result<u32> {
+    // `struct ethtool_channels`: command, four limits, then the counts of receive, send, other and combined queues.
+    let mut channels = [0_u32; 9];
+    channels[0] = ETHTOOL_GCHANNELS;
+    let mut request = request(name)?;
+    request.ifr_ifru.ifru_data = channels.as_mut_ptr().cast();
+    // SAFETY: the descriptor is open while it is borrowed; the request is a local `ifreq` whose name ends with a zero
+    // and whose data points to a local of the size of what this command reads and writes.
+    let done = unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL, &raw mut request) };
+    if done != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let [_, _, _, _, _, receive, _, _, combined] = channels;
+    Ok(receive + combined)
+}
+
 /// `ioctl(SIOCGIFMTU)`: largest payload of the interface's frames, in bytes.
 pub(crate) fn mtu(socket: BorrowedFd<'_>, name: &str) -> io::Result<u32> {
-    // SAFETY: `ifreq` is plain old data, for which all zeros is a value.
-    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    // The last byte stays zero.
-    let room = request.ifr_name.len() - 1;
-    if name.len() > room {
-        return Err(io::Error::from_raw_os_error(libc::ENODEV));
-    }
-    for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
-        *to = libc::c_char::from_ne_bytes([from]);
-    }
+    let mut request = request(name)?;
     // SAFETY: the descriptor is open while it is borrowed; this request reads the name of a local `ifreq`, which
     // ends with a zero, and writes its MTU.
     let done = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFMTU, &raw mut request) };
@@ -101,3 +110,20 @@ pub(crate) fn mtu(socket: BorrowedFd<'_>, name: &str) -> io::Result<u32> {
     let mtu = unsafe { request.ifr_ifru.ifru_mtu };
     u32::try_from(mtu).map_err(io::Error::other)
 }
+
+/// A request about the interface of that name; its last byte stays zero.
+fn request(name: &str) -> io::Result<libc::ifreq> {
+    // SAFETY: `ifreq` is plain old data, for which all zeros is a value.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    if name.len() >= request.ifr_name.len() {
+        return Err(io::Error::from_raw_os_error(libc::ENODEV));
+    }
+    for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
+        *to = libc::c_char::from_ne_bytes([from]);
+    }
+    Ok(request)
+}
+
+/// Linux include/uapi/linux/sockios.h and ethtool.h.
+const SIOCETHTOOL: libc::Ioctl = 0x8946;
+const ETHTOOL_GCHANNELS: u32 = 0x3c;
