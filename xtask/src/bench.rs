@@ -4,6 +4,8 @@ mod ask;
 mod flood;
 pub(crate) mod floor;
 mod lab;
+mod ledger;
+mod pacing;
 mod place;
 mod readout;
 mod sim;
@@ -12,8 +14,7 @@ use anyhow::{Result, bail};
 
 use crate::project::{self, Project};
 
-const NAMES: &str =
-    "tracker, ask [ROUNDS], flood [SECONDS [ROUNDS]], lab, readout [SECONDS [ROUNDS]], sim [ROUNDS]";
+const NAMES: &str = "tracker, ask [ROUNDS], flood [SECONDS [ROUNDS]], lab, ledger [SECONDS [ROUNDS]], pacing [ROUNDS], readout [SECONDS [ROUNDS]], sim [ROUNDS]";
 
 /// Runs the benchmark that `words` name.
 pub(crate) fn run(project: &Project, words: &[&str]) -> Result<()> {
@@ -31,6 +32,8 @@ pub(crate) fn run(project: &Project, words: &[&str]) -> Result<()> {
         ["flood", effort @ ..] => flood::run(project, effort),
         ["readout", effort @ ..] => readout::run(project, effort),
         ["lab"] => lab::run(project),
+        ["ledger", effort @ ..] => ledger::run(project, effort),
+        ["pacing", effort @ ..] => pacing::run(project, effort),
         ["sim", effort @ ..] => sim::run(project, effort),
         [] => bail!("which bench? There are: {NAMES}"),
         _ => bail!("unknown bench: {}; there are: {NAMES}", words.join(" ")),

@@ -37,6 +37,8 @@ pub enum CaveatKind {
     Interrupted,
     /// A process of the run died.
     RoleDied,
+    /// Runs of a campaign failed, and were tried again.
+    RunsFailed,
     /// The network answered that nobody listens where the messages went.
     NobodyListens,
     /// A setting was refused by the kernel and the run went on without it.
@@ -57,8 +59,18 @@ pub enum CaveatKind {
     LinkOverloaded,
     /// The other end is a program that is not incast, and its own account lacks something or differs.
     ForeignAccount,
+    /// A counter of the kernel went back, or its device or queue is not the one it was.
+    CounterBroken,
     /// A sink could not store for a while, and the run waited.
     StorageStalled,
+    /// The clocks of two ends could not be compared, or not as closely as the delays that were measured.
+    ClockUncertain,
+    /// A clock was stepped while delays were measured.
+    ClockStepped,
+    /// A peer told stamps that no honest clock can have given.
+    StampsImplausible,
+    /// Arrivals were told by the reader's clock: batches share a time, and waiting in the kernel counts as delay.
+    StampsByReader,
     /// A doubt that this incast does not know by name: a newer one told it.
     #[serde(other)]
     Other,
@@ -72,6 +84,12 @@ impl CaveatKind {
     #[must_use]
     pub const fn taints(self) -> bool {
         matches!(self, Self::LabOverloaded | Self::LinkOverloaded | Self::LedgerOpen)
+    }
+
+    /// Whether it says why a run did not come to its end.
+    #[must_use]
+    pub const fn ends_a_run(self) -> bool {
+        matches!(self, Self::PeerVanished | Self::RoleDied | Self::Interrupted | Self::NobodyListens)
     }
 }
 

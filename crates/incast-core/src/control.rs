@@ -5,11 +5,16 @@
 //! `docs/protocol.md` is their description for people.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock_fit::DRIFT_MAX_PPB;
 use crate::flood::report::{Measured, Sent};
 use crate::load::{Direction, Load, Spacing, Stop, Transport};
+use crate::probe::ProbeStream;
+use crate::probe::sweep::WARM_UP_MESSAGES_MAX;
+use crate::raw::{RawEnd, RawPlan};
 use crate::time::Span;
 use crate::units::Bytes;
 use crate::wire::probe;
@@ -58,6 +63,12 @@ pub struct SendPlan {
     pub dscp: Option<u8>,
     /// UDP: most messages per segmentation-offload datagram; 1 is one datagram per packet.
     pub segments_max: Option<u32>,
+    /// Raw transports: what is below UDP.
+    #[serde(default)]
+    pub raw: RawPlan,
+    /// Messages carry their departures, and the receiver times them.
+    #[serde(default)]
+    pub probe: Option<ProbeStream>,
 }
 
 /// The client's first message.
@@ -73,6 +84,9 @@ pub struct Hello {
     pub direction: Direction,
     /// What is sent.
     pub plan: SendPlan,
+    /// Raw transports: the server's address to which the data goes; its interface is that of this address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<IpAddr>,
 }
 
 /// One message of the control connection.
@@ -89,6 +103,9 @@ pub enum Message {
         forward: Vec<u64>,
         /// Ids of the streams from server to client.
         reverse: Vec<u64>,
+        /// Raw transports: the server's interface.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        raw: Option<RawEnd>,
     },
     /// Server: not granted, and why.
     Refuse {
@@ -129,6 +146,8 @@ pub enum HelloError {
     Name,
     /// Messages that leave as fast as they can are not spaced.
     SpacingWithoutLoad,
+    /// What cannot be a probe.
+    Probe,
     /// A setting out of its range.
     Setting(&'static str),
 }
@@ -158,6 +177,11 @@ impl fmt::Display for HelloError {
             Self::SpacingWithoutLoad => {
                 out.write_str("spacing means nothing without a load: say how fast, for example 10kHz")
             }
+            Self::Probe => write!(
+                out,
+                "a probe is one stream of datagrams over udp, of at least {} B, from client to server",
+                probe::PROBE_MESSAGE_BYTES_MIN
+            ),
             Self::Setting(name) => write!(out, "{name} is out of range"),
         }
     }
@@ -179,6 +203,9 @@ impl Hello {
         };
         if !named(&self.host) || !named(&self.flow) {
             return Err(HelloError::Name);
+        }
+        if self.plan.probe.is_some() && self.direction != Direction::Forward {
+            return Err(HelloError::Probe);
         }
         self.plan.check()
     }
@@ -222,9 +249,24 @@ impl SendPlan {
         if self.segments_max.is_some_and(|segments| !(1..=SEGMENTS_MAX).contains(&segments)) {
             return Err(HelloError::Setting("segments_max (1 to 128)"));
         }
+        if let (true, Err(setting)) = (self.transport.is_raw(), self.raw.check()) {
+            return Err(HelloError::Setting(setting));
+        }
+        if self.probe.is_some_and(|probe| !self.is_probe(probe)) {
+            return Err(HelloError::Probe);
+        }
         if self.spacing != Spacing::Fixed && self.load == Load::Unlimited {
             return Err(HelloError::SpacingWithoutLoad);
         }
         Ok(())
+    }
+
+    /// Whether this plan can carry `probe`.
+    fn is_probe(&self, stream: ProbeStream) -> bool {
+        self.transport == Transport::Udp
+            && self.streams == 1
+            && self.message_bytes >= probe::PROBE_MESSAGE_BYTES_MIN
+            && stream.warm_up_messages <= WARM_UP_MESSAGES_MAX
+            && stream.drift_ppb.unsigned_abs() <= DRIFT_MAX_PPB.unsigned_abs()
     }
 }

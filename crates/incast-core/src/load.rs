@@ -191,16 +191,48 @@ pub enum Transport {
     Tcp,
     /// One message per datagram.
     Udp,
+    /// One message per IP packet of a protocol of our own.
+    Ip,
+    /// One message per Ethernet frame, through packet(7) sockets.
+    Ethernet,
+    /// The same frames, through AF_XDP.
+    Xdp,
 }
 
 impl Transport {
-    /// The largest message accepted, in bytes: a UDP datagram's payload, or 16 MiB over TCP.
+    /// Every transport.
+    pub const ALL: [Self; 5] = [Self::Tcp, Self::Udp, Self::Ip, Self::Ethernet, Self::Xdp];
+
+    /// The largest message accepted, in bytes: the payload of a UDP datagram, of an IPv4 packet, of a
+    /// frame of the largest MTU, of a frame that fits a page behind AF_XDP's headroom; 16 MiB over TCP.
     #[must_use]
     pub const fn message_bytes_max(self) -> u32 {
         match self {
             Self::Tcp => 16 << 20,
             Self::Udp => 65_507,
+            Self::Ip => 65_515,
+            Self::Ethernet => 65_535,
+            // A chunk of 4096 B less `XDP_PACKET_HEADROOM` (256 B) and a header with a VLAN tag (18 B).
+            Self::Xdp => 3_822,
         }
+    }
+
+    /// Whether it goes below UDP: it needs root, and is greeted before it starts.
+    #[must_use]
+    pub const fn is_raw(self) -> bool {
+        matches!(self, Self::Ip | Self::Ethernet | Self::Xdp)
+    }
+
+    /// Whether its messages are Ethernet frames of our own: they cross no router and are never cut.
+    #[must_use]
+    pub const fn is_frames(self) -> bool {
+        matches!(self, Self::Ethernet | Self::Xdp)
+    }
+
+    /// The transport of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|transport| transport.name() == name)
     }
 
     /// Lower-case name, as in scenario files and records.
@@ -209,6 +241,9 @@ impl Transport {
         match self {
             Self::Tcp => "tcp",
             Self::Udp => "udp",
+            Self::Ip => "ip",
+            Self::Ethernet => "ethernet",
+            Self::Xdp => "xdp",
         }
     }
 }

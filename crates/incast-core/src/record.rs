@@ -22,12 +22,26 @@ macro_rules! plain_data {
     )* };
 }
 
+mod campaign;
+pub use campaign::{
+    CAMPAIGN_SCHEMA, Campaign, CampaignAsked, CampaignBin, CampaignComb, CampaignComparison,
+    CampaignDispersion, CampaignDistribution, CampaignDrift, CampaignInterval, CampaignPeak, CampaignStage,
+    CampaignVariant,
+};
 mod exchange;
 pub use exchange::{Exchange, ExchangePeer, ExchangePoint, ExchangeTimes, TcpHistory, TcpSample, TimeBucket};
+mod ladder;
+pub use ladder::{Ladder, LadderFigure, LadderRung};
 mod network;
 pub use network::{
-    Calibration, Impairment, Ledger, LinkReport, LossStage, Network, NetworkCable, NetworkHost,
+    Calibration, Impairment, Ledger, LedgerSource, LinkReport, LossStage, Network, NetworkCable, NetworkHost,
     NetworkSwitch, PacketAccount, QueueReport,
+};
+mod raw;
+pub use raw::{RawSide, RawSummary};
+mod probe;
+pub use probe::{
+    NanosecondBucket, NanosecondDistribution, Probe, ProbeClocks, ProbeEnd, ProbePoint, ProbeStamps,
 };
 mod readout;
 pub use readout::{
@@ -38,6 +52,8 @@ mod simulation;
 pub use simulation::{
     ByteBook, DelayPart, DropPlace, Estimate, ModelUsed, QueueHistory, ReplicaFigure, Simulation,
 };
+mod stamp;
+pub use stamp::{StampClock, StampFault, StampReport, StampSpread, StampWindow};
 mod switch_test;
 pub use switch_test::{RoundTrip, SwitchTest, SwitchTrial};
 
@@ -48,7 +64,7 @@ plain_data! {
         pub schema: String,
         /// The program that wrote this record.
         pub incast: Build,
-        /// Where the run took place: `serve`, `flood`, `run`, `lab`, `sim` or `launch`.
+        /// Where the run took place: `serve`, `flood`, `stamp`, `run`, `lab`, `sim` or `launch`.
         pub world: String,
         /// When the run began, UTC, RFC 3339; null in the simulator.
         pub started_at: Option<String>,
@@ -68,8 +84,15 @@ plain_data! {
         pub ledger: Option<Ledger>,
         /// Requests and their responses; one entry for each asker. Empty when nobody asked.
         pub exchanges: Vec<Exchange>,
+        /// One optimisation after the other, and what each is worth; null for any other run. What else is in
+        /// the record is of the last trial of its first rung.
+        pub ladder: Option<Ladder>,
         /// The trials of a switch test and what they show; null for any other run.
         pub switch_test: Option<SwitchTest>,
+        /// What a path showed that was watched with STAMP; null when none was.
+        pub stamp: Option<StampReport>,
+        /// The points of a probe; null for any other run.
+        pub probe: Option<Probe>,
         /// What an event-building system did; null when there was none.
         pub readout: Option<Readout>,
         /// What only a simulator sees; null in every other world.
@@ -131,6 +154,8 @@ plain_data! {
         pub core_intervals: Vec<CoreInterval>,
         /// Interrupts served by the host during the run.
         pub interrupts: Option<u64>,
+        /// Soft interrupts of the network (NET_TX and NET_RX) on the host during the run.
+        pub network_softirqs: Option<u64>,
         /// Context switches of the host during the run.
         pub context_switches: Option<u64>,
         /// Resolution of the clock in nanoseconds.
@@ -220,6 +245,12 @@ plain_data! {
         pub tcp: Option<TcpSummary>,
         /// How each system call was filled.
         pub batching: Batching,
+        /// Dropped by the flow's receiving socket or ring, by its own counter, while the flow lasted: in units
+        /// of the kernel (datagrams joined by offload are one), and those of other flows that it served; null
+        /// where no such counter was read. Sockets count checksum errors here too.
+        pub receiver_drops: Option<u64>,
+        /// What is below UDP; null over TCP and UDP.
+        pub raw: Option<RawSummary>,
         /// The flow over time; the intervals sum to the whole, exactly.
         pub intervals: Vec<Interval>,
         /// Whether every side told its account to the end; a flow that was stopped early can be complete.

@@ -19,8 +19,10 @@ mod flows;
 mod host_model;
 mod hosts;
 mod judge;
+mod machine;
 mod metric;
 mod metric_exchange;
+mod metric_probe;
 mod metric_sim;
 mod model;
 mod model_exchange;
@@ -30,7 +32,9 @@ mod model_readout;
 mod model_sim;
 mod network;
 mod only_sim;
+mod probe;
 mod queues;
+mod raw;
 mod reader;
 mod readout;
 mod search;
@@ -57,6 +61,7 @@ pub use model_sim::{
     Connections, HostModel, Matching, Queueing, ReceivePath, SimPlan, StallHolds, StatedModel, SwitchModel,
     WhenBacklogFull,
 };
+pub use probe::{DURATION_DEFAULT as PROBE_DURATION_DEFAULT, ProbePlan, WARM_UP_DEFAULT};
 pub use vary::{Setting, SettingError};
 
 use exchanges::Exchanges;
@@ -131,7 +136,6 @@ fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Sce
     let variants = asks::read_variants(&mut reader);
     let host_tables = reader.tables("host", flows::FLOWS_MAX);
     let flow_tables = reader.tables("flow", flows::FLOWS_MAX);
-    let exchange_tables = reader.tables("exchange", flows::FLOWS_MAX);
     let expect_tables = reader.tables("expect", expect::EXPECTATIONS_MAX);
     let mut readout_tables = readout::ReadoutTables::find(&mut reader);
     let cable_faults = std::mem::take(&mut readout_tables.cable_faults);
@@ -141,6 +145,7 @@ fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Sce
         hosts.read(table, header, reader.findings);
     }
     let sim = sim::read(&mut reader);
+    let machine_sysctls = machine::read(&mut reader);
     let models = read_models(&mut reader, &hosts);
     let (network, ways) = read_network(&mut reader, &hosts);
     let duration = duration.unwrap_or(DURATION_DEFAULT);
@@ -149,14 +154,7 @@ fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Sce
     for (table, header) in flow_tables.unwrap_or_default() {
         flows.read(table, header, reader.findings);
     }
-    flows.incomplete |= exchange_tables.is_none();
-    let mut exchanges = Exchanges::new(duration, seed);
-    for (table, header) in exchange_tables.unwrap_or_default() {
-        exchanges.read(table, header, &mut flows, reader.findings);
-    }
-    if search.is_some() && !exchanges.is_empty() {
-        reader.fault("exchange", "a switch test ([search]) has flows alone: leave the exchanges out");
-    }
+    let exchanges = read_exchanges(&mut reader, &mut flows, (duration, seed), search.is_some());
     let cable_faults = fault::read_cables(cable_faults, (network.as_ref(), &ways), reader.findings);
     let is_readout = !readout_tables.is_empty();
     let readout = readout::read(readout_tables, &mut reader, (&hosts, flows.takes_part()), (seed, duration));
@@ -166,6 +164,7 @@ fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Sce
         expectations.extend(expect::read(table, header, (&flows, &queues), reader.findings));
     }
     let flows = flows.finish(is_readout, !exchanges.is_empty(), reader.findings);
+    let probe = probe::read(&mut reader, &flows, seed);
     Scenario {
         name: name.unwrap_or_default(),
         title,
@@ -177,11 +176,13 @@ fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Sce
         stated_models: models.stated,
         cable_faults,
         hosts: hosts.into_plans(),
+        machine_sysctls,
         network,
         flows,
         exchanges: exchanges.into_plans(),
         readout,
         search,
+        probe,
         asks,
         variants,
         expectations,
@@ -196,6 +197,25 @@ fn read_models<'t>(reader: &mut Reader<'_, 't>, hosts: &Hosts) -> HostModels {
         models.read(table, header, hosts, reader.findings);
     }
     models
+}
+
+/// Reads the exchanges; their hosts take part in the scenario as those of flows do.
+fn read_exchanges(
+    reader: &mut Reader<'_, '_>,
+    flows: &mut Flows<'_>,
+    (duration, seed): (Span, u64),
+    is_search: bool,
+) -> Exchanges {
+    let tables = reader.tables("exchange", flows::FLOWS_MAX);
+    flows.incomplete |= tables.is_none();
+    let mut exchanges = Exchanges::new(duration, seed);
+    for (table, header) in tables.unwrap_or_default() {
+        exchanges.read(table, header, flows, reader.findings);
+    }
+    if is_search && !exchanges.is_empty() {
+        reader.fault("exchange", "a switch test ([search]) has flows alone: leave the exchanges out");
+    }
+    exchanges
 }
 
 /// Reads switches and cables.
@@ -214,8 +234,8 @@ fn read_network<'h>(reader: &mut Reader<'_, '_>, hosts: &'h Hosts) -> (Option<Ne
 
 const KEYS: &[&str] = &[
     "ask", "builder", "cable", "duration", "exchange", "expect", "fault", "flow", "host", "incast",
-    "interval", "model", "name", "node", "readout", "search", "seed", "sim", "sink", "source", "start",
-    "switch", "title", "trigger", "variant",
+    "interval", "machine", "model", "name", "node", "probe", "readout", "search", "seed", "sim", "sink",
+    "source", "start", "switch", "title", "trigger", "variant",
 ];
 const INTERVAL_DEFAULT: Span = Span::from_s(1);
 /// How long a flow lasts when neither it nor the scenario says: as other tools do.

@@ -20,6 +20,7 @@ use std::collections::VecDeque;
 use crate::control::{Hello, Message};
 use crate::flood::report::{Measured, Sent};
 use crate::load::Direction;
+use crate::raw::RawEnd;
 use crate::time::{Span, Time};
 
 /// How often each side says that it is there.
@@ -49,6 +50,8 @@ pub enum Notice {
         forward: Vec<u64>,
         /// Ids of the streams to receive on.
         reverse: Vec<u64>,
+        /// Raw transports: the server's interface.
+        raw: Option<RawEnd>,
     },
     /// Server: the client is ready; call [`Session::go`] when the barrier opens.
     PeerReady,
@@ -149,10 +152,17 @@ impl Session {
     }
 
     /// Server: grants the wish.
-    pub fn accept(&mut self, now: Time, host: String, forward: Vec<u64>, reverse: Vec<u64>) {
+    pub fn accept(
+        &mut self,
+        now: Time,
+        host: String,
+        forward: Vec<u64>,
+        reverse: Vec<u64>,
+        raw: Option<RawEnd>,
+    ) {
         if self.phase == Phase::Deciding {
             self.phase = Phase::Arming;
-            self.say(now, Message::Accept { host, forward, reverse });
+            self.say(now, Message::Accept { host, forward, reverse, raw });
         }
     }
 
@@ -226,9 +236,9 @@ impl Session {
                 self.agree(&hello);
                 self.notices.push_back(Notice::Wanted(hello));
             }
-            (Message::Accept { host, forward, reverse }, Side::Client, Phase::Greeting) => {
+            (Message::Accept { host, forward, reverse, raw }, Side::Client, Phase::Greeting) => {
                 self.phase = Phase::Arming;
-                self.notices.push_back(Notice::Granted { host, forward, reverse });
+                self.notices.push_back(Notice::Granted { host, forward, reverse, raw });
             }
             (Message::Refuse { reason }, Side::Client, Phase::Greeting) => {
                 self.fail(Failure::Refused(reason))
@@ -358,6 +368,7 @@ mod tests {
     use super::*;
     use crate::control::{SendPlan, VERSION};
     use crate::load::{Load, Spacing, Stop, Transport};
+    use crate::raw::RawPlan;
     use crate::sequence::Counts;
 
     fn hello(direction: Direction) -> Hello {
@@ -377,8 +388,10 @@ mod tests {
             no_delay: false,
             dscp: None,
             segments_max: None,
+            raw: RawPlan::default(),
+            probe: None,
         };
-        Hello { version: VERSION, host: "y".into(), flow: "f".into(), direction, plan }
+        Hello { version: VERSION, host: "y".into(), flow: "f".into(), direction, plan, data: None }
     }
 
     /// Two machines and a virtual clock: carries messages both ways until both are quiet.
@@ -406,7 +419,7 @@ mod tests {
         let (mut client, mut server) = (Session::client(now, hello(direction)), Session::server(now));
         exchange(now, &mut client, &mut server);
         assert!(matches!(notices(&mut server)[..], [Notice::Wanted(_)]));
-        server.accept(now, "x".into(), vec![1], vec![]);
+        server.accept(now, "x".into(), vec![1], vec![], None);
         exchange(now, &mut client, &mut server);
         assert!(matches!(notices(&mut client)[..], [Notice::Granted { .. }]));
         client.ready(now);

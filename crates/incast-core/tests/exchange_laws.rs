@@ -156,7 +156,8 @@ fn terms() -> Terms {
 #[test]
 fn a_closed_loop_takes_a_round_trip_and_the_think_time_for_each() {
     let plan = AskerPlan { think: Span::from_us(300), ..plan(1, 1, 10) };
-    let (account, _) = World::new(plan, Terms { service: Span::from_us(50), ..terms() }, GOOD, 1).run(FOR_EVER);
+    let (account, _) =
+        World::new(plan, Terms { service: Span::from_us(50), ..terms() }, GOOD, 1).run(FOR_EVER);
     assert_eq!((account.rounds, account.rounds_answered), (10, 10));
     assert_eq!(account.response.max(), Some(250_000), "100 us there, 50 us of work, 100 us back");
     let begun: Vec<u64> = account.points.iter().map(|point| point.begun_ns).collect();
@@ -182,7 +183,11 @@ fn an_open_loop_hides_no_time_behind_a_slow_answer() {
     let (account, _) = World::new(plan, terms(), slow, 1).run(FOR_EVER);
     assert_eq!(account.rounds, 10);
     assert_eq!(account.response.max(), Some(4_000_000), "from when it left");
-    assert_eq!(account.intended.max(), Some(31_000_000), "number 9 was meant to leave at 9 ms, and came at 40 ms");
+    assert_eq!(
+        account.intended.max(),
+        Some(31_000_000),
+        "number 9 was meant to leave at 9 ms, and came at 40 ms"
+    );
     assert_eq!(account.overdue, 30, "40 were meant to leave");
 }
 
@@ -209,7 +214,11 @@ fn an_answer_over_twice_the_median_is_a_straggler() {
         }
     }
     let account = asker.finish(us(2_000));
-    assert_eq!((account.stragglers, account.rounds_with_straggler), (1, 1), "of the round that is not the first");
+    assert_eq!(
+        (account.stragglers, account.rounds_with_straggler),
+        (1, 1),
+        "of the round that is not the first"
+    );
     assert_eq!(account.spread.max(), Some(11_000));
 }
 

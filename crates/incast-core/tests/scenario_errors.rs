@@ -75,7 +75,7 @@ fn the_head_of_the_file() {
         (
             "incast = 1\nname = \"t\"\ntitel = \"x\"",
             &[
-                "s:3:1: unknown key `titel` in the scenario; did you mean `title`? allowed: ask, builder, cable, duration, expect, fault, flow, host, incast, interval, model, name, node, readout, search, seed, sim, sink, source, start, switch, title, trigger, variant",
+                "s:3:1: unknown key `titel` in the scenario; did you mean `title`? allowed: ask, builder, cable, duration, expect, fault, flow, host, incast, interval, model, name, node, probe, readout, search, seed, sim, sink, source, start, switch, title, trigger, variant",
             ],
         ),
         (
@@ -193,14 +193,14 @@ fn names_and_ends_of_flows() {
                 "s:4:1: `name` is missing in [[flow]]; the record and expectations refer to a flow by it",
                 "s:4:1: `from` is missing in [[flow]]; write a host's name, or a list of them",
                 "s:4:1: `to` is missing in [[flow]]; write a host's name",
-                "s:4:1: `transport` is missing in [[flow]]; allowed: tcp, udp",
+                "s:4:1: `transport` is missing in [[flow]]; allowed: tcp, udp, ip, ethernet, xdp",
             ],
         ),
         (
             "[[flow]]\nname = \"a/b\"\nfrom = \"x\"\nto = \"y\"\ntransport = \"tpc\"",
             &[
                 "s:5:8: `name` holds `/`; allowed: letters a-z A-Z, digits, `-`, `_` and `.`",
-                "s:8:13: unknown transport `tpc`; did you mean `tcp`? allowed: tcp, udp",
+                "s:8:13: unknown transport `tpc`; did you mean `tcp`? allowed: tcp, udp, ip, ethernet, xdp",
             ],
         ),
         (
@@ -260,11 +260,11 @@ fn names_and_ends_of_flows() {
 const FLOW_LINES: &[(&str, &str)] = &[
     (
         "mesage = \"1024B\"",
-        "s:9:1: unknown key `mesage` in [[flow]]; did you mean `message`? allowed: bytes, congestion, dscp, duration, from, load, message, messages, name, network, no_delay, receive_buffer, receiver, receiver_core, segments_max, send_buffer, sender_core, spacing, spin, start_after, streams, to, transport",
+        "s:9:1: unknown key `mesage` in [[flow]]; did you mean `message`? allowed: bytes, congestion, dscp, duration, ethertype, from, interface, load, message, messages, name, network, no_delay, protocol, qdisc_bypass, receive_buffer, receiver, receiver_core, segments_max, send_buffer, sender_core, spacing, spin, start_after, streams, to, transport, vlan, vlan_priority, xdp",
     ),
     (
         "colour = \"red\"",
-        "s:9:1: unknown key `colour` in [[flow]]; allowed: bytes, congestion, dscp, duration, from, load, message, messages, name, network, no_delay, receive_buffer, receiver, receiver_core, segments_max, send_buffer, sender_core, spacing, spin, start_after, streams, to, transport",
+        "s:9:1: unknown key `colour` in [[flow]]; allowed: bytes, congestion, dscp, duration, ethertype, from, interface, load, message, messages, name, network, no_delay, protocol, qdisc_bypass, receive_buffer, receiver, receiver_core, segments_max, send_buffer, sender_core, spacing, spin, start_after, streams, to, transport, vlan, vlan_priority, xdp",
     ),
     ("message = \"15B\"", "s:9:11: `message` is 15B; allowed: 16B to 16MiB"),
     ("message = \"17MiB\"", "s:9:11: `message` is 17MiB; allowed: 16B to 16MiB"),
@@ -322,7 +322,7 @@ const FLOW_LINES: &[(&str, &str)] = &[
     ("congestion = \"BBR!\"", "s:9:14: `BBR!` is no congestion control; write for example cubic, reno, bbr"),
     (
         "segments_max = 64",
-        "s:9:16: `segments_max` is for transport udp, and this flow is tcp: TCP cuts its own segments",
+        "s:9:16: `segments_max` is for transport udp, and this flow is tcp: only UDP's datagrams are cut by the kernel",
     ),
     ("no_delay = 1", "s:9:12: `no_delay` must be true or false, found the number 1"),
     ("dscp = 64", "s:9:8: `dscp` is 64; allowed: 0 to 63"),
@@ -339,8 +339,8 @@ fn settings_of_flows() {
             "{HEAD}{udp}congestion = \"cubic\"\nno_delay = true\nsegments_max = 129\nmessage = \"64KiB\""
         ),
         &[
-            "s:9:14: `congestion` is for transport tcp, and this flow is udp: UDP has no congestion control",
-            "s:10:12: `no_delay` is for transport tcp, and this flow is udp: UDP never waits to fill a packet",
+            "s:9:14: `congestion` is for transport tcp, and this flow is udp: only TCP has a congestion control",
+            "s:10:12: `no_delay` is for transport tcp, and this flow is udp: only TCP waits to fill a packet",
             "s:11:16: `segments_max` is 129; allowed: 1 to 128",
             "s:12:11: `message` is 64KiB; allowed: 16B to 65507B",
         ],

@@ -52,10 +52,14 @@ fn what_makes_no_sense_is_refused_with_its_place_and_what_would() {
 
 #[test]
 fn exchanges_stand_beside_flows_and_not_beside_a_readout() {
-    let flow = "from = \"x\"\nto = \"s\"\n[[flow]]\nname = \"f\"\nfrom = \"y\"\nto = \"x\"\ntransport = \"tcp\"";
+    let flow =
+        "from = \"x\"\nto = \"s\"\n[[flow]]\nname = \"f\"\nfrom = \"y\"\nto = \"x\"\ntransport = \"tcp\"";
     let scenario = parse(flow).unwrap();
     assert_eq!((scenario.flows.len(), scenario.exchanges.len()), (1, 1));
-    assert!(scenario.not_simulable().iter().any(|why| why.contains("exchange e")), "and the simulator has none");
+    assert!(
+        scenario.not_simulable().iter().any(|why| why.contains("exchange e")),
+        "and the simulator has none"
+    );
     let idle = parse("from = \"x\"\nto = \"s\"").map(|_| ()).unwrap_err();
     assert!(idle.contains("host `y` takes part in no flow"), "{idle}");
     let nothing = Scenario::parse(HEAD).map(|_| ()).unwrap_err().to_string();

@@ -1,6 +1,7 @@
 //! A right scenario file becomes the plan it describes.
 
 use incast_core::load::{Load, Spacing, Stop, Transport};
+use incast_core::raw::RawPlan;
 use incast_core::scenario::{FlowPlan, Limits, Metric, Scenario, Scope, SocketPlan, Start};
 use incast_core::time::Span;
 use incast_core::units::{BitRate, Bytes};
@@ -67,11 +68,13 @@ fn a_short_file_gets_every_default() {
         stop: Stop::after(Span::from_s(10)),
         start_after: Span::ZERO,
         sockets: SocketPlan::default(),
+        raw: RawPlan::default(),
         sender_core: None,
         receiver_core: None,
         spin: false,
         receiver: None,
         network: None,
+        probe: None,
     };
     assert_eq!(scenario.flows, [plan]);
     assert_eq!((scenario.seed, scenario.interval, scenario.title), (1, Span::from_s(1), None));

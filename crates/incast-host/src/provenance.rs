@@ -73,7 +73,7 @@ fn one_line(text: &str) -> String {
 
 /// Resolution of the clock of `std::time::Instant` in nanoseconds.
 fn clock_resolution_ns() -> Option<u64> {
-    let resolution = sys::clock_getres().ok()?;
+    let resolution = sys::usage::clock_getres().ok()?;
     let whole_ns = u64::try_from(resolution.tv_sec).ok()?.checked_mul(1_000_000_000)?;
     whole_ns.checked_add(u64::try_from(resolution.tv_nsec).ok()?)
 }

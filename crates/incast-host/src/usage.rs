@@ -31,7 +31,7 @@ pub fn cpu(whose: Whose) -> io::Result<Cpu> {
         Whose::Thread => libc::RUSAGE_THREAD,
         Whose::Children => libc::RUSAGE_CHILDREN,
     };
-    let usage = sys::getrusage(who)?;
+    let usage = sys::usage::getrusage(who)?;
     Ok(Cpu {
         user_s: seconds(usage.ru_utime),
         system_s: seconds(usage.ru_stime),

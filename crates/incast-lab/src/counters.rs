@@ -2,12 +2,13 @@
 //!
 //! A packet that dies between two interfaces of a pair (the receiving core's backlog is full) is
 //! counted three times by the kernel: as dropped on its way out here, on its way in there, and for
-//! the core. Only the first is read, which has both receive modes of the driver
-//! (drivers/net/veth.c, `veth_xmit`).
+//! the core. The first is read, which has both receive modes of the driver (drivers/net/veth.c,
+//! `veth_xmit`), and the second, which has only one of them, to tell the modes apart.
 
 use std::collections::BTreeMap;
 use std::io;
 
+use incast_core::ledger::reading::{grown, grown_32};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{LinkAttribute, LinkMessage};
 use netlink_packet_route::tc::{TcAttribute, TcHandle, TcMessage, TcStats2};
@@ -28,20 +29,28 @@ pub struct QueueCounters {
     pub backlog: u32,
     /// Packets dropped behind the queue, on their way into the next interface.
     pub backlog_dropped: u64,
+    /// Packets dropped on their way in: those of the above, of the other end, that a core's backlog had no
+    /// room for; what died in the ring between them the other end counts alone.
+    pub in_dropped: u64,
+    /// Whether the interface is there at all.
+    pub is_there: bool,
 }
 
 impl QueueCounters {
-    /// What was counted since `earlier`; what waits now stays.
+    /// What was counted since `earlier`; what waits now stays. Unknown when a counter went back, or when the
+    /// interface is not there any more.
     #[must_use]
-    pub fn since(&self, earlier: &Self) -> Self {
-        Self {
-            packets: self.packets.saturating_sub(earlier.packets),
-            bytes: self.bytes.saturating_sub(earlier.bytes),
-            // A counter that has come around has still counted.
-            dropped: self.dropped.wrapping_sub(earlier.dropped),
+    pub fn since(&self, earlier: &Self) -> Option<Self> {
+        (self.is_there && earlier.is_there).then_some(())?;
+        Some(Self {
+            packets: grown(self.packets, earlier.packets)?,
+            bytes: grown(self.bytes, earlier.bytes)?,
+            dropped: grown_32(self.dropped, earlier.dropped)?,
             backlog: self.backlog,
-            backlog_dropped: self.backlog_dropped.saturating_sub(earlier.backlog_dropped),
-        }
+            backlog_dropped: grown(self.backlog_dropped, earlier.backlog_dropped)?,
+            in_dropped: grown(self.in_dropped, earlier.in_dropped)?,
+            is_there: true,
+        })
     }
 }
 
@@ -52,19 +61,48 @@ pub struct CableCounters {
     pub near: QueueCounters,
     /// Out of the switch's port.
     pub far: QueueCounters,
-    /// Packets that the link in the middle sent and that died on their way into the near end and into the switch.
-    pub link_dropped: [u64; 2],
+    /// The interfaces of the link in the middle: towards the near end, and towards the switch.
+    pub middle: Option<[QueueCounters; 2]>,
+}
+
+/// Packets that died between the queues of a cable, one way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Between {
+    /// In the ring of a virtual pair (NAPI mode).
+    pub ring: u64,
+    /// In a core's backlog.
+    pub backlog: u64,
 }
 
 impl CableCounters {
-    /// What was counted since `earlier`.
+    /// What was counted since `earlier`; unknown when a counter went back, or an interface went away.
     #[must_use]
-    pub fn since(&self, earlier: &Self) -> Self {
-        let link = |way: usize| self.link_dropped[way].saturating_sub(earlier.link_dropped[way]);
-        Self {
-            near: self.near.since(&earlier.near),
-            far: self.far.since(&earlier.far),
-            link_dropped: [link(0), link(1)],
+    pub fn since(&self, earlier: &Self) -> Option<Self> {
+        let middle = match (&self.middle, &earlier.middle) {
+            (Some([near, far]), Some(then)) => Some([near.since(&then[0])?, far.since(&then[1])?]),
+            (None, None) => None,
+            _ => return None,
+        };
+        Some(Self { near: self.near.since(&earlier.near)?, far: self.far.since(&earlier.far)?, middle })
+    }
+
+    /// What died on its way into the switch, and into the near end.
+    #[must_use]
+    pub fn between(&self) -> [Between; 2] {
+        // The peers of the ends are each other, or the link's interfaces.
+        let [near_peer, far_peer] = self.middle.unwrap_or([self.far, self.near]);
+        let way = |sent: QueueCounters, came: QueueCounters| {
+            let backlog = came.in_dropped.min(sent.backlog_dropped);
+            Between { ring: sent.backlog_dropped - backlog, backlog }
+        };
+        let sum = |one: Between, other: Between| Between {
+            ring: one.ring + other.ring,
+            backlog: one.backlog + other.backlog,
+        };
+        let [into_switch, into_near] = [way(self.near, near_peer), way(self.far, far_peer)];
+        match self.middle {
+            None => [into_switch, into_near],
+            Some([near, far]) => [sum(into_switch, way(far, self.far)), sum(into_near, way(near, self.near))],
         }
     }
 }
@@ -89,10 +127,7 @@ pub(crate) fn read(
         .map(|wiring| CableCounters {
             near: of(&wiring.near),
             far: of(&wiring.far),
-            link_dropped: wiring
-                .middle
-                .as_ref()
-                .map_or([0; 2], |ports| ports.each_ref().map(|port| of(port).backlog_dropped)),
+            middle: wiring.middle.as_ref().map(|ports| ports.each_ref().map(of)),
         })
         .collect();
     Ok((cables, control_dropped))
@@ -104,11 +139,13 @@ fn read_place(place: &mut Namespace) -> io::Result<BTreeMap<u32, QueueCounters>>
     for answer in place.netlink.dump(RouteNetlinkMessage::GetLink(LinkMessage::default()))? {
         let RouteNetlinkMessage::NewLink(link) = answer else { continue };
         let counters = all.entry(link.header.index).or_default();
+        counters.is_there = true;
         for attribute in link.attributes {
             if let LinkAttribute::Stats64(stats) = attribute {
                 counters.packets = stats.tx_packets;
                 counters.bytes = stats.tx_bytes;
                 counters.backlog_dropped = stats.tx_dropped;
+                counters.in_dropped = stats.rx_dropped;
             }
         }
     }
@@ -130,4 +167,35 @@ fn read_place(place: &mut Namespace) -> io::Result<BTreeMap<u32, QueueCounters>>
         }
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn there(backlog_dropped: u64, in_dropped: u64) -> QueueCounters {
+        QueueCounters { backlog_dropped, in_dropped, is_there: true, ..QueueCounters::default() }
+    }
+
+    #[test]
+    fn what_both_ends_counted_died_in_the_backlog_and_the_rest_in_the_ring() {
+        let plain = CableCounters { near: there(10, 3), far: there(3, 4), middle: None };
+        let [into_switch, into_near] = plain.between();
+        assert_eq!(into_switch, Between { ring: 6, backlog: 4 });
+        assert_eq!(into_near, Between { ring: 0, backlog: 3 });
+        let middle = Some([there(2, 10), there(5, 1)]);
+        let linked = CableCounters { near: there(10, 0), far: there(1, 5), middle };
+        assert_eq!(linked.between(), [Between { ring: 0, backlog: 15 }, Between { ring: 2, backlog: 1 }]);
+    }
+
+    #[test]
+    fn an_interface_that_went_away_or_began_again_has_no_growth() {
+        let (now, then) = (there(5, 0), there(2, 0));
+        assert_eq!(now.since(&then).map(|grown| grown.backlog_dropped), Some(3));
+        assert_eq!(then.since(&now), None, "it began again");
+        assert_eq!(QueueCounters::default().since(&QueueCounters::default()), None, "it is not there");
+        let around = |dropped| QueueCounters { dropped, ..there(0, 0) };
+        assert_eq!(around(3).since(&around(u32::MAX)).map(|grown| grown.dropped), Some(4));
+        assert_eq!(around(0).since(&around(7)), None, "the queue was replaced");
+    }
 }

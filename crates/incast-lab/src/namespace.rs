@@ -84,6 +84,15 @@ impl Namespace {
         &self.name
     }
 
+    /// Its number, by which the kernel calls it (`/proc/self/ns/net`).
+    ///
+    /// # Errors
+    /// When the kernel does not tell.
+    pub fn number(&self) -> io::Result<u64> {
+        use std::os::unix::fs::MetadataExt as _;
+        Ok(self.file.metadata()?.ino())
+    }
+
     /// Does `work` in a thread inside the namespace.
     ///
     /// # Errors
@@ -114,6 +123,22 @@ impl Drop for Namespace {
 /// When it is not there, is no namespace, or without root.
 pub fn enter_path(path: &Path) -> io::Result<()> {
     enter(&File::open(path)?)
+}
+
+/// Does `work` in a thread inside the namespace of that name, where `/sys` shows its interfaces.
+///
+/// # Errors
+/// When it is not there (`NotFound`), without root, or what `work` says.
+pub fn within<T: Send>(name: &str, work: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
+    let file = File::open(path(name))?;
+    in_thread(|| {
+        enter(&file)?;
+        // The thread's own view, which ends with it: nobody else sees what is mounted here.
+        sys::namespace::unshare_mounts()?;
+        rustix::mount::mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)?;
+        rustix::mount::mount("incast", "/sys", "sysfs", MountFlags::empty(), None)?;
+        work()
+    })
 }
 
 /// The file of a namespace.

@@ -1,5 +1,6 @@
 //! A lab that stands, and is taken away when it is dropped.
 
+use std::io;
 use std::time::Instant;
 
 use incast_core::scenario::{HostPlan, NetworkPlan};
@@ -7,7 +8,7 @@ use incast_core::scenario::{HostPlan, NetworkPlan};
 use crate::build;
 use crate::counters::{self, CableCounters};
 use crate::error::LabError;
-use crate::layout::{HostNet, Layout, LinkEnds};
+use crate::layout::{HostNet, Layout, LinkEnds, Port};
 use crate::namespace::Namespace;
 use crate::state::{Entry, Found};
 
@@ -78,6 +79,22 @@ impl Lab {
             .map_err(|error| LabError::kernel("read the counters of the lab's queues", error))
     }
 
+    /// The namespaces of switches, without a host's.
+    pub fn switch_namespaces(&self) -> impl Iterator<Item = &Namespace> {
+        let hosts = self.layout.hosts.len();
+        self.places.get(hosts..self.layout.control()).into_iter().flatten()
+    }
+
+    /// Where a cable's ends are: the namespace and the index of its interface, near end first.
+    ///
+    /// # Errors
+    /// When a namespace cannot be told.
+    pub fn cable_ends(&self, cable: usize) -> io::Result<[(u64, u32); 2]> {
+        let wiring = self.layout.wirings.get(cable).ok_or(io::ErrorKind::NotFound)?;
+        let end = |port: &Port| self.places[port.place].number().map(|number| (number, port.index));
+        Ok([end(&wiring.near)?, end(&wiring.far)?])
+    }
+
     /// Takes everything away; seconds that it took.
     #[must_use]
     pub fn take_down(self) -> f64 {
@@ -111,6 +128,7 @@ fn describe(id: &str, scenario: &str, layout: &Layout, network: &NetworkPlan) ->
         scenario: scenario.to_owned(),
         places: hosts.chain(switches).collect(),
         namespaces: layout.namespaces.clone(),
+        groups: Vec::new(),
         addresses,
     }
 }

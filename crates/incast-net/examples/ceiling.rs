@@ -12,6 +12,7 @@ use incast_core::control::SendPlan;
 use incast_core::flood::sender::StreamPlan;
 use incast_core::flood::{FloodReceiver, FloodSender};
 use incast_core::load::{Load, Spacing, Stop, Transport};
+use incast_core::raw::RawPlan;
 use incast_core::time::{Span, Time};
 use incast_core::wire::{probe, stream::Deframer};
 use incast_net::clock::Clock;
@@ -51,11 +52,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         no_delay: false,
         dscp: None,
         segments_max,
+        raw: RawPlan::default(),
+        probe: None,
     };
     let clock = Clock::start();
     let receiver = match transport {
-        Transport::Udp => udp(&plan, clock, wait)?,
         Transport::Tcp => tcp(&plan, clock, wait)?,
+        _ => udp(&plan, clock, wait)?,
     };
     let counts = receiver.counts();
     let span =

@@ -11,21 +11,23 @@ use crossbeam_channel::{Receiver, Sender};
 use incast_core::control::{Hello, SendPlan, VERSION};
 use incast_core::flood::assemble::{ETHERNET_MTU, FlowIdentity};
 use incast_core::load::{Direction, Transport};
+use incast_core::raw::RawEnd;
 use incast_core::session::{Notice, Session};
 use incast_core::units::Bytes;
 use incast_core::wire::{preface, probe};
 
 use crate::channel::{CONNECT_MAX, Channel, DialError};
 use crate::clock::Clock;
-use crate::conversation::{Conversation, FlowNotice, FlowOutcome, Happening, Order};
+use crate::conversation::{Conversation, FlowNotice, FlowOutcome, Happening, Order, ReadHost};
 use crate::faults::FaultCounters;
 use crate::hub::{Hub, HubPlan};
 use crate::key::Key;
 use crate::live::LiveFlow;
+use crate::raw::{self, Interface, RawHub, RawOutlet};
 use crate::socket::{self, Granted, SocketError};
 use crate::tcp::TcpOutlet;
-use crate::traffic::{Inlet, Outlet, Settings, ThreadCpu, Traffic};
-use crate::udp::UdpOutlet;
+use crate::traffic::{HostGauge, Inlet, Outlet, Settings, ThreadCpu, Traffic};
+use crate::udp::{Origin, UdpOutlet};
 
 /// What a client is to do.
 #[derive(Clone)]
@@ -59,6 +61,10 @@ pub struct ClientPlan {
     pub run_start_unix_ns: u64,
     /// CPU of the calling thread.
     pub thread_cpu: ThreadCpu,
+    /// The counters of this host.
+    pub read_host: ReadHost,
+    /// What this host has done.
+    pub host_gauge: HostGauge,
 }
 
 impl ClientPlan {
@@ -97,6 +103,10 @@ struct Client<'a> {
     inlets: Vec<Inlet>,
     /// Sockets that receive over UDP, and the ids to greet the server with.
     hubs: Vec<(Hub, u64)>,
+    /// Raw transports: the server's interface, what greets it, and what receives from it.
+    server_end: Option<RawEnd>,
+    greeters: Vec<RawOutlet>,
+    raw_hub: Option<RawHub>,
     held: bool,
     armed: bool,
     started: bool,
@@ -119,8 +129,10 @@ pub fn run(
         flow: plan.flow.clone(),
         direction: plan.direction,
         plan: plan.send.clone(),
+        data: plan.send.transport.is_raw().then(|| plan.data().ip()),
     };
-    let conversation = Conversation::new(Session::client(plan.clock.now(), hello), channel, plan.clock);
+    let conversation =
+        Conversation::new(Session::client(plan.clock.now(), hello), channel, plan.clock, plan.read_host);
     let client = Client {
         plan,
         conversation,
@@ -129,6 +141,9 @@ pub fn run(
         outlets: Vec::new(),
         inlets: Vec::new(),
         hubs: Vec::new(),
+        server_end: None,
+        greeters: Vec::new(),
+        raw_hub: None,
         held: plan.hold,
         armed: false,
         started: false,
@@ -157,8 +172,9 @@ impl Client<'_> {
                     }
                     self.conversation.stop();
                 }
-                Happening::Notice(Notice::Granted { host, forward, reverse }) => {
+                Happening::Notice(Notice::Granted { host, forward, reverse, raw }) => {
                     self.server_name = host;
+                    self.server_end = raw;
                     self.open(&forward, &reverse)?;
                     self.armed = true;
                     let _ = self.notices.send(FlowNotice::Armed);
@@ -166,7 +182,7 @@ impl Client<'_> {
                 }
                 Happening::Notice(Notice::Start) => self.start(),
                 Happening::Notice(_) | Happening::Data(_) => {}
-                Happening::Tick => self.greet_for_reverse(),
+                Happening::Tick => self.greet(),
             }
         };
         self.finish(failure)
@@ -179,18 +195,21 @@ impl Client<'_> {
 
     fn ready_if_armed(&mut self) {
         if self.armed && !self.held && !self.started {
-            self.greet_for_reverse();
+            self.greet();
             let now = self.conversation.now();
             self.conversation.session.ready(now);
         }
     }
 
-    /// Tells the server where our UDP sockets are, until the data starts: a greeting may be lost.
-    fn greet_for_reverse(&self) {
+    /// Tells the server where our sockets are, until the data starts: a greeting may be lost.
+    fn greet(&mut self) {
         for (hub, stream) in self.hubs.iter().filter(|_| !self.started) {
             let mut greeting = [0; probe::HEAD_BYTES];
             probe::emit_stream_id(&mut greeting, *stream);
             let _ = hub.socket().send_to(&greeting, self.plan.data());
+        }
+        if !self.started {
+            self.greeters.iter_mut().for_each(RawOutlet::greet);
         }
     }
 
@@ -198,7 +217,7 @@ impl Client<'_> {
     fn open(&mut self, forward: &[u64], reverse: &[u64]) -> Result<(), SocketError> {
         let plan = self.plan;
         for stream in forward {
-            self.outlets.push(match plan.send.transport {
+            let outlet = match plan.send.transport {
                 Transport::Tcp => {
                     let (connection, granted) = connect_data(plan, *stream)?;
                     Outlet::Tcp(
@@ -208,15 +227,19 @@ impl Client<'_> {
                 }
                 Transport::Udp => {
                     let (socket, granted) = socket::udp_connect(plan.data(), &plan.send)?;
-                    let outlet = UdpOutlet::open(
-                        socket,
-                        plan.send.message_bytes,
-                        Some(*stream),
-                        plan.send.segments_max,
-                    )?;
+                    let (bytes, segments_max) = (plan.send.message_bytes, plan.send.segments_max);
+                    let outlet = match plan.send.probe {
+                        Some(_) => UdpOutlet::open_probe(socket, bytes, *stream)?,
+                        None => UdpOutlet::open(socket, bytes, Some(*stream), segments_max)?,
+                    };
                     Outlet::Udp(Box::new(outlet), granted)
                 }
-            });
+                Transport::Ip | Transport::Ethernet | Transport::Xdp => {
+                    let (outlet, granted) = self.open_raw(*stream)?;
+                    Outlet::Raw(Box::new(outlet), granted)
+                }
+            };
+            self.outlets.push(outlet);
         }
         for stream in reverse {
             match plan.send.transport {
@@ -230,9 +253,81 @@ impl Client<'_> {
                     self.inlets.push(Inlet::Udp(hub.handle(), *stream));
                     self.hubs.push((hub, *stream));
                 }
+                Transport::Ip | Transport::Ethernet | Transport::Xdp => {
+                    let hub = self.open_raw_hub(*stream)?.handle();
+                    let is_frames = plan.send.transport.is_frames();
+                    let inlet = if is_frames { Inlet::Frames } else { Inlet::Udp };
+                    self.inlets.push(inlet(hub, *stream));
+                }
             }
         }
         Ok(())
+    }
+
+    /// Where a raw transport goes: the card that the server told, or its address.
+    fn raw_peer(&self) -> Result<(Origin, Option<Interface>), SocketError> {
+        let plan = self.plan;
+        let Some(end) = &self.server_end else {
+            return Ok((Origin::Address(SocketAddr::new(plan.data().ip(), 0)), None));
+        };
+        let interface = Interface::toward(plan.data().ip(), plan.send.raw.interface.as_deref())?;
+        raw::fits(&plan.send, &interface)?;
+        Ok((Origin::Card(end.mac), Some(interface)))
+    }
+
+    /// The way out of a stream, and its greeter.
+    fn open_raw(&mut self, stream: u64) -> Result<(RawOutlet, Granted), SocketError> {
+        let (peer, interface) = self.raw_peer()?;
+        let opened = RawOutlet::open(&self.plan.send, stream, peer, interface.as_ref())?;
+        self.greeters.push(RawOutlet::greeter(&self.plan.send, stream, peer, interface.as_ref())?);
+        Ok(opened)
+    }
+
+    /// The hub of streams that come to us, the same for all, and the greeter of this one.
+    fn open_raw_hub(&mut self, stream: u64) -> Result<&RawHub, SocketError> {
+        let plan = self.plan;
+        let (peer, interface) = self.raw_peer()?;
+        self.greeters.push(RawOutlet::greeter(&plan.send, stream, peer, interface.as_ref())?);
+        let hub = match self.raw_hub.take() {
+            Some(hub) => hub,
+            None => {
+                let faults = Arc::<FaultCounters>::default();
+                let (raw, transport) = (&plan.send.raw, plan.send.transport);
+                match interface {
+                    Some(interface) => RawHub::of_interface(
+                        transport,
+                        interface,
+                        raw,
+                        plan.receive_buffer,
+                        self.hub_plan(),
+                        faults,
+                    )?,
+                    None => {
+                        let any: IpAddr = if plan.data().is_ipv4() {
+                            Ipv4Addr::UNSPECIFIED.into()
+                        } else {
+                            Ipv6Addr::UNSPECIFIED.into()
+                        };
+                        RawHub::open(transport, any, raw, plan.receive_buffer, self.hub_plan(), faults)?
+                    }
+                }
+            }
+        };
+        Ok(self.raw_hub.insert(hub))
+    }
+
+    /// How our own hubs work.
+    fn hub_plan(&self) -> HubPlan {
+        let plan = self.plan;
+        HubPlan {
+            clock: plan.clock,
+            spin: plan.spin,
+            core: plan.core,
+            plain: None,
+            // The server sends as soon as it lets us go, and its first messages may overtake that word.
+            held: true,
+            thread_cpu: plan.thread_cpu,
+        }
     }
 
     /// A socket of our own for a stream that comes to us.
@@ -242,25 +337,23 @@ impl Client<'_> {
             if plan.server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
         let (socket, granted): (UdpSocket, Granted) =
             socket::udp_bind(SocketAddr::new(any, 0), plan.receive_buffer)?;
-        let hub_plan = HubPlan {
-            clock: plan.clock,
-            spin: plan.spin,
-            core: plan.core,
-            plain: None,
-            // The server sends as soon as it lets us go, and its first messages may overtake that word.
-            held: true,
-            thread_cpu: plan.thread_cpu,
-        };
-        Hub::start(socket, granted, hub_plan, Arc::<FaultCounters>::default())
+        Hub::start(socket, granted, self.hub_plan(), Arc::<FaultCounters>::default())
             .map_err(|error| SocketError::new("start a receiving thread", error))
     }
 
     fn start(&mut self) {
         let plan = self.plan;
         self.started = true;
+        let greetings: Vec<u64> = self.greeters.drain(..).map(|greeter| greeter.greetings()).collect();
+        for (outlet, greetings) in self.outlets.iter_mut().zip(greetings) {
+            if let Outlet::Raw(outlet, _) = outlet {
+                outlet.note_greetings(greetings);
+            }
+        }
         let settings = Settings {
             clock: plan.clock,
             thread_cpu: plan.thread_cpu,
+            host_gauge: plan.host_gauge,
             spin: plan.spin,
             sender_core: plan.core,
             receiver_core: plan.core,
@@ -270,6 +363,7 @@ impl Client<'_> {
         if !self.inlets.is_empty() {
             let live = traffic.start_receiving(std::mem::take(&mut self.inlets), &events);
             self.hubs.iter().for_each(|(hub, _)| hub.handle().begin());
+            self.raw_hub.iter().for_each(|hub| hub.handle().begin());
             self.announce(Direction::Reverse, live);
         }
         if !self.outlets.is_empty() {
@@ -294,6 +388,7 @@ impl Client<'_> {
             streams: plan.send.streams,
             load: Some(plan.send.load),
             interval: plan.send.interval,
+            raw: plan.send.raw.clone(),
             run_start_unix_ns: Some(plan.run_start_unix_ns),
         };
         let id = u64::from(direction == Direction::Reverse);

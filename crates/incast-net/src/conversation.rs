@@ -6,6 +6,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, select, unbounded};
 use incast_core::flood::assemble::FlowIdentity;
 use incast_core::flood::report::{Measured, Sent};
+use incast_core::ledger::reading::{HostBook, HostReading};
 use incast_core::record::Cpu;
 use incast_core::session::{Failure, Notice, Session};
 use incast_core::time::{Span, Time};
@@ -19,6 +20,9 @@ use crate::traffic::{DataEvent, Traffic};
 const TICK: Span = Span::from_ms(50);
 /// How long data threads may take to end once told; then their account is given up.
 const END_MAX: Duration = Duration::from_secs(3);
+
+/// Reads the counters of this host, if whoever runs us can; each end tells the other what they grew by.
+pub type ReadHost = fn() -> Option<HostReading>;
 
 /// What whoever watches over a running end may want of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +103,9 @@ pub(crate) struct Conversation {
     pub(crate) events: Sender<DataEvent>,
     inbox: Receiver<DataEvent>,
     pub(crate) accounts: Accounts,
+    read_host: ReadHost,
+    /// This host's counters when the session began.
+    host: Option<HostReading>,
     /// What the control connection failed by, if it did.
     pub(crate) broken: Option<ChannelError>,
     /// What the session failed by under the rules, if it did.
@@ -117,7 +124,7 @@ pub(crate) struct Accounts {
 }
 
 impl Conversation {
-    pub(crate) fn new(session: Session, channel: Channel, clock: Clock) -> Self {
+    pub(crate) fn new(session: Session, channel: Channel, clock: Clock, read_host: ReadHost) -> Self {
         let (events, inbox) = unbounded();
         Self {
             session,
@@ -127,6 +134,8 @@ impl Conversation {
             events,
             inbox,
             accounts: Accounts::default(),
+            read_host,
+            host: read_host(),
             broken: None,
             failed: None,
             failure: None,
@@ -259,7 +268,8 @@ impl Conversation {
             DataEvent::Sent { index, account } => {
                 let failure = account.failure.clone();
                 let sent = self.traffic.as_mut().and_then(|traffic| traffic.handle_sent(index, *account));
-                if let Some(sent) = sent {
+                if let Some(mut sent) = sent {
+                    sent.host_book = self.host_book();
                     self.accounts.our_sent = Some(sent.clone());
                     self.session.sent(self.clock.now(), sent);
                 }
@@ -281,10 +291,17 @@ impl Conversation {
     }
 
     fn tell_measured(&mut self, measured: Option<Measured>) {
-        if let Some(measured) = measured {
+        if let Some(mut measured) = measured {
+            measured.host_book = self.host_book();
             self.accounts.our_measured = Some(measured.clone());
             self.session.measured(self.clock.now(), measured);
         }
+    }
+
+    /// What this host has counted since the session began.
+    fn host_book(&self) -> Option<Box<HostBook>> {
+        let (then, now) = (self.host.as_ref()?, (self.read_host)()?);
+        Some(Box::new(now.since(then)))
     }
 
     fn fail(&mut self, error: ChannelError) -> Happening {

@@ -1,21 +1,28 @@
-//! One UDP socket, many streams: the thread that receives, tells streams apart and counts.
+//! One receiving socket, many streams: the thread that receives, tells streams apart and counts.
 //!
 //! Native streams are told apart by the random id in every message, whatever address it comes
 //! from; plain ones by their source address. A datagram that belongs to no stream is counted as a
 //! stranger's and never answered. The thread owns every receiver: orders come over a channel, and
 //! finished receivers leave the same way, so the packet path takes no lock.
 
+mod inlet;
 mod run;
+mod timing;
 
 use std::io;
 use std::net::UdpSocket;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Sender, unbounded};
+use incast_core::control::SendPlan;
 use incast_core::flood::FloodReceiver;
+use incast_core::probe::ProbeReceiver;
 use incast_core::record::Cpu;
 use incast_core::time::Span;
+use incast_core::wire::ethernet::PAYLOAD_BYTES_MIN;
 
 use crate::clock::Clock;
 use crate::faults::FaultCounters;
@@ -23,6 +30,8 @@ use crate::live::Live;
 use crate::socket::Granted;
 use crate::traffic::{DataEvent, ThreadCpu};
 use crate::udp::UdpInlet;
+
+pub(crate) use inlet::{DropCounter, Inlet};
 
 /// Most plain senders that are told apart; further ones are counted as strangers.
 pub(crate) const PLAIN_SOURCES_MAX: usize = 4_096;
@@ -82,13 +91,20 @@ struct Slot {
     counted: bool,
     /// What the socket had dropped when this stream began.
     drops_before: u64,
+    /// Greetings of this stream that came.
+    greetings: u64,
     /// CPU of the thread when this stream began, if it has been the only one since.
     alone_since: Option<Cpu>,
 }
 
 enum SlotKind {
-    /// Counts messages of `message_bytes`.
-    Receive { receiver: Box<FloodReceiver>, message_bytes: usize },
+    /// Counts messages of these lengths: one, and where frames are padded up to the smallest frame. Times them if they
+    /// are those of a probe.
+    Receive {
+        receiver: Box<FloodReceiver>,
+        message_bytes: RangeInclusive<usize>,
+        probe: Option<Box<ProbeReceiver>>,
+    },
     /// Waits for the address to which the client wants its messages.
     Greeting,
 }
@@ -104,15 +120,22 @@ impl Slot {
             batch: 0,
             counted: false,
             drops_before: 0,
+            greetings: 0,
             alone_since: None,
         }
     }
 }
 
-/// A running hub. Dropping it stops the thread, which gives every receiver back first.
+/// A running hub of a UDP socket.
 pub(crate) struct Hub {
-    handle: HubHandle,
+    thread: HubThread,
     socket: UdpSocket,
+}
+
+/// The thread of a hub. Dropping it stops the thread, which gives every receiver back first.
+pub(crate) struct HubThread {
+    handle: HubHandle,
+    dropped: Arc<AtomicU64>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -130,17 +153,14 @@ impl Hub {
         plan: HubPlan,
         faults: Arc<FaultCounters>,
     ) -> io::Result<Self> {
-        let (commands, orders) = unbounded();
-        let mut inlet = UdpInlet::open(socket.try_clone()?).map_err(io::Error::other)?;
-        let watched = socket.try_clone()?;
-        let thread = std::thread::Builder::new()
-            .name("udp hub".into())
-            .spawn(move || run::Run::new(plan, orders, faults, watched, granted).run(&mut inlet))?;
-        Ok(Self { handle: HubHandle { commands }, socket, thread: Some(thread) })
+        let inlet = UdpInlet::open(socket.try_clone()?).map_err(io::Error::other)?;
+        let drops = DropCounter::Socket(socket.try_clone()?.into());
+        let thread = HubThread::start("udp hub", inlet, drops, granted, plan, faults)?;
+        Ok(Self { thread, socket })
     }
 
     pub(crate) fn handle(&self) -> HubHandle {
-        self.handle.clone()
+        self.thread.handle()
     }
 
     /// The socket, for sending from the same port.
@@ -149,7 +169,36 @@ impl Hub {
     }
 }
 
-impl Drop for Hub {
+impl HubThread {
+    /// Starts a thread that takes what comes to `inlet`.
+    pub(crate) fn start(
+        name: &str,
+        mut inlet: impl Inlet + Send + 'static,
+        drops: DropCounter,
+        granted: Granted,
+        plan: HubPlan,
+        faults: Arc<FaultCounters>,
+    ) -> io::Result<Self> {
+        let (commands, orders) = unbounded();
+        let dropped = Arc::<AtomicU64>::default();
+        let drops = (drops, Arc::clone(&dropped));
+        let thread = std::thread::Builder::new()
+            .name(name.into())
+            .spawn(move || run::Run::new(plan, orders, faults, drops, granted).run(&mut inlet))?;
+        Ok(Self { handle: HubHandle { commands }, dropped, thread: Some(thread) })
+    }
+
+    /// What the socket or ring had dropped when a stream was last opened or over.
+    pub(crate) fn dropped(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.dropped)
+    }
+
+    pub(crate) fn handle(&self) -> HubHandle {
+        self.handle.clone()
+    }
+}
+
+impl Drop for HubThread {
     fn drop(&mut self) {
         self.handle.order(Command::Stop);
         if let Some(thread) = self.thread.take() {
@@ -165,9 +214,30 @@ impl HubHandle {
     }
 
     /// Counts the messages of `stream` until its total is told and it is drained, or it is ended.
-    pub(crate) fn receive(&self, stream: u64, receiver: FloodReceiver, message_bytes: u32, report: Report) {
-        let message_bytes = usize::try_from(message_bytes).unwrap_or(usize::MAX);
-        let kind = SlotKind::Receive { receiver: Box::new(receiver), message_bytes };
+    pub(crate) fn receive(&self, stream: u64, receiver: FloodReceiver, plan: &SendPlan, report: Report) {
+        let message_bytes = usize::try_from(plan.message_bytes).unwrap_or(usize::MAX);
+        let probe = plan.probe.as_ref().map(|stream| Box::new(ProbeReceiver::new(stream)));
+        let message_bytes = message_bytes..=message_bytes;
+        let kind = SlotKind::Receive { receiver: Box::new(receiver), message_bytes, probe };
+        let slot = Box::new(Slot::new(kind, report.index, report.events, report.live));
+        self.order(Command::Open { stream, slot });
+    }
+
+    /// The same, of frames: a short message may come padded to the smallest frame.
+    pub(crate) fn receive_frames(
+        &self,
+        stream: u64,
+        receiver: FloodReceiver,
+        plan: &SendPlan,
+        report: Report,
+    ) {
+        let message_bytes = usize::try_from(plan.message_bytes).unwrap_or(usize::MAX);
+        let padded = message_bytes.max(PAYLOAD_BYTES_MIN);
+        let kind = SlotKind::Receive {
+            receiver: Box::new(receiver),
+            message_bytes: message_bytes..=padded,
+            probe: None,
+        };
         let slot = Box::new(Slot::new(kind, report.index, report.events, report.live));
         self.order(Command::Open { stream, slot });
     }

@@ -19,6 +19,7 @@ pub use server::{Server, ServerPlan};
 use incast_core::control::SendPlan;
 use incast_core::iperf3::TestPlan;
 use incast_core::load::{Spacing, Stop, Transport};
+use incast_core::raw::RawPlan;
 use incast_core::time::Span;
 
 use crate::socket::{Granted, SocketError};
@@ -71,5 +72,7 @@ fn send_plan(plan: &TestPlan, interval: Span, spin: bool) -> SendPlan {
         no_delay: plan.no_delay,
         dscp: plan.dscp,
         segments_max: None,
+        raw: RawPlan::default(),
+        probe: None,
     }
 }

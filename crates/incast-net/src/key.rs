@@ -95,6 +95,12 @@ impl Key {
         self.bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
+    /// The same key for authenticated STAMP packets; none if there is no key.
+    #[must_use]
+    pub fn for_stamp(&self) -> Option<incast_core::wire::stamp::mac::MacKey> {
+        self.shared.then(|| incast_core::wire::stamp::mac::MacKey::new(self.bytes))
+    }
+
     pub(crate) const fn bytes(&self) -> &[u8; 32] {
         &self.bytes
     }

@@ -14,6 +14,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use incast_core::control::SendPlan;
 use incast_core::flood::assemble::{ETHERNET_MTU, FlowIdentity};
 use incast_core::load::Transport;
+use incast_core::raw::RawPlan;
 use incast_core::record::Faults;
 use incast_core::time::{Span, Time};
 use incast_core::units::Bytes;
@@ -95,6 +96,7 @@ pub struct PlainSummary {
 impl PlainServerPlan {
     fn settings(&self) -> Settings {
         Settings {
+            host_gauge: || None,
             clock: self.clock,
             thread_cpu: self.thread_cpu,
             spin: self.spin,
@@ -114,6 +116,7 @@ impl PlainServerPlan {
             streams: 1,
             load: None,
             interval: self.send.interval,
+            raw: RawPlan::default(),
             run_start_unix_ns: Some(self.run_start_unix_ns),
         }
     }
@@ -133,7 +136,8 @@ pub fn serve(
 ) -> Result<PlainSummary, SocketError> {
     match plan.send.transport {
         Transport::Tcp => serve_tcp(plan, notices, orders, listening),
-        Transport::Udp => serve_udp(plan, notices, orders, listening),
+        // The plain protocol is spoken over TCP and UDP.
+        _ => serve_udp(plan, notices, orders, listening),
     }
 }
 
@@ -328,7 +332,7 @@ pub fn flood(
                 let (connection, granted) = socket::tcp_connect(plan.server, &plan.send, CONNECT_MAX)?;
                 Outlet::Tcp(Box::new(TcpOutlet::open(connection, plan.send.message_bytes, None)?), granted)
             }
-            Transport::Udp => {
+            _ => {
                 let (socket, granted) = socket::udp_connect(plan.server, &plan.send)?;
                 let outlet = UdpOutlet::open(socket, plan.send.message_bytes, None, plan.send.segments_max)?;
                 Outlet::Udp(Box::new(outlet), granted)
@@ -345,9 +349,11 @@ pub fn flood(
         streams: plan.send.streams,
         load: Some(plan.send.load),
         interval: plan.send.interval,
+        raw: RawPlan::default(),
         run_start_unix_ns: Some(plan.run_start_unix_ns),
     };
     let settings = Settings {
+        host_gauge: || None,
         clock: plan.clock,
         thread_cpu: plan.thread_cpu,
         spin: false,

@@ -9,6 +9,7 @@ mod barrier;
 mod session;
 
 use std::collections::HashMap;
+use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -17,6 +18,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use crossbeam_channel::Sender;
+use incast_core::control::Hello;
 use incast_core::record::Faults;
 use incast_core::time::Span;
 use incast_core::units::Bytes;
@@ -25,12 +27,13 @@ use incast_core::wire::preface::{MAGIC_BYTES, Preface};
 use crate::accept::{accept_within, is_from_this_host};
 use crate::channel::{self, Channel, ChannelError, GREETING_MAX};
 use crate::clock::Clock;
-use crate::conversation::FlowNotice;
+use crate::conversation::{FlowNotice, ReadHost};
 use crate::faults::{FaultCounters, count};
 use crate::hub::{Hub, HubPlan};
 use crate::key::Key;
+use crate::raw::{RawHub, RawHubs};
 use crate::socket::{self, Granted, SocketError};
-use crate::traffic::{DataEvent, Settings, ThreadCpu};
+use crate::traffic::{DataEvent, HostGauge, Settings, ThreadCpu};
 use barrier::Barrier;
 
 /// Most connections that are served at once; further ones are turned away and counted.
@@ -65,6 +68,10 @@ pub struct ServerPlan {
     pub run_start_unix_ns: u64,
     /// CPU of the calling thread.
     pub thread_cpu: ThreadCpu,
+    /// The counters of this host.
+    pub read_host: ReadHost,
+    /// What this host has done.
+    pub host_gauge: HostGauge,
 }
 
 /// A running server. Dropping it ends every session.
@@ -78,6 +85,7 @@ pub struct Server {
 struct Shared {
     plan: ServerPlan,
     hub: Hub,
+    raw: RawHubs,
     tcp_granted: Granted,
     stop: AtomicBool,
     faults: Arc<FaultCounters>,
@@ -117,6 +125,7 @@ impl Server {
             barrier: Mutex::new(Barrier::new(plan.barrier)),
             plan,
             hub,
+            raw: RawHubs::default(),
             tcp_granted,
             stop: AtomicBool::new(false),
             faults,
@@ -144,10 +153,11 @@ impl Server {
         self.shared.faults.read()
     }
 
-    /// Datagrams that the kernel dropped because our socket's buffer was full, in its own units.
+    /// Dropped by the kernel because our socket or a ring of ours was full, in its own units.
     #[must_use]
     pub fn socket_drops(&self) -> Option<u64> {
-        socket::socket_drops(self.shared.hub.socket().as_fd())
+        let of_udp = socket::socket_drops(self.shared.hub.socket().as_fd())?;
+        Some(of_udp + self.shared.raw.dropped().unwrap_or(0))
     }
 
     /// Lets running sessions end in good order: their senders stop and the accounts are exchanged.
@@ -176,10 +186,32 @@ impl Shared {
         Settings {
             clock: self.plan.clock,
             thread_cpu: self.plan.thread_cpu,
+            host_gauge: self.plan.host_gauge,
             spin: self.plan.spin,
             sender_core: None,
             receiver_core: self.plan.core,
         }
+    }
+
+    /// The hub for what `hello` wants below UDP.
+    fn raw_hub(&self, hello: &Hello) -> Result<Arc<RawHub>, SocketError> {
+        let (transport, plan) = (hello.plan.transport, &hello.plan.raw);
+        let Some(address) = hello.data else {
+            let cause = io::Error::other("the client does not say to which address its data goes");
+            return Err(SocketError::new(format!("serve {}", transport.name()), cause));
+        };
+        let hub_plan = HubPlan {
+            clock: self.plan.clock,
+            spin: self.plan.spin,
+            core: self.plan.core,
+            plain: None,
+            held: false,
+            thread_cpu: self.plan.thread_cpu,
+        };
+        let (buffer, faults) = (self.plan.receive_buffer, Arc::clone(&self.faults));
+        self.raw.want(transport, address, plan, || {
+            RawHub::open(transport, address, plan, buffer, hub_plan, faults)
+        })
     }
 
     fn is_stopping(&self) -> bool {

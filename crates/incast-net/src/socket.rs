@@ -359,6 +359,7 @@ const BUFFER_BYTES_MAX: usize = 1 << 30;
 #[cfg(test)]
 mod tests {
     use incast_core::load::{Load, Spacing, Stop, Transport};
+    use incast_core::raw::RawPlan;
     use incast_core::time::Span;
 
     use super::*;
@@ -380,6 +381,8 @@ mod tests {
             no_delay: true,
             dscp: Some(46),
             segments_max: None,
+            raw: RawPlan::default(),
+            probe: None,
         }
     }
 

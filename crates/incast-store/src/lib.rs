@@ -1,10 +1,11 @@
 //! What a sink writes, and how it is read again: event files with their index, recovery after any end,
-//! and the catalogue of runs.
+//! and the catalogue of runs. And the runs of a campaign ([`CampaignStore`]).
 //!
 //! [`SinkStore`] puts events on disk in groups, [`Writer`] does so in a thread of its own. What a record
 //! holds is the core's (`incast_core::mdf`); what is here opens, writes, syncs, cuts and reads files. It knows
 //! nothing of sockets and roles, and judges no run.
 
+mod campaign;
 mod catalogue;
 mod entries;
 mod file;
@@ -17,6 +18,7 @@ mod store;
 mod summary;
 mod writer;
 
+pub use campaign::{BegunRun, CAMPAIGN, CampaignError, CampaignIdentity, CampaignStore, CampaignTally};
 pub use catalogue::{BUSY_MAX, CATALOGUE, Catalogue, CatalogueError, FileEntry, RunEntry, RunId, RunVerdict};
 pub use entries::IndexEntries;
 pub use lock::remove_unused;

@@ -1,7 +1,8 @@
-//! One process writes into a directory of a sink. The lock is the kernel's, and ends with the process; its
-//! file stays, but where nothing was ever stored.
+//! One process writes into a directory of a sink, and one plays a campaign. The lock is the kernel's, and ends with
+//! the process; its file stays, but where nothing was ever stored.
 
 use std::fs::{File, OpenOptions};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use incast_core::readout::SinkId;
@@ -9,23 +10,36 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::plan::StoreError;
 
-/// The lock of a directory, held as long as this is.
+/// The lock of a file, held as long as this is.
+#[derive(Debug)]
+pub(crate) struct FileLock {
+    _file: File,
+}
+
+impl FileLock {
+    /// Takes the lock of the file at `path`, which is made if need be, without waiting; `None` when somebody has it.
+    pub(crate) fn take(path: &Path) -> io::Result<Option<Self>> {
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// The lock of a sink's directory, held as long as this is.
 #[derive(Debug)]
 pub(crate) struct DirLock {
-    _file: File,
+    _lock: FileLock,
 }
 
 impl DirLock {
     /// Takes the lock of a sink in `dir`, without waiting.
     pub(crate) fn take(dir: &Path, sink: SinkId) -> Result<Self, StoreError> {
         let path = lock_path(dir, sink);
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
-        let file = file.map_err(StoreError::failed("open", &path))?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { _file: file }),
-            Err(rustix::io::Errno::WOULDBLOCK) => Err(StoreError::Locked(dir.to_owned())),
-            Err(error) => Err(StoreError::failed("lock", &path)(error.into())),
-        }
+        let lock = FileLock::take(&path).map_err(StoreError::failed("lock", &path))?;
+        lock.map(|lock| Self { _lock: lock }).ok_or_else(|| StoreError::Locked(dir.to_owned()))
     }
 }
 

@@ -10,27 +10,32 @@ mod agreement;
 mod answers;
 mod asked;
 mod cables;
+mod campaign;
 mod compare;
 mod ensemble;
 mod exchanges;
 mod flows;
 mod hosts;
 mod judgement;
+mod ladder;
 mod ledger;
 mod loss_runs;
 mod over_time;
 mod parts;
+mod probe;
 mod readout;
 mod sharing;
 mod sheet;
 mod simulation;
 mod stacked;
+mod stamp;
 mod switch_test;
 #[cfg(test)]
 mod tests;
 mod topology;
 mod totals;
 
+pub use campaign::campaign;
 use incast_core::record::Record;
 
 use crate::RecordAt;
@@ -44,40 +49,45 @@ use crate::units::UNKNOWN;
 /// It shows any record, however little is known in it and whatever a peer called itself.
 #[must_use]
 pub fn html(records: &[RecordAt<'_>]) -> String {
+    let title = match records {
+        [only] => name(only.record),
+        several => counted(several.len(), "record", "records"),
+    };
+    document(&title, &counted(records.len(), "record", "records"), |html| match records {
+        [] => html.heading(1, "No records"),
+        [only] => record(html, only, 1, 1),
+        several => {
+            compare::show(html, several);
+            for (index, at) in several.iter().enumerate() {
+                html.tag("section")
+                    .set("id", &anchor(index + 1))
+                    .holds(|html| record(html, at, index + 1, 2));
+            }
+        }
+    })
+}
+
+/// A document with this title, made from `what`, around its content.
+fn document(title: &str, what: &str, content: impl FnOnce(&mut Html)) -> String {
     let mut html = Html::default();
     html.fixed("<!doctype html>\n<html lang=\"en\">\n");
-    head(&mut html, records);
+    head(&mut html, title);
     html.tag("body").holds(|html| {
         html.tag("main").holds(|html| {
-            match records {
-                [] => html.heading(1, "No records"),
-                [only] => record(html, only, 1, 1),
-                several => {
-                    compare::show(html, several);
-                    for (index, at) in several.iter().enumerate() {
-                        html.tag("section")
-                            .set("id", &anchor(index + 1))
-                            .holds(|html| record(html, at, index + 1, 2));
-                    }
-                }
-            }
-            footer(html, records.len());
+            content(html);
+            footer(html, what);
         });
     });
     html.fixed("\n</html>\n");
     html.into_text()
 }
 
-fn head(html: &mut Html, records: &[RecordAt<'_>]) {
+fn head(html: &mut Html, title: &str) {
     html.tag("head").holds(|html| {
         html.tag("meta").set("charset", "utf-8").void();
         html.tag("meta").set("http-equiv", "Content-Security-Policy").set("content", POLICY).void();
         html.tag("meta").set("name", "viewport").set("content", "width=device-width, initial-scale=1").void();
         html.tag("meta").set("name", "color-scheme").set("content", "light dark").void();
-        let title = match records {
-            [only] => name(only.record),
-            several => counted(several.len(), "record", "records"),
-        };
         html.tag("title").text(&format!("{title} - incast"));
         html.fixed(concat!("<style>\n", include_str!("report/style.css"), "</style>\n"));
     });
@@ -89,8 +99,8 @@ fn record(html: &mut Html, at: &RecordAt<'_>, number: usize, level: usize) {
     title(html, at, number, level);
     judgement::show(html, record);
     // A readout without flows measured no messages: there is nothing to show of them.
-    // Nor did one that only asked.
-    let has_flows = (record.readout.is_none() && record.exchanges.is_empty()) || !record.flows.is_empty();
+    let others = record.readout.is_some() || record.stamp.is_some() || !record.exchanges.is_empty();
+    let has_flows = !others || !record.flows.is_empty();
     readout::tiles(html, record.readout.as_ref());
     if has_flows {
         totals::tiles(html, record);
@@ -98,8 +108,11 @@ fn record(html: &mut Html, at: &RecordAt<'_>, number: usize, level: usize) {
     let part = level + 1;
     answers::show(html, record, part);
     readout::show(html, record.readout.as_ref(), part);
+    ladder::show(html, record.ladder.as_ref(), part);
+    stamp::show(html, record.stamp.as_ref(), part);
     exchanges::show(html, record, part);
     switch_test::show(html, record.switch_test.as_ref(), part);
+    probe::show(html, record.probe.as_ref(), part);
     topology::show(html, record, part);
     asked::show(html, &record.scenario, part);
     if has_flows {
@@ -136,9 +149,8 @@ fn title(html: &mut Html, at: &RecordAt<'_>, number: usize, level: usize) {
     html.tag("p").class("when").text(&said::listed(parts));
 }
 
-fn footer(html: &mut Html, records: usize) {
+fn footer(html: &mut Html, what: &str) {
     let version = env!("CARGO_PKG_VERSION");
-    let what = counted(records, "record", "records");
     html.tag("footer").text(&format!(
         "Made by incast {version} from {what}. Unknown numbers are shown as {UNKNOWN}, never as 0."
     ));

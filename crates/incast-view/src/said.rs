@@ -1,9 +1,13 @@
 //! What is said of a record in the same words everywhere: on a terminal and on a page.
 
 pub(crate) mod agreement;
+pub(crate) mod campaign;
 pub(crate) mod exchanges;
+pub(crate) mod ladder;
+pub(crate) mod probe;
 pub(crate) mod readout;
 pub(crate) mod simulation;
+pub(crate) mod stamp;
 
 use incast_core::record::{Build, Expectation, Host, Record, Verdict};
 use incast_core::scenario::Metric;

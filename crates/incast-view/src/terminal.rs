@@ -5,18 +5,28 @@
 //! page has no room for is named, so that nobody takes an extract for the whole.
 
 mod account;
+mod campaign;
 mod cores;
 mod details;
 mod exchanges;
 mod flows;
+mod host_check;
 mod judgement;
+mod ladder;
+mod ledger;
 mod network;
+mod probe;
 mod readout;
 mod simulation;
+mod stamp;
 mod switch_test;
 
+pub use stamp::{stamp_heading, stamp_line};
+
 use incast_core::agreement::Agreement;
-use incast_core::record::{Record, Verdict};
+use incast_core::record::{Campaign, Record, Verdict};
+
+pub use host_check::show as host_check;
 
 use crate::page::{BAD, DOUBTFUL, FAINT, GOOD, Label, Page};
 use crate::said;
@@ -30,18 +40,22 @@ use crate::units::UNKNOWN;
 pub fn show(record: &Record, width: usize) -> String {
     let mut page = Page::new(width);
     verdict(&mut page, record);
+    ladder::show(&mut page, record.ladder.as_ref());
     readout::show(&mut page, record.readout.as_ref());
-    // A readout without flows measured no messages: there is nothing to sum and nothing to share.
-    // Nor did one that only asked: what became of its requests is a part of its own.
-    if (record.readout.is_none() && record.exchanges.is_empty()) || !record.flows.is_empty() {
+    probe::show(&mut page, record.probe.as_ref());
+    // A readout, a path or askers without flows measured no messages: there is nothing to sum and nothing to
+    // share, and what became of events and requests is a part of its own.
+    let others = record.readout.is_some() || record.stamp.is_some() || !record.exchanges.is_empty();
+    if !others || !record.flows.is_empty() {
         flows::show(&mut page, &record.flows);
         account::show(&mut page, record);
         details::show(&mut page, &record.flows);
     }
     exchanges::show(&mut page, &record.exchanges);
+    stamp::show(&mut page, record.stamp.as_ref());
     network::network(&mut page, record.network.as_ref());
     simulation::show(&mut page, record.simulation.as_ref());
-    network::ledger(&mut page, record);
+    ledger::ledger(&mut page, record);
     switch_test::show(&mut page, record.switch_test.as_ref());
     network::answers(&mut page, &record.answers);
     cores::show(&mut page, &record.host, &record.agents);
@@ -50,6 +64,12 @@ pub fn show(record: &Record, width: usize) -> String {
     judgement::faults(&mut page, &record.faults);
     provenance(&mut page, record);
     page.into_text()
+}
+
+/// What many runs of one scenario came to, in lines of at most `width` cells (40 at least), with colours.
+#[must_use]
+pub fn campaign(campaign: &Campaign, width: usize) -> String {
+    campaign::show(campaign, width)
 }
 
 /// Several runs of one scenario side by side, a line each: what was sent, and what was built.

@@ -5,9 +5,12 @@ mod books;
 pub(crate) mod link;
 mod links;
 mod others;
+pub(crate) mod settings;
+mod traced;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -15,11 +18,15 @@ use incast_core::caveat::{Caveat, CaveatKind};
 use incast_core::record::{Calibration, Network, Record};
 use incast_core::scenario::{NetworkPlan, ReadoutPlan, Scenario};
 use incast_core::time::Span;
-use incast_lab::Lab;
+use incast_lab::{Lab, Quotas};
 
 use crate::cli::{LabAction, LabArgs};
+use crate::drop_trace::{Tracer, Wish};
 use crate::endpoint::key;
+use crate::measured::Measured;
 use crate::output::{deliver, note};
+use crate::probe;
+use crate::record_dir::RecordDir;
 use crate::run::places::Places;
 use crate::run::{Production, describe};
 use crate::signals::Stops;
@@ -27,6 +34,8 @@ use crate::switch_test;
 use crate::variants::{self, Variant};
 use books::Books;
 use links::Links;
+use settings::MachineSettings;
+use traced::Witness;
 
 /// Carries out `incast lab` and its kin.
 pub(crate) fn lab(args: &LabArgs) -> anyhow::Result<ExitCode> {
@@ -57,63 +66,121 @@ fn run_one(
     stops: &Stops,
 ) -> anyhow::Result<(Record, PathBuf)> {
     let scenario = &variant.scenario;
-    let network = network_of(scenario)?;
+    network_of(scenario)?;
     describe(scenario);
     let key = key(None)?;
-    let (calibration, doubts) = calibrate(scenario, network)?;
-    let mut lab = Lab::build(&scenario.name, &scenario.hosts, network)?;
-    note(&format!(
-        "the lab stands: {} hosts and {} in {:.0} ms",
-        scenario.hosts.len(),
-        if network.switches.len() == 1 {
-            "a switch".into()
-        } else {
-            format!("{} switches", network.switches.len())
-        },
-        lab.built_in_s() * 1e3
-    ));
+    let mut standing = Standing::build(scenario, &scenario.name, args.trace.drop_trace)?;
+    note(&standing.said());
     let production = Production {
         scenario,
         variant: variant.name.clone(),
         world: "lab",
         key: &key,
         stops,
-        places: Places::of_lab(scenario, &lab),
+        places: standing.places(scenario),
         tagged: false,
+        trace: Wish::Off,
+        ahead: String::new(),
     };
     let dir = production.record_dir(out)?;
-    let shown = Network {
-        calibration,
-        build_s: Some(lab.built_in_s()),
-        ..scenario.describe_network().unwrap_or_default()
-    };
     let mut play = |scenario: &Scenario, tagged: bool| {
-        let mut links = Links::start(&lab, scenario)?;
-        let before = Books::open(&mut lab)?;
         let (places, variant) = (production.places.clone(), production.variant.clone());
-        let mut measured = Production { scenario, tagged, places, variant, ..production }.play(&dir)?;
+        let ahead = String::new();
+        let production = Production { scenario, tagged, places, variant, ahead, ..production };
+        standing.play(production, &dir)
+    };
+    let record = match (&scenario.search, &scenario.probe) {
+        (None, None) => play(scenario, false)?.record(),
+        (None, Some(plan)) => probe::points(scenario, plan, stops, |scenario| play(scenario, false))?,
+        (Some(plan), _) => switch_test::trials(scenario, plan, stops, play)?,
+    };
+    drop(standing);
+    probe::write_points(&record, &dir.path().join(probe::POINTS))?;
+    deliver(&record, &args.output, Some(&dir))?;
+    Ok((record, dir.path().to_owned()))
+}
+
+/// A lab that stands, in which a scenario, or the same one with other seeds and loads, can be played many times.
+pub(crate) struct Standing {
+    lab: Lab,
+    /// What dies on this machine while the lab stands.
+    tracer: Tracer,
+    /// The network as the record is to show it, without what was counted.
+    shown: Network,
+    /// What is doubtful before anything was measured.
+    doubts: Vec<Caveat>,
+    longest_delay: Duration,
+    /// What hosts may use of the CPU, for as long as the lab stands.
+    quotas: Option<Arc<Quotas>>,
+}
+
+impl Standing {
+    /// Builds the network of the scenario, after this machine was asked what it can carry. Labs of one process have
+    /// different names.
+    pub(crate) fn build(scenario: &Scenario, name: &str, trace: Wish) -> anyhow::Result<Self> {
+        let network = network_of(scenario)?;
+        let tracer = Tracer::start(trace)?;
+        let (calibration, doubts) = calibrate(scenario, network)?;
+        let lab = Lab::build(name, &scenario.hosts, network)?;
+        settings::set_interfaces(scenario, &lab)?;
+        let quotas = Quotas::set(name, &scenario.hosts)?.map(Arc::new);
+        let build_s = Some(lab.built_in_s());
+        let shown = Network { calibration, build_s, ..scenario.describe_network().unwrap_or_default() };
+        Ok(Self { lab, tracer, shown, doubts, longest_delay: longest_delay(network), quotas })
+    }
+
+    /// Where the roles of the scenario are.
+    pub(crate) fn places(&self, scenario: &Scenario) -> Places {
+        Places::of_lab(scenario, &self.lab).with_quotas(self.quotas.clone())
+    }
+
+    /// What stands, in a line.
+    fn said(&self) -> String {
+        format!(
+            "the lab stands: {} hosts and {} in {:.0} ms",
+            self.lab.hosts().len(),
+            if self.shown.switches.len() == 1 {
+                "a switch".into()
+            } else {
+                format!("{} switches", self.shown.switches.len())
+            },
+            self.lab.built_in_s() * 1e3
+        )
+    }
+
+    /// Plays a scenario once, between two readings of every counter.
+    pub(crate) fn play(&mut self, production: Production<'_>, dir: &RecordDir) -> anyhow::Result<Measured> {
+        let (scenario, stops) = (production.scenario, production.stops);
+        let machine = MachineSettings::set(scenario)?;
+        let lab = &mut self.lab;
+        let mut links = Links::start(lab, scenario)?;
+        let before = Books::open_still(lab)?;
+        let seen = self.tracer.read();
+        let mut measured = production.play(dir)?;
         let impatient = || stops.count() > 1;
-        let after = Books::open_when_quiet(&mut lab, longest_delay(network), || links.held(), impatient)?;
-        let mut shown = shown.clone();
+        Books::open_when_quiet(lab, self.longest_delay, || links.held(), impatient)?;
+        let mut shown = self.shown.clone();
         let (reports, deaths) = links.end();
+        // A connection may send again what a link lost, while it ends: the books are read behind it.
+        let after = Books::open_still(lab)?;
+        let witness = Witness::hear(&mut self.tracer, seen.as_ref(), lab, scenario)?;
         books::place_links(&mut shown, reports);
-        measured.evidence = Some(after.since(&before, scenario, &mut shown));
+        measured.evidence = Some(after.since(&before, scenario, &mut shown, &witness));
         measured.incomplete |= !deaths.is_empty();
         let died = |death| Caveat::new(CaveatKind::RoleDied, death, "look at what it said, and run again");
         measured.caveats.extend(deaths.into_iter().map(died));
         measured.caveats.extend(own_losses(&shown));
         measured.caveats.extend(left_out(scenario));
-        measured.caveats.append(&mut doubts.clone());
+        measured.caveats.append(&mut self.doubts.clone());
         measured.network = Some(shown);
-        anyhow::Ok(measured)
-    };
-    let record = match &scenario.search {
-        None => play(scenario, false)?.record(),
-        Some(plan) => switch_test::trials(scenario, plan, stops, play)?,
-    };
-    drop(lab);
-    deliver(&record, &args.output, Some(&dir))?;
-    Ok((record, dir.path().to_owned()))
+        machine.put_back()?;
+        Ok(measured)
+    }
+}
+
+/// Says why a lab cannot play the scenario.
+pub(crate) fn check(scenario: &Scenario) -> anyhow::Result<()> {
+    network_of(scenario).map(drop)
 }
 
 /// The network that is to be built.
@@ -158,9 +225,9 @@ fn calibrate(
     if network.cables.iter().any(|cable| cable.offloads) || scenario.flows.is_empty() {
         return Ok((None, Vec::new()));
     }
-    let (needed, size) = (scenario.packets_per_s(), scenario.smallest_packet_bytes());
+    let Some(needed) = scenario.packets_per_s() else { return Ok((None, Vec::new())) };
+    let size = scenario.smallest_packet_bytes();
     let can = incast_lab::calibrate(network, usize::try_from(size.unwrap_or(1))?)?.packets_per_s;
-    let Some(needed) = needed else { return Ok((None, Vec::new())) };
     let load = needed / can.max(1.0);
     let calibration = Calibration { packets_per_s: can, needed_packets_per_s: needed, load };
     let caveats = (load > 1.0).then(|| {

@@ -4,13 +4,19 @@
 //! host counters and views, and writes records. Exit codes: 0 done and as expected, 1 measured but
 //! something expected was missed, 2 could not run.
 
+mod campaign;
 mod cli;
 mod command;
+mod drop_trace;
 mod endpoint;
+mod host;
 mod lab;
+mod ladder;
 mod measured;
 mod observe;
 mod output;
+mod own_book;
+mod probe;
 mod readout;
 mod record_dir;
 mod run;

@@ -8,7 +8,9 @@ use incast_core::caveat::{Caveat, CaveatKind};
 use incast_core::exchange::assemble::Identity;
 use incast_core::exchange::{self, AnswererAccount, AskerAccount};
 use incast_core::flood::{assemble, totals};
+use incast_core::ledger::reading::HostBook;
 use incast_core::ledger::{self, Evidence};
+use incast_core::probe::HostWork;
 use incast_core::record::{
     Build, CoreInterval, Cpu, Exchange, Faults, Flow, Host, Ledger, Network, Readout, Record, RoundTrip,
     SCHEMA, ScenarioSummary, Verdict,
@@ -27,6 +29,11 @@ use crate::readout::catalogue::Entry;
 /// CPU of the calling thread, for the data threads.
 pub(crate) fn thread_cpu() -> Option<Cpu> {
     usage::cpu(Whose::Thread).ok()
+}
+
+/// What this host has done so far, for the ends of a probe.
+pub(crate) fn host_gauge() -> Option<HostWork> {
+    HostSnapshot::take().ok().map(|snapshot| snapshot.work())
 }
 
 /// This host while a run lasts.
@@ -162,6 +169,8 @@ pub(crate) struct Measured {
     pub(crate) entry: Option<Entry>,
     /// What the counters of the network said.
     pub(crate) evidence: Option<Evidence>,
+    /// What this host's own counters said; a lab has evidence instead.
+    pub(crate) own_book: Option<HostBook>,
     /// Of tagged messages, by flow.
     pub(crate) round_trips: BTreeMap<String, RoundTrip>,
     pub(crate) host: Host,
@@ -205,7 +214,13 @@ impl Measured {
             self.exchanges.iter().map(ExchangeOutcome::record).unzip();
         incomplete |= exchanges.iter().any(|exchange| !exchange.complete);
         caveats.extend(doubts.into_iter().flatten());
-        let closed = self.evidence.map(|evidence| close(&flows, &exchanges, evidence, &self.round_trips));
+        let closed = match self.evidence {
+            Some(evidence) => {
+                let tags = exchanged(&self.outcomes, &exchanges, &self.round_trips);
+                Some(ledger::close(&flows, &Evidence { tags, ..evidence }))
+            }
+            None => self.own_book.map(|own| close_hosts(&flows, own, &self.outcomes)),
+        };
         let (ledger, doubts) = closed.unzip();
         // What is not known of the flows cannot be held against the kernel's counters.
         caveats.extend(doubts.into_iter().flatten().filter(|_| !incomplete));
@@ -255,18 +270,51 @@ impl Measured {
     }
 }
 
-/// The two books closed against each other. A tagged message and its answer are a datagram each, as are requests
-/// and responses over UDP, and are read by those who should.
-fn close(
-    flows: &[Flow],
+/// The flows' account closed against the counters of this host, and of those that told theirs. Only a run on
+/// real hosts has a book of its own; a lab's roles tell theirs as well, and it has better.
+fn close_hosts(flows: &[Flow], own: HostBook, outcomes: &[FlowOutcome]) -> (Ledger, Vec<Caveat>) {
+    let of_outcome = |outcome: &FlowOutcome| {
+        let (from, to) = (&outcome.identity.from, &outcome.identity.to);
+        let sent = outcome.sent.as_ref().and_then(|side| side.host_book.clone());
+        let measured = outcome.measured.as_ref().and_then(|side| side.host_book.clone());
+        [sent.map(|book| book.of(from)), measured.map(|book| book.of(to))]
+    };
+    let told = outcomes.iter().flat_map(of_outcome).flatten();
+    let books: Vec<HostBook> = std::iter::once(own).chain(told).collect();
+    let absent = absent(flows, &books);
+    ledger::close_hosts(flows, books, &absent)
+}
+
+/// Hosts of the flows that did not tell what they counted.
+fn absent(flows: &[Flow], books: &[HostBook]) -> Vec<String> {
+    let named = |host: &String| books.iter().any(|book| book.host == *host);
+    let mut absent: Vec<String> = flows.iter().flat_map(|flow| [&flow.from, &flow.to]).cloned().collect();
+    absent.retain(|host| !named(host));
+    absent.sort();
+    absent.dedup();
+    absent
+}
+
+/// Datagrams beside the messages: how many were sent, and how many were read by those who should. A tagged message
+/// and its answer are one each, and so are a two-way message of a probe and its answer, and requests and
+/// responses over UDP.
+fn exchanged(
+    outcomes: &[FlowOutcome],
     exchanges: &[Exchange],
-    evidence: Evidence,
     round_trips: &BTreeMap<String, RoundTrip>,
-) -> (Ledger, Vec<Caveat>) {
+) -> (u64, u64) {
     let tags = |of: fn(&RoundTrip) -> u64| round_trips.values().map(of).sum::<u64>();
-    let (sent, answered) = (tags(|trip| trip.sent), tags(|trip| trip.answered));
+    let (mut sent, mut read) =
+        (tags(|trip| trip.sent) + tags(|trip| trip.answered), tags(|trip| trip.answered) * 2);
+    for outcome in outcomes {
+        let ours = outcome.sent.as_ref().and_then(|side| side.probe.as_deref());
+        let theirs = outcome.measured.as_ref().and_then(|side| side.probe.as_deref());
+        let answered = theirs.map_or(0, |probe| probe.answered);
+        sent += ours.map_or(0, |probe| probe.requests).saturating_add(answered);
+        read += ours.map_or(0, |probe| probe.answers_read).saturating_add(answered);
+    }
     let (asked, heard) = datagrams(exchanges);
-    ledger::close(flows, &Evidence { tags: (sent + answered + asked, answered * 2 + heard), ..evidence })
+    (sent + asked, read + heard)
 }
 
 /// Datagrams of exchanges, both ways: sent, and read by those who should.
@@ -324,7 +372,7 @@ pub(crate) fn build() -> Build {
 }
 
 /// A wall-clock time as the record writes it.
-fn rfc3339(unix_ns: u64) -> Option<String> {
+pub(crate) fn rfc3339(unix_ns: u64) -> Option<String> {
     let at = jiff::Timestamp::from_nanosecond(i128::from(unix_ns)).ok()?;
     Some(at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }

@@ -18,6 +18,8 @@ pub(crate) struct ProgressLine {
     drawn: Instant,
     expected_s: Option<f64>,
     before: (Instant, u64),
+    /// What stands before everything else.
+    ahead: String,
 }
 
 impl ProgressLine {
@@ -29,7 +31,13 @@ impl ProgressLine {
             bar.set_style(style);
         }
         let now = Instant::now();
-        Self { bar, started: now, drawn: now, expected_s, before: (now, 0) }
+        Self { bar, started: now, drawn: now, expected_s, before: (now, 0), ahead: String::new() }
+    }
+
+    /// The same line behind this text.
+    pub(crate) fn behind(mut self, ahead: &str) -> Self {
+        ahead.clone_into(&mut self.ahead);
+        self
     }
 
     /// Draws the line, if its time has come.
@@ -46,7 +54,7 @@ impl ProgressLine {
         let elapsed = self.started.elapsed().as_secs_f64();
         // A side from which nothing has been heard is not on this end, or has not begun.
         let heard = |here: u64, value: u64| (here > 0).then_some(value);
-        self.bar.set_message(incast_view::progress::line(
+        let line = incast_view::progress::line(
             elapsed,
             self.expected_s,
             running,
@@ -55,7 +63,8 @@ impl ProgressLine {
             heard(counts.received, counts.received),
             heard(counts.received, counts.lost),
             (counts.received > 0).then_some(goodput),
-        ));
+        );
+        self.bar.set_message(format!("{}{line}", self.ahead));
         self.bar.tick();
     }
 }

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Color, Style};
 use anyhow::Context as _;
-use incast_core::record::{Record, Verdict};
+use incast_core::record::{Campaign, Record, Verdict};
+use serde::Serialize;
 
 use crate::cli::OutputArgs;
 use crate::record_dir::RecordDir;
@@ -31,8 +32,17 @@ pub(crate) fn deliver(
 }
 
 fn show(record: &Record, args: &OutputArgs) -> std::io::Result<()> {
-    let table = incast_view::terminal::show(record, width(args.json));
-    if !args.json {
+    print(&incast_view::terminal::show(record, width(args.json)), record, args.json)
+}
+
+/// Shows what many runs came to.
+pub(crate) fn show_campaign(campaign: &Campaign, json: bool) -> std::io::Result<()> {
+    print(&incast_view::terminal::campaign(campaign, width(json)), campaign, json)
+}
+
+/// The table for people, or the same for programs with the table beside.
+fn print(table: &str, of: &impl Serialize, json: bool) -> std::io::Result<()> {
+    if !json {
         let mut out = anstream::stdout().lock();
         write!(out, "{table}")?;
         return out.flush();
@@ -40,7 +50,7 @@ fn show(record: &Record, args: &OutputArgs) -> std::io::Result<()> {
     // As with `note`.
     let _ = write!(anstream::stderr(), "{table}");
     let mut out = std::io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, record)?;
+    serde_json::to_writer_pretty(&mut out, of)?;
     writeln!(out)?;
     out.flush()
 }
@@ -65,7 +75,8 @@ pub(crate) fn note(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 
-fn width(json: bool) -> usize {
+/// Cells of a line of the terminal.
+pub(crate) fn width(json: bool) -> usize {
     let terminal = if json { std::io::stderr().is_terminal() } else { std::io::stdout().is_terminal() };
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let size = rustix::termios::tcgetwinsize(std::io::stderr()).ok().map(|size| usize::from(size.ws_col));

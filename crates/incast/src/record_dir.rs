@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use incast_core::record::Record;
+use serde::Serialize;
 
 /// Directory of records when the user names none.
 pub(crate) const RUNS: &str = "runs";
@@ -50,30 +51,36 @@ impl RecordDir {
 
     /// Writes the record in the place of the last one.
     pub(crate) fn write(&self, record: &Record) -> anyhow::Result<PathBuf> {
-        let path = self.dir.join("record.json");
-        let beside = self.dir.join(".record.json.new");
-        let written = (|| {
-            let mut text = serde_json::to_vec_pretty(record)?;
-            text.push(b'\n');
-            // It is gone when an earlier record could not be written.
-            fs::create_dir_all(&self.dir)?;
-            let mut file = File::create(&beside)?;
-            file.write_all(&text)?;
-            file.sync_all()?;
-            fs::rename(&beside, &path)?;
-            // The name is on disk when its directory is.
-            File::open(&self.dir)?.sync_all()?;
-            anyhow::Ok(())
-        })();
-        if let Err(error) = written {
-            // Half a record is no record; the one before it stays.
-            let _ = fs::remove_file(&beside);
+        write_beside(&self.dir, "record.json", record).map_err(|error| {
             let _ = fs::remove_dir(&self.dir);
-            return Err(error
-                .context(format!("write the record {} (choose another place with --out)", path.display())));
-        }
-        Ok(path)
+            let path = self.dir.join("record.json");
+            error.context(format!("write the record {} (choose another place with --out)", path.display()))
+        })
     }
+}
+
+/// Writes a document of that name into `dir`: the whole new one is there, or the old one.
+pub(crate) fn write_beside(dir: &Path, name: &str, document: &impl Serialize) -> anyhow::Result<PathBuf> {
+    let path = dir.join(name);
+    let beside = dir.join(format!(".{name}.new"));
+    let written = (|| {
+        let mut text = serde_json::to_vec_pretty(document)?;
+        text.push(b'\n');
+        // It is gone when an earlier record could not be written.
+        fs::create_dir_all(dir)?;
+        let mut file = File::create(&beside)?;
+        file.write_all(&text)?;
+        file.sync_all()?;
+        fs::rename(&beside, &path)?;
+        // The name is on disk when its directory is.
+        File::open(dir)?.sync_all()?;
+        anyhow::Ok(())
+    })();
+    if written.is_err() {
+        // Half a record is no record; the one before it stays.
+        let _ = fs::remove_file(&beside);
+    }
+    written.map(|()| path)
 }
 
 impl Drop for RecordDir {

@@ -19,6 +19,7 @@ pub(crate) mod telling;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -27,14 +28,18 @@ use incast_core::caveat::{Caveat, CaveatKind};
 use incast_core::record::{Cpu, Faults, Host, Record, RoundTrip, ScenarioSummary};
 use incast_core::scenario::{Scenario, Setting, Start};
 
+use incast_lab::Quotas;
 use incast_net::clock;
 use incast_net::key::Key;
 
 use crate::cli::RunArgs;
+use crate::drop_trace::Wish;
 use crate::endpoint::key;
 use crate::measured::{HostWatch, Measured};
 use crate::observe::ProgressLine;
 use crate::output::{deliver, note};
+use crate::own_book::OwnBook;
+use crate::probe;
 use crate::readout;
 use crate::record_dir::RecordDir;
 use crate::signals::Stops;
@@ -73,7 +78,7 @@ fn run_one(
     (key, stops): (&Key, &Stops),
 ) -> anyhow::Result<(Record, PathBuf)> {
     let scenario = &variant.scenario;
-    if let Some(why) = scenario.only_simulable().first() {
+    if let Some(why) = scenario.only_simulable().iter().chain(&scenario.only_in_a_lab()).next() {
         anyhow::bail!("`incast run` cannot do this: {why}");
     }
     describe(scenario);
@@ -83,17 +88,23 @@ fn run_one(
         world: "run",
         key,
         stops,
-        places: Places::default(),
+        places: Places::default().with_quotas(Quotas::set(&scenario.name, &scenario.hosts)?.map(Arc::new)),
         tagged: false,
+        trace: args.trace.drop_trace,
+        ahead: String::new(),
     };
     let dir = production.record_dir(out)?;
-    let record = match &scenario.search {
-        None => production.play(&dir)?.record(),
-        Some(plan) => switch_test::trials(scenario, plan, stops, |scenario, tagged| {
-            let variant = production.variant.clone();
-            Production { scenario, tagged, places: Places::default(), variant, ..production }.play(&dir)
-        })?,
+    let replay = |scenario: &Scenario, tagged: bool| {
+        let (variant, ahead) = (production.variant.clone(), String::new());
+        let places = production.places.clone();
+        Production { scenario, tagged, places, variant, ahead, ..production }.play(&dir)
     };
+    let record = match (&scenario.search, &scenario.probe) {
+        (None, None) => production.play(&dir)?.record(),
+        (None, Some(plan)) => probe::points(scenario, plan, stops, |scenario| replay(scenario, false))?,
+        (Some(plan), _) => switch_test::trials(scenario, plan, stops, replay)?,
+    };
+    probe::write_points(&record, &dir.path().join(probe::POINTS))?;
     deliver(&record, &args.output, Some(&dir))?;
     Ok((record, dir.path().to_owned()))
 }
@@ -120,6 +131,10 @@ pub(crate) struct Production<'a> {
     pub(crate) places: Places,
     /// Whether tagged messages are sent beside the flows.
     pub(crate) tagged: bool,
+    /// Whether drops on this host are traced; a lab traces its own.
+    pub(crate) trace: Wish,
+    /// What stands before the line of progress: which of many runs it is.
+    pub(crate) ahead: String,
 }
 
 impl Production<'_> {
@@ -151,6 +166,8 @@ impl Production<'_> {
             return readout::play(self, plan, dir);
         }
         let watch = HostWatch::start();
+        // A lab has books of its own, of every place.
+        let book = if self.world == "lab" { None } else { Some(OwnBook::open(self.trace)?) };
         let (heard, words) = unbounded();
         let start = watch.started_unix_ns();
         let cast = Cast::new(self.scenario, self.key, heard, start, self.places.clone())?;
@@ -163,7 +180,8 @@ impl Production<'_> {
             words,
             dir,
             watch,
-            line: ProgressLine::new(expected_s),
+            book,
+            line: ProgressLine::new(expected_s).behind(&self.ahead),
             partial: Instant::now(),
             told_to_stop: 0,
             round_trips: BTreeMap::new(),
@@ -191,6 +209,9 @@ pub(crate) fn describe(scenario: &Scenario) {
             flow.spacing,
             flow.streams
         ));
+    }
+    if let Some(plan) = &scenario.probe {
+        note(&format!("  probe of {}: {}", plan.flow, probe::describe(&plan.sweep)));
     }
     if scenario.flows.len() > shown {
         note(&format!("  ... and {} more flows", scenario.flows.len() - shown));
@@ -220,6 +241,8 @@ struct Stage<'a> {
     words: Receiver<Heard>,
     dir: &'a RecordDir,
     watch: HostWatch,
+    /// What this host's counters say.
+    book: Option<OwnBook>,
     line: ProgressLine,
     partial: Instant,
     told_to_stop: usize,
@@ -404,7 +427,9 @@ impl Stage<'_> {
         }
         let (host, doubts) = self.watch.host(local.as_ref(), &[]);
         caveats.extend(doubts);
+        let own_book = self.book.as_mut().map(|book| book.close(&host.name));
         Measured {
+            own_book,
             host,
             agents,
             caveats,

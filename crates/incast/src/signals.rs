@@ -8,7 +8,11 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 /// How often the user has asked us to stop.
 #[derive(Clone, Debug)]
-pub(crate) struct Stops(Arc<AtomicUsize>);
+pub(crate) struct Stops {
+    count: Arc<AtomicUsize>,
+    /// So many are meant for somebody else.
+    others: usize,
+}
 
 impl Stops {
     /// Starts to listen for SIGINT, SIGTERM and SIGHUP.
@@ -25,11 +29,16 @@ impl Stops {
                 }
             })
             .context("start a thread for signals")?;
-        Ok(Self(count))
+        Ok(Self { count, others: 0 })
     }
 
     /// How often the user has asked.
     pub(crate) fn count(&self) -> usize {
-        self.0.load(Relaxed)
+        self.count.load(Relaxed).saturating_sub(self.others)
+    }
+
+    /// The same, but for the first of them.
+    pub(crate) fn but_first(&self) -> Self {
+        Self { count: Arc::clone(&self.count), others: self.others + 1 }
     }
 }

@@ -2,7 +2,6 @@
 //!
 //! The simulator is `incast-sim`; what is here is what it may not do: read files, show progress, use cores.
 
-mod figures;
 mod progress;
 mod record;
 mod replicas;
@@ -23,6 +22,8 @@ use crate::run::describe;
 use crate::signals::Stops;
 use crate::variants::{self, Variant};
 use progress::Line;
+
+pub(crate) use progress::bar;
 
 /// Virtual time between two looks at the wall clock: short enough for the eye, and for Ctrl-C.
 const LOOK_EVERY: Span = Span::from_ms(1);
@@ -72,7 +73,7 @@ fn run_one(
 }
 
 /// Says what of a scenario no simulator can do.
-fn check(scenario: &Scenario) -> anyhow::Result<()> {
+pub(crate) fn check(scenario: &Scenario) -> anyhow::Result<()> {
     let refused = scenario.not_simulable();
     if refused.is_empty() {
         return Ok(());
@@ -84,6 +85,11 @@ fn check(scenario: &Scenario) -> anyhow::Result<()> {
 fn play(scenario: &Scenario, variant: Option<String>, stops: &Stops) -> (Record, f64) {
     let mut line = Line::new(scenario);
     play_with(scenario, variant, stops, |now, elapsed| line.draw(now, elapsed))
+}
+
+/// One run from the first packet to the last, of which nothing is shown.
+pub(crate) fn play_quietly(scenario: &Scenario, variant: Option<String>, stops: &Stops) -> Record {
+    play_with(scenario, variant, stops, |_, _| {}).0
 }
 
 fn play_with(

@@ -20,6 +20,8 @@ pub(crate) struct Variant {
     /// `None` for the scenario as it stands.
     pub(crate) name: Option<String>,
     pub(crate) scenario: Scenario,
+    /// What it replaces in the file.
+    pub(crate) settings: Vec<Setting>,
 }
 
 impl Variant {
@@ -69,19 +71,20 @@ pub(crate) fn play_all(
 }
 
 /// The runs that `args` ask for.
-fn of(file: &Path, args: &VariantArgs) -> anyhow::Result<Vec<Variant>> {
+pub(crate) fn of(file: &Path, args: &VariantArgs) -> anyhow::Result<Vec<Variant>> {
     let asked = combinations(&args.set)?;
     if asked.len() > 1 || asked.iter().any(|(name, _)| name.is_some()) {
-        let runs =
-            asked.into_iter().map(|(name, settings)| Ok(Variant { name, scenario: read(file, &settings)? }));
-        return runs.collect();
+        let run = |(name, settings): (_, Vec<Setting>)| {
+            Ok(Variant { name, scenario: read(file, &settings)?, settings })
+        };
+        return asked.into_iter().map(run).collect();
     }
     let base = read(file, &[])?;
     let planned = base.variants.clone();
-    let mut runs = vec![Variant { name: None, scenario: base }];
+    let mut runs = vec![Variant { name: None, scenario: base, settings: Vec::new() }];
     for variant in planned {
         let scenario = read(file, &variant.settings).with_context(|| format!("variant {}", variant.name))?;
-        runs.push(Variant { scenario, name: Some(variant.name) });
+        runs.push(Variant { scenario, name: Some(variant.name), settings: variant.settings });
     }
     if args.variant.is_empty() {
         return Ok(runs);

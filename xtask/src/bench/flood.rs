@@ -192,7 +192,7 @@ impl Drop for Running {
 
 impl Running {
     /// Starts `command` and waits until a line of its standard output or error begins with `ready`.
-    fn start(
+    pub(super) fn start(
         command: &mut Command,
         ready: &str,
         on_error: bool,

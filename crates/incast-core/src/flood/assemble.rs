@@ -6,7 +6,8 @@
 use super::report::{Measured, Sent};
 use crate::caveat::{Caveat, CaveatKind};
 use crate::load::{Load, Transport};
-use crate::record::{Batching, Flow, FlowCpu, Interval, Messages, SocketBuffers};
+use crate::raw::RawPlan;
+use crate::record::{Batching, Flow, FlowCpu, Interval, Messages, RawSummary, SocketBuffers};
 use crate::sequence::Counts;
 use crate::stats::ratio;
 use crate::time::Span;
@@ -24,6 +25,8 @@ pub struct FlowIdentity {
     pub transport: Transport,
     /// Message size in bytes.
     pub message_bytes: u32,
+    /// What is below UDP, if the transport is.
+    pub raw: RawPlan,
     /// Largest packet of the path in bytes, for the rate on the wire.
     pub mtu_bytes: u32,
     /// Sockets that share the load.
@@ -70,8 +73,7 @@ pub fn flow(identity: &FlowIdentity, sent: Option<&Sent>, measured: Option<&Meas
         intended_load_bits_per_s: identity.load.and_then(|load| load.bits_per_s(identity.message_bytes)),
         offered_load_bits_per_s: sent.and_then(|side| rate(side.messages(), side.duration_ns)),
         goodput_bits_per_s: goodput,
-        wire_rate_bits_per_s: goodput
-            .map(|rate| rate * wire_factor(identity.transport, identity.message_bytes, identity.mtu_bytes)),
+        wire_rate_bits_per_s: goodput.map(|rate| rate * wire_factor(identity)),
         start_s: start_ns.map(seconds),
         duration_s: duration_ns.map(seconds),
         lost_fraction: messages.lost.and_then(|lost| {
@@ -92,6 +94,8 @@ pub fn flow(identity: &FlowIdentity, sent: Option<&Sent>, measured: Option<&Meas
             receive_calls: measured.and_then(|side| side.batching.receive_calls),
             segments_max: sent.and_then(|side| side.batching.segments_max),
         },
+        receiver_drops: measured.and_then(|side| side.socket_drops),
+        raw: RawSummary::of(identity, sent, measured),
         intervals: intervals(identity, sent, measured),
         complete: sent.is_none_or(|side| side.complete) && measured.is_none_or(|side| side.complete),
         messages,
@@ -142,19 +146,27 @@ pub fn cores_at_200_gbit(cpu_seconds_per_gigabyte: f64) -> f64 {
     cpu_seconds_per_gigabyte * 25.0
 }
 
-/// Bytes on the wire per byte of payload, on Ethernet of that MTU.
+/// Bytes on the wire per byte of payload, on Ethernet of the flow's MTU.
 #[must_use]
-pub fn wire_factor(transport: Transport, message_bytes: u32, mtu_bytes: u32) -> f64 {
-    let (_, wire_bytes) = frames(transport, message_bytes, mtu_bytes);
-    wire_bytes / f64::from(message_bytes)
+pub fn wire_factor(flow: &FlowIdentity) -> f64 {
+    let (_, wire_bytes) = frames(flow.transport, &flow.raw, flow.message_bytes, flow.mtu_bytes);
+    wire_bytes / f64::from(flow.message_bytes)
 }
 
 /// Packets that a message takes, and bytes on the wire: with 14 B of header, 4 B of check, 8 B of
-/// preamble and 12 B of gap each (IEEE 802.3), over IPv4. A stream of TCP fills its packets.
+/// preamble and 12 B of gap each (IEEE 802.3), over IPv4 where the transport is not Ethernet itself. A stream
+/// of TCP fills its packets.
 #[must_use]
-pub fn frames(transport: Transport, message_bytes: u32, mtu_bytes: u32) -> (f64, f64) {
+pub fn frames(transport: Transport, raw: &RawPlan, message_bytes: u32, mtu_bytes: u32) -> (f64, f64) {
     let (message, mtu) = (f64::from(message_bytes), f64::from(mtu_bytes));
     let (udp_header, packets, per_packet) = match transport {
+        Transport::Ip if message + 20.0 <= mtu => (0.0, 1.0, 20.0),
+        Transport::Ip => (0.0, (message / f64::from((mtu_bytes.max(28) - 20) / 8 * 8)).ceil(), 20.0),
+        // A frame holds at least 46 B, its VLAN tag of 4 B among them (IEEE 802.3 §3.2.7).
+        Transport::Ethernet | Transport::Xdp => {
+            let tag = if raw.vlan.is_some() { 4.0 } else { 0.0 };
+            return (1.0, (message + tag).max(46.0) + FRAME_BYTES);
+        }
         Transport::Udp if message + 28.0 <= mtu => (8.0, 1.0, 20.0),
         // Fragments carry multiples of eight bytes; the UDP header is in the first.
         Transport::Udp => (8.0, ((message + 8.0) / f64::from((mtu_bytes - 20) / 8 * 8)).ceil(), 20.0),
@@ -323,6 +335,7 @@ fn seconds(ns: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::raw::VlanTag;
 
     fn identity() -> FlowIdentity {
         FlowIdentity {
@@ -335,6 +348,7 @@ mod tests {
             streams: 1,
             load: Some("8Mbit/s".parse().unwrap()),
             interval: Span::from_s(1),
+            raw: RawPlan::default(),
             run_start_unix_ns: None,
         }
     }
@@ -424,11 +438,30 @@ mod tests {
 
     #[test]
     fn one_udp_datagram_costs_66_bytes_on_the_wire() {
-        assert!((wire_factor(Transport::Udp, 1000, 1500) * 1000.0 - 1066.0).abs() < 1e-9);
+        let wire = |message_bytes| {
+            let flow = FlowIdentity { message_bytes, ..identity() };
+            wire_factor(&flow) * f64::from(message_bytes)
+        };
+        assert!((wire(1000) - 1066.0).abs() < 1e-9);
         // 4096 B: three fragments.
-        assert!(
-            (wire_factor(Transport::Udp, 4096, 1500) * 4096.0 - (4096.0 + 8.0 + 3.0 * 58.0)).abs() < 1e-9
-        );
+        assert!((wire(4096) - (4096.0 + 8.0 + 3.0 * 58.0)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn raw_transports_save_the_headers_that_they_do_not_have() {
+        let wire = |transport, message_bytes, mtu_bytes| {
+            frames(transport, &RawPlan::default(), message_bytes, mtu_bytes)
+        };
+        assert_eq!(wire(Transport::Ip, 1000, 1500), (1.0, 1058.0));
+        assert_eq!(wire(Transport::Ip, 1480, 1500), (1.0, 1538.0));
+        assert_eq!(wire(Transport::Ip, 1481, 1500), (2.0, 1481.0 + 2.0 * 58.0));
+        for transport in [Transport::Ethernet, Transport::Xdp] {
+            assert_eq!(wire(transport, 1000, 1500), (1.0, 1038.0));
+            // The smallest frame there is: 84 B with preamble and gap.
+            assert_eq!(wire(transport, 16, 1500), (1.0, 84.0));
+            let tagged = RawPlan { vlan: Some(VlanTag { id: 7, priority: 0 }), ..RawPlan::default() };
+            assert_eq!(frames(transport, &tagged, 1000, 1500), (1.0, 1042.0));
+        }
     }
 
     #[test]

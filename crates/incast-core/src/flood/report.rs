@@ -6,7 +6,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::caveat::Caveat;
-use crate::record::{Batching, Buffer, Cpu, DepartureError, LossRuns, Reordering, TcpSummary};
+use crate::ledger::reading::HostBook;
+use crate::probe::{ProbeSeen, ProbeSent};
+use crate::record::{Batching, Buffer, Cpu, DepartureError, LossRuns, RawSide, Reordering, TcpSummary};
 use crate::sequence::Counts;
 
 /// Most intervals that are kept of one flow; the last one then grows. A day at 1 s fits.
@@ -32,6 +34,8 @@ pub struct Sent {
     pub tcp: Option<TcpSummary>,
     /// How system calls were filled.
     pub batching: Batching,
+    /// Raw transports: how it met the link.
+    pub raw: Option<RawSide>,
     /// What the carrier could not do as asked.
     pub caveats: Vec<Caveat>,
     /// Whether this is the whole account: no stream broke.
@@ -40,6 +44,10 @@ pub struct Sent {
     pub stopped: bool,
     /// Told by a program that is not incast: totals, and nothing over time.
     pub foreign: bool,
+    /// What the sender's host counted meanwhile.
+    pub host_book: Option<Box<HostBook>>,
+    /// What the sender of a probe knows beside this.
+    pub probe: Option<Box<ProbeSent>>,
 }
 
 /// What the receiver of a flow knows.
@@ -71,6 +79,8 @@ pub struct Measured {
     /// Datagrams (kernel units) that the receiving socket dropped while this flow lasted; the
     /// socket may have served other flows too.
     pub socket_drops: Option<u64>,
+    /// Raw transports: how it met the link.
+    pub raw: Option<RawSide>,
     /// What the carrier could not do as asked.
     pub caveats: Vec<Caveat>,
     /// Bytes of messages that began and never became whole (TCP).
@@ -79,6 +89,10 @@ pub struct Measured {
     pub complete: bool,
     /// Told by a program that is not incast: messages are in `uncounted`, their order is not known.
     pub foreign: bool,
+    /// What the receiver's host counted meanwhile.
+    pub host_book: Option<Box<HostBook>>,
+    /// What the receiver of a probe knows beside this.
+    pub probe: Option<Box<ProbeSeen>>,
 }
 
 impl Sent {
@@ -115,6 +129,7 @@ impl Measured {
             && self.intervals.len() <= INTERVALS_MAX
             && self.intervals.iter().all(law)
             && columns.into_iter().all(grows)
+            && self.probe.as_ref().is_none_or(|probe| probe.is_plausible())
     }
 }
 
@@ -124,6 +139,7 @@ impl Sent {
     pub fn is_plausible(&self, streams: usize) -> bool {
         let grows =
             self.intervals.is_sorted() && self.intervals.last().is_none_or(|last| *last <= self.messages());
-        self.stream_messages.len() == streams && self.intervals.len() <= INTERVALS_MAX && grows
+        let probe = self.probe.as_ref().is_none_or(|probe| probe.is_plausible());
+        self.stream_messages.len() == streams && self.intervals.len() <= INTERVALS_MAX && grows && probe
     }
 }

@@ -198,7 +198,8 @@ impl Parameters {
                 let least = if self.reverse { HEAD_BYTES } else { 1 };
                 (TCP_BLOCK_BYTES, least, BLOCK_BYTES_MAX, code::BLOCK)
             }
-            Transport::Udp => {
+            // A test of iperf3 is over one of the two.
+            _ => {
                 let most = Transport::Udp.message_bytes_max();
                 (UDP_BLOCK_BYTES, DATAGRAM_BYTES_MIN.into(), most.into(), code::UDP_BLOCK)
             }

@@ -18,7 +18,7 @@ fn flow(transport: Transport, sent: u64, unique: u64) -> Flow {
 }
 
 fn drops(stage: &'static str, packets: u64) -> Drops {
-    Drops { stage, place: stage.into(), packets }
+    Drops { stage, place: stage.into(), packets, datagrams: None }
 }
 
 fn at<'a>(ledger: &'a Ledger, stage: &str) -> &'a LossStage {
@@ -151,4 +151,94 @@ fn without_datagrams_there_are_no_messages_to_explain() {
     assert_eq!((ledger.unexplained, ledger.unexplained_packets), (None, Some(0)));
     assert_eq!(at(&ledger, "switch_port").messages, 0);
     assert_eq!(caveats, []);
+}
+
+#[test]
+fn what_something_told_apart_is_no_guess() {
+    let hosts = HostCounters {
+        udp_out_datagrams: 1000,
+        udp_in_datagrams: 900,
+        tcp_out_segs: 5000,
+        tcp_in_segs: 4930,
+        ..HostCounters::default()
+    };
+    let flows = [flow(Transport::Udp, 1000, 900), flow(Transport::Tcp, 4000, 4000)];
+    let told = |stage, packets, datagrams| Drops { datagrams: Some(datagrams), ..drops(stage, packets) };
+    let drops = vec![told("host_queue", 20, 15), told("switch_port", 150, 85)];
+    let (ledger, caveats) = close(&flows, &Evidence { drops, hosts, ..Evidence::default() });
+    assert_eq!((ledger.unexplained, ledger.unexplained_packets), (Some(0), Some(0)), "{ledger:?}");
+    assert_eq!((at(&ledger, "host_queue").messages, at(&ledger, "switch_port").messages), (15, 85));
+    assert_eq!(caveats, []);
+}
+
+#[test]
+fn a_whole_datagram_that_a_packet_filter_takes_closes_the_packets() {
+    // 100 datagrams of 6 fragments arrive; 7 are put together and then dropped.
+    let hosts = HostCounters {
+        udp_out_datagrams: 100,
+        ip_frag_oks: 100,
+        ip_frag_creates: 600,
+        ip_reasm_reqds: 600,
+        ip_reasm_oks: 100,
+        udp_in_datagrams: 93,
+        ..HostCounters::default()
+    };
+    let evidence = Evidence { drops: vec![drops("firewall", 7)], hosts, ..Evidence::default() };
+    let (ledger, _) = close(&[flow(Transport::Udp, 100, 93)], &evidence);
+    assert_eq!((ledger.unexplained, ledger.unexplained_packets), (Some(0), Some(0)), "{ledger:?}");
+    assert_eq!((at(&ledger, "firewall").messages, at(&ledger, "reassembly").messages), (7, 0));
+}
+
+#[test]
+fn stages_stand_in_the_order_of_the_path_and_a_broken_counter_is_said() {
+    let drops = vec![drops("firewall", 0), drops("switch_port", 0), drops("neighbour", 0)];
+    let doubts = vec!["the device e0 of x went away".to_owned()];
+    let (ledger, caveats) =
+        close(&[flow(Transport::Udp, 0, 0)], &Evidence { drops, doubts, ..Evidence::default() });
+    let order: Vec<&str> = ledger.stages.iter().map(|entry| entry.stage.as_str()).collect();
+    assert_eq!(order[..3], ["neighbour", "switch_port", "firewall"]);
+    assert!(order.is_sorted_by_key(|stage| stage::order(stage)), "{order:?}");
+    assert_eq!(caveats[0].kind, CaveatKind::CounterBroken);
+    assert!(caveats[0].text.starts_with("the device e0 of x went away"), "{caveats:?}");
+}
+
+#[test]
+fn datagrams_that_a_host_joins_on_the_way_in_are_as_many_as_were_received() {
+    let hosts = HostCounters { udp_out_datagrams: 1000, udp_in_datagrams: 9, ..HostCounters::default() };
+    let flows = [flow(Transport::Udp, 1000, 400)];
+    let evidence = Evidence { drops: vec![drops("receiver_ring", 600)], hosts, ..Evidence::default() };
+    let (ledger, caveats) = close(&flows, &evidence);
+    assert_eq!((ledger.unexplained, ledger.unexplained_packets), (Some(0), Some(0)), "{ledger:?}");
+    assert_eq!(caveats, []);
+    // Some were dropped joined: packets cannot be told then, and that is no open book.
+    let hosts = HostCounters { udp_in_errors: 3, udp_rcvbuf_errors: 3, ..hosts };
+    let (ledger, caveats) = close(&flows, &Evidence { hosts, drops: Vec::new(), ..evidence });
+    assert_eq!(ledger.unexplained_packets, None);
+    assert!(caveats.iter().all(|caveat| caveat.kind == CaveatKind::StageUncertain), "{caveats:?}");
+}
+
+#[test]
+fn raw_frames_that_a_ring_had_no_room_for_died_there() {
+    let mut raw = flow(Transport::Ethernet, 1000, 900);
+    raw.receiver_drops = Some(70);
+    let evidence = Evidence { drops: vec![drops("switch_port", 30)], ..Evidence::default() };
+    let (ledger, caveats) = close(&[raw], &evidence);
+    assert_eq!((ledger.unexplained, ledger.unexplained_packets), (Some(0), Some(0)), "{ledger:?}");
+    assert_eq!((at(&ledger, "switch_port").messages, at(&ledger, "packet_ring").messages), (30, 70));
+    assert_eq!(caveats, []);
+}
+
+#[test]
+fn what_was_put_together_and_never_read_has_come() {
+    let hosts = HostCounters {
+        udp_out_datagrams: 10,
+        ip_frag_oks: 10,
+        ip_frag_creates: 60,
+        ip_reasm_reqds: 60,
+        ip_reasm_oks: 10,
+        udp_in_datagrams: 9,
+        ..HostCounters::default()
+    };
+    let (ledger, _) = close(&[], &Evidence { hosts, ..Evidence::default() });
+    assert_eq!(ledger.unexplained_packets, Some(0), "{ledger:?}");
 }

@@ -140,7 +140,7 @@ plain_data! {
     ///
     /// Over datagrams: `sent = delivered + every stage + unexplained`.
     pub struct Ledger {
-        /// Messages of UDP flows that were sent.
+        /// Messages that were sent over anything but TCP.
         pub sent: Option<u64>,
         /// Of these, received for the first time.
         pub delivered: Option<u64>,
@@ -152,24 +152,41 @@ plain_data! {
         pub packets: Vec<PacketAccount>,
         /// Packets that queues and links dropped, less those that the accounts miss.
         pub unexplained_packets: Option<i64>,
+        /// Which counters were read, and which stages are uncertain where they were not.
+        pub sources: Vec<LedgerSource>,
+    }
+
+    /// A source of the ledger: counters that tell of some stages.
+    pub struct LedgerSource {
+        /// `snmp`, `devices`, `softnet`, `drop trace`, `switches`, or `counters` of a host that told none.
+        pub name: String,
+        /// Whose; empty for the whole machine or network.
+        pub host: String,
+        /// Whether it was read.
+        pub read: bool,
+        /// Why not.
+        pub why: Option<String>,
+        /// Stages that are uncertain because it was not.
+        pub uncertain: Vec<String>,
     }
 
     /// One stage of the path, and what died there.
     pub struct LossStage {
-        /// `host_queue`, `link`, `switch_port`, `receiver_backlog`, `reassembly`, `socket_buffer`,
-        /// `no_listener`, `checksum` or `application`.
+        /// In the order of the path: `sender_socket`, `host_queue`, `neighbour`, `sender_nic`, `link`,
+        /// `switch_port`, `receiver_ring`, `receiver_backlog`, `firewall`, `reassembly`, `checksum`,
+        /// `no_listener`, `socket_buffer`, `socket`, `packet_ring` or `application`.
         pub stage: String,
         /// Where that is, with the counter: `port of main to x`.
         pub place: String,
         /// Packets dropped there, of every kind.
         pub packets: u64,
-        /// Messages of UDP flows that died there.
+        /// Messages that died there: of all flows but TCP's.
         pub messages: u64,
     }
 
     /// Packets of one kind over the whole network.
     pub struct PacketAccount {
-        /// `udp`, `udp fragments` or `tcp`.
+        /// `udp`, `udp fragments`, `tcp`, `icmp`; of flows over raw transports `ip`, `ethernet` and `xdp`.
         pub kind: String,
         /// Packets that the hosts' network layers sent.
         pub sent: u64,

@@ -92,7 +92,7 @@ impl Scenario {
             let alike = |shares: &dyn Fn(&FlowPlan) -> bool| {
                 self.flows.iter().filter(|other| other.network == flow.network && shares(other)).count()
             };
-            let (packets, wire_bits) = packets(flow.transport, flow.message_bytes, near.mtu_bytes);
+            let (packets, wire_bits) = packets(flow, near.mtu_bytes);
             let own = flow.load.interval(flow.message_bytes).map(|interval| {
                 // Messages per second of the load, as bits on the wire.
                 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
@@ -102,8 +102,8 @@ impl Scenario {
             let near_share = share(near.rate, alike(&|other| other.from == flow.from));
             let far_share = share(far.port_rate, alike(&|other| other.to == flow.to));
             let limits = match flow.transport {
-                Transport::Udp => [own, near_share, None],
                 Transport::Tcp => [own, near_share, far_share],
+                _ => [own, near_share, None],
             };
             let bits_per_s = limits.into_iter().flatten().reduce(f64::min)?;
             let answers = if flow.transport == Transport::Tcp { 1.5 } else { 1.0 };
@@ -138,8 +138,8 @@ impl Scenario {
         let mtu = network.cables.iter().map(|cable| cable.mtu_bytes).min()?;
         let whole = mtu - HEADER_BYTES;
         let sizes = self.flows.iter().map(|flow| match flow.transport {
-            Transport::Udp => flow.message_bytes.min(whole),
             Transport::Tcp => whole,
+            _ => flow.message_bytes.min(whole),
         });
         sizes.min()
     }
@@ -150,9 +150,9 @@ fn share(rate: Option<BitRate>, flows: usize) -> Option<f64> {
     rate.map(|rate| rate.0 as f64 / flows.max(1) as f64)
 }
 
-/// Packets of one message, and the bits that they take on the wire.
-pub(super) fn packets(transport: Transport, message_bytes: u32, mtu_bytes: u32) -> (f64, f64) {
-    let (packets, wire_bytes) = frames(transport, message_bytes, mtu_bytes);
+/// Packets of one message of the flow, and the bits that they take on the wire.
+pub(super) fn packets(flow: &FlowPlan, mtu_bytes: u32) -> (f64, f64) {
+    let (packets, wire_bytes) = frames(flow.transport, &flow.raw, flow.message_bytes, mtu_bytes);
     (packets, wire_bytes * 8.0)
 }
 

@@ -10,6 +10,7 @@ use super::findings::{Findings, quoted};
 use super::hosts::Hosts;
 use super::model::FlowPlan;
 use super::model_network::{CableEnd, NetworkPlan};
+use super::raw;
 use super::reader::Reader;
 use super::sockets;
 use crate::load::{Load, Spacing, Stop, Transport};
@@ -271,9 +272,9 @@ impl<'h> Flows<'h> {
 
 /// Everything about a flow but its name and its ends.
 fn read_pattern(reader: &mut Reader<'_, '_>, default_duration: Span) -> Option<FlowPlan> {
-    reader.require("transport", "allowed: tcp, udp");
-    let transport =
-        reader.word("transport", "transport", &[("tcp", Transport::Tcp), ("udp", Transport::Udp)]);
+    let transports = Transport::ALL.map(|transport| (transport.name(), transport));
+    reader.require("transport", "allowed: tcp, udp, ip, ethernet, xdp");
+    let transport = reader.word("transport", "transport", &transports);
     let message_bytes_max = transport.unwrap_or(Transport::Tcp).message_bytes_max();
     let bounds = [Bytes(MESSAGE_BYTES_MIN), Bytes(message_bytes_max.into())];
     let message =
@@ -303,11 +304,13 @@ fn read_pattern(reader: &mut Reader<'_, '_>, default_duration: Span) -> Option<F
         stop,
         start_after: reader.quantity_within("start_after", SPAN_EXAMPLES, span).unwrap_or_default(),
         sockets: sockets::read(reader, transport),
+        raw: raw::read(reader, transport),
         sender_core: reader.small("sender_core", 0..=CORE_MAX),
         receiver_core: reader.small("receiver_core", 0..=CORE_MAX),
         spin: reader.flag("spin").unwrap_or_default(),
         receiver: reader.name("receiver").map(|name| (*name.get_ref()).to_owned()),
         network: None,
+        probe: None,
     };
     transport.map(|_| pattern)
 }
@@ -339,13 +342,17 @@ pub(super) const KEYS: &[&str] = &[
     "congestion",
     "dscp",
     "duration",
+    "ethertype",
     "from",
+    "interface",
     "load",
     "message",
     "messages",
     "name",
     "network",
     "no_delay",
+    "protocol",
+    "qdisc_bypass",
     "receive_buffer",
     "receiver",
     "receiver_core",
@@ -358,6 +365,9 @@ pub(super) const KEYS: &[&str] = &[
     "streams",
     "to",
     "transport",
+    "vlan",
+    "vlan_priority",
+    "xdp",
 ];
 
 /// Most flows of a scenario, groups expanded: each is two roles and a part of the record.

@@ -98,6 +98,22 @@ pub enum Metric {
     PacketsDropped,
     /// What is left of the account of bytes; simulator only.
     ByteResidual,
+    /// Smallest one-way delay of all points, microseconds; probe only.
+    ProbeDelayMin,
+    /// Median one-way delay of the point where it is largest, microseconds; probe only.
+    ProbeDelayP50,
+    /// Largest error bar of a point's delays, microseconds; probe only.
+    ProbeDelayError,
+    /// 99th percentile of the delay above the smallest, of the point where it is largest, microseconds; probe only.
+    ProbeVariationP99,
+    /// Messages that all points lost; probe only.
+    ProbeLost,
+    /// Messages that came after a later one in all points; probe only.
+    ProbeReordered,
+    /// Messages received again in all points; probe only.
+    ProbeDuplicate,
+    /// Points that were played; probe only.
+    ProbePoints,
     /// Median delay of whole messages, microseconds; simulator only.
     DelayP50,
     /// Its 99th percentile, microseconds; simulator only.
@@ -149,11 +165,13 @@ pub(super) enum Unit {
     Bytes,
     /// Any number that is not negative, without texts.
     Number,
+    /// Any number, without texts.
+    Signed,
 }
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 61] = [
+    pub const ALL: [Self; 69] = [
         Self::Sent,
         Self::Received,
         Self::Unique,
@@ -201,6 +219,14 @@ impl Metric {
         Self::ByteResidual,
         Self::DelayP50,
         Self::DelayP99,
+        Self::ProbeDelayMin,
+        Self::ProbeDelayP50,
+        Self::ProbeDelayError,
+        Self::ProbeVariationP99,
+        Self::ProbeLost,
+        Self::ProbeReordered,
+        Self::ProbeDuplicate,
+        Self::ProbePoints,
         Self::Answered,
         Self::NotAnswered,
         Self::ExchangeResidual,
@@ -268,20 +294,15 @@ impl Metric {
             Self::ByteResidual => "byte_residual",
             Self::DelayP50 => "delay_us_p50",
             Self::DelayP99 => "delay_us_p99",
-            Self::Answered => "answered",
-            Self::NotAnswered => "not_answered",
-            Self::ExchangeResidual => "exchange_residual",
-            Self::RoundRate => "rounds_per_s",
-            Self::FirstRound => "first_round_us",
-            Self::ResponseP50 => "response_us_p50",
-            Self::ResponseP99 => "response_us_p99",
-            Self::IntendedP99 => "intended_us_p99",
-            Self::RoundP50 => "round_us_p50",
-            Self::RoundP99 => "round_us_p99",
-            Self::StragglerFraction => "straggler_fraction",
-            Self::PacketsPerResponse => "packets_per_response",
-            Self::AcknowledgementsPerResponse => "acknowledgements_per_response",
-            Self::ResponseRetransmits => "response_retransmits",
+            Self::ProbeDelayMin => "probe_delay_us_min",
+            Self::ProbeDelayP50 => "probe_delay_us_p50",
+            Self::ProbeDelayError => "probe_delay_error_us",
+            Self::ProbeVariationP99 => "probe_delay_above_min_us_p99",
+            Self::ProbeLost => "probe_lost",
+            Self::ProbeReordered => "probe_reordered",
+            Self::ProbeDuplicate => "probe_duplicate",
+            Self::ProbePoints => "probe_points",
+            _ => self.name_of_exchange(),
         }
     }
 
@@ -289,6 +310,7 @@ impl Metric {
     #[must_use]
     pub const fn totals_only(self) -> bool {
         self.is_of_readout()
+            || self.is_of_probe()
             || self.is_of_exchange()
             || (self.is_of_simulation() && !matches!(self, Self::DelayP50 | Self::DelayP99))
             || matches!(self, Self::Fairness | Self::Overlap | Self::Throughput | Self::ThroughputFraction)
@@ -385,6 +407,8 @@ impl Metric {
             Self::Goodput | Self::OfferedLoad | Self::WireRate | Self::Throughput => Unit::BitRate,
             Self::Duration => Unit::Seconds,
             Self::CpuSecondsPerGigabyte | Self::RoundTripMedian => Unit::Number,
+            Self::ProbeDelayMin | Self::ProbeDelayP50 => Unit::Signed,
+            Self::ProbeDelayError | Self::ProbeVariationP99 => Unit::Number,
             _ => Unit::Count,
         }
     }
@@ -411,6 +435,8 @@ impl Metric {
     pub fn of_record(self, record: &Record) -> Option<f64> {
         if self.is_of_simulation() {
             return self.of_simulation(record, None);
+        } else if self.is_of_probe() {
+            return record.probe.as_ref().and_then(|probe| self.of_probe(probe));
         } else if self.is_of_exchange() {
             return self.of_exchanges(&record.exchanges);
         } else if !self.is_of_readout() {
@@ -489,7 +515,7 @@ impl Unit {
     /// The smallest and largest value that a number of this kind can have.
     pub(super) const fn range(self) -> (f64, f64) {
         match self {
-            Self::Difference => (f64::NEG_INFINITY, f64::INFINITY),
+            Self::Difference | Self::Signed => (f64::NEG_INFINITY, f64::INFINITY),
             Self::Fraction => (0.0, 1.0),
             _ => (0.0, f64::INFINITY),
         }

@@ -14,8 +14,11 @@ use super::model_fault::CableFaultPlan;
 use super::model_network::NetworkPlan;
 use super::model_readout::ReadoutPlan;
 use super::model_sim::{HostModel, SimPlan, StatedModel};
+use super::probe::ProbePlan;
 use crate::load::{Load, Spacing, Stop, Transport};
+use crate::probe::ProbeStream;
 use crate::random::Random;
+use crate::raw::RawPlan;
 use crate::switch_test::SearchPlan;
 use crate::time::Span;
 use crate::units::Bytes;
@@ -35,6 +38,8 @@ pub struct Scenario {
     pub interval: Span,
     /// Every host, groups expanded; each takes part in a flow.
     pub hosts: Vec<HostPlan>,
+    /// Settings of the kernel that all hosts of a lab share.
+    pub machine_sysctls: BTreeMap<String, String>,
     /// The network between them, if the file describes one.
     pub network: Option<NetworkPlan>,
     /// Every flow: one sender, one receiver.
@@ -55,6 +60,8 @@ pub struct Scenario {
     pub expectations: Vec<ExpectationPlan>,
     /// The scenario is a switch test: its flows are sent at many loads.
     pub search: Option<SearchPlan>,
+    /// One of its flows is probed: sent at many sizes and gaps.
+    pub probe: Option<ProbePlan>,
     /// What the run is to answer.
     pub asks: Vec<AskPlan>,
     /// The same scenario with some values replaced, to be run as well.
@@ -75,7 +82,7 @@ pub enum Start {
 }
 
 /// A machine, or a process that stands for one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostPlan {
     /// Its name, unique.
     pub name: String,
@@ -85,6 +92,10 @@ pub struct HostPlan {
     pub address: Option<String>,
     /// Settings of its kernel by their sysctl names, where it has a network of its own.
     pub sysctls: BTreeMap<String, String>,
+    /// Settings of its interfaces, by the keys of `tune::LINK_KEYS`, in a lab.
+    pub interface: BTreeMap<String, String>,
+    /// Thousandths of a core that its processes may use together; as much as there is otherwise.
+    pub cpu_quota_millicores: Option<u32>,
 }
 
 impl HostPlan {
@@ -126,6 +137,8 @@ pub struct FlowPlan {
     pub start_after: Span,
     /// What is asked of the kernel.
     pub sockets: SocketPlan,
+    /// What is below UDP, if the transport is.
+    pub raw: RawPlan,
     /// Core to which the sender is pinned.
     pub sender_core: Option<u32>,
     /// Core to which the receiver is pinned.
@@ -136,6 +149,9 @@ pub struct FlowPlan {
     pub receiver: Option<String>,
     /// The network that carries it, by the index of its first switch, when the file describes one.
     pub network: Option<usize>,
+    /// Its messages are timed, at one point of a probe.
+    #[serde(default)]
+    pub probe: Option<ProbeStream>,
 }
 
 impl FlowPlan {
@@ -192,6 +208,8 @@ pub enum AnswerKind {
 pub struct VariantPlan {
     /// What it is called.
     pub name: String,
+    /// The variant that it is compared with; the scenario as it stands otherwise.
+    pub against: Option<String>,
     /// What is replaced.
     pub settings: Vec<super::vary::Setting>,
 }

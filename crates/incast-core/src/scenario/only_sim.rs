@@ -23,17 +23,24 @@ impl Scenario {
                 and_more(agents.len())
             ));
         }
+        why.extend(self.of_a_kernel());
         if self.search.is_some() {
             why.push("a switch test ([search]) needs many runs in a row: use `incast lab`".to_owned());
         }
-        if let Some(exchange) = self.exchanges.first() {
+        if let Some(flow) = self.flows.iter().find(|flow| flow.transport.is_raw()) {
             why.push(format!(
-                "exchange {}{} asks and answers over real connections, and the simulator has no answerers: use \
-                 `incast run` or `incast lab`",
-                exchange.name,
-                and_more(self.exchanges.len())
+                "flow {} goes over {}, and the simulator models TCP and UDP: use `incast run` or `incast lab`",
+                flow.name,
+                flow.transport.name()
             ));
         }
+        if self.probe.is_some() {
+            why.push(
+                "a probe ([probe]) times messages by real clocks: use `incast lab` or `incast run`"
+                    .to_owned(),
+            );
+        }
+        why.extend(self.exchanges_not_simulable());
         // Another one in its place would give the numbers of another scenario.
         let unknown = self.flows.iter().find_map(|flow| {
             let name = self.congestion_of(flow)?;
@@ -72,6 +79,61 @@ impl Scenario {
             ));
         }
         why
+    }
+
+    /// What only a kernel has; empty when there is nothing.
+    fn of_a_kernel(&self) -> Vec<String> {
+        let mut why = Vec::new();
+        if let Some(host) = self.hosts.iter().find(|host| host.cpu_quota_millicores.is_some()) {
+            why.push(format!(
+                "host {} has a `cpu_quota`, which a kernel keeps: use `incast lab`, or say in a [[model]] what a \
+                 packet costs",
+                host.name
+            ));
+        }
+        if let Some(host) = self.hosts.iter().find(|host| !host.interface.is_empty()) {
+            why.push(format!("host {} has settings of an `interface`: use `incast lab`", host.name));
+        }
+        if !self.machine_sysctls.is_empty() {
+            why.push("[machine] has settings of a kernel: use `incast lab`".to_owned());
+        }
+        why
+    }
+
+    /// What is only for the hosts of a lab; empty when there is nothing. `incast run` refuses it: these are
+    /// settings of the machine that it runs on.
+    #[must_use]
+    pub fn only_in_a_lab(&self) -> Vec<String> {
+        let mut why = Vec::new();
+        if let Some(host) = self.hosts.iter().find(|host| !host.interface.is_empty()) {
+            why.push(format!(
+                "host {} has settings of an `interface`: use `incast lab`, or `incast host tune` on a real one",
+                host.name
+            ));
+        }
+        if !self.machine_sysctls.is_empty() {
+            why.push(
+                "[machine] has settings of the kernel: use `incast lab`, or `incast host tune`".to_owned(),
+            );
+        }
+        let is_far = |host: &&super::HostPlan| host.cpu_quota_millicores.is_some() && host.agent.is_some();
+        if let Some(host) = self.hosts.iter().find(is_far) {
+            why.push(format!(
+                "host {} is played by an agent, and a `cpu_quota` is kept on this machine",
+                host.name
+            ));
+        }
+        why
+    }
+
+    fn exchanges_not_simulable(&self) -> Option<String> {
+        let exchange = self.exchanges.first()?;
+        Some(format!(
+            "exchange {}{} asks and answers over real connections, and the simulator has no answerers: use \
+             `incast run` or `incast lab`",
+            exchange.name,
+            and_more(self.exchanges.len())
+        ))
     }
 
     /// What of this only the simulator can do; empty when there is nothing. `incast run` and `incast lab`

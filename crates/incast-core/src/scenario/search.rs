@@ -52,7 +52,7 @@ impl Scenario {
                 cable.and_then(|cable| cable.rate).into_iter().chain(plan.most).min_by_key(|rate| rate.0)?;
             let sharing = self.flows.iter().filter(|other| other.from == flow.from).count();
             let mtu = cable.map_or(MTU_DEFAULT, |cable| cable.mtu_bytes);
-            let (_, wire_bits) = packets(flow.transport, flow.message_bytes, mtu);
+            let (_, wire_bits) = packets(flow, mtu);
             let payload_bits = f64::from(flow.message_bytes) * 8.0;
             #[expect(clippy::cast_precision_loss, reason = "a rate")]
             let load = fraction * full.0 as f64 / sharing.max(1) as f64 * payload_bits / wire_bits;

@@ -9,9 +9,9 @@ use crate::units::{BYTES_EXAMPLES, Bytes};
 
 /// Reads the socket settings of a flow; `transport` is `None` when it could not be read.
 pub(super) fn read(reader: &mut Reader<'_, '_>, transport: Option<Transport>) -> SocketPlan {
-    only(reader, transport, Transport::Tcp, "congestion", "UDP has no congestion control");
-    only(reader, transport, Transport::Tcp, "no_delay", "UDP never waits to fill a packet");
-    only(reader, transport, Transport::Udp, "segments_max", "TCP cuts its own segments");
+    only(reader, transport, Transport::Tcp, "congestion", "only TCP has a congestion control");
+    only(reader, transport, Transport::Tcp, "no_delay", "only TCP waits to fill a packet");
+    only(reader, transport, Transport::Udp, "segments_max", "only UDP's datagrams are cut by the kernel");
     let buffer = [Bytes(1), Bytes(BUFFER_BYTES_MAX)];
     SocketPlan {
         send_buffer: reader.quantity_within("send_buffer", BYTES_EXAMPLES, buffer),

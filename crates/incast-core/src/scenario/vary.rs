@@ -83,7 +83,7 @@ pub(super) fn apply<'t>(table: &mut DeTable<'t>, settings: &'t [Setting], findin
         let Some((_, value)) = document.into_inner().into_iter().next() else { continue };
         if replace(table, setting, value.get_ref()) == 0 {
             let message = format!(
-                "{}: there is no table of that name or kind (host, flow, exchange, switch, cable, readout, trigger, source, builder, node, sink, model, sim, ...)",
+                "{}: there is no table of that name or kind (host, flow, exchange, switch, cable, readout, trigger, source, builder, node, sink, model, sim, machine, ...)",
                 shown(setting)
             );
             findings.add(&(0..0), message);
@@ -137,7 +137,7 @@ fn replace<'t>(table: &mut DeTable<'t>, setting: &Setting, value: &DeValue<'t>) 
 fn add_missing(table: &mut DeTable<'_>, wanted: &str) {
     let empty = || Spanned::new(0..0, DeValue::Table(DeTable::new()));
     let added = match wanted {
-        "sim" => empty(),
+        "sim" | "machine" => empty(),
         "model" => {
             let mut models = DeArray::new();
             models.push(empty());

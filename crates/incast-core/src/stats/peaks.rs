@@ -36,6 +36,10 @@ pub struct Peak {
     pub fraction: f64,
     /// The same as one message in so many; none for a peak at zero.
     pub one_in: Option<f64>,
+    /// Its lower valley: runs from here on are its own,
+    pub from: f64,
+    /// up to its upper valley, which is infinite for the last peak.
+    pub to: f64,
     /// Runs between its valleys.
     pub runs: u64,
     /// Its height over the higher valley, in standard deviations of counting.
@@ -57,7 +61,7 @@ pub struct Comb {
 
 /// Standard deviations that a peak stands above its valleys. Some thousand places and widths are looked at:
 /// noise alone shows a peak in about one sample in thirty.
-const SIGNIFICANCE_MIN: f64 = 4.0;
+pub const SIGNIFICANCE_MIN: f64 = 4.0;
 /// Teeth of a comb: three peaks are too easily in line.
 const TEETH_MIN: usize = 4;
 /// A tooth is at most so far off, in spacings.
@@ -196,7 +200,15 @@ impl Density {
         let upper = within(upper_from, upper_to);
         let fraction = upper.iter().sum::<f64>() / upper.len().max(1) as f64;
         let one_in = (fraction > 0.0).then(|| 1.0 / fraction);
-        Peak { fraction, one_in, runs: within(left, right).len() as u64, significance }
+        let to = if right == self.heights.len() { f64::INFINITY } else { self.edge(right) };
+        let from = if left == 0 { 0.0 } else { self.edge(left) };
+        Peak { fraction, one_in, from, to, runs: within(left, right).len() as u64, significance }
+    }
+
+    /// The least fraction that lies in a cell: half of a cell below its middle.
+    #[expect(clippy::cast_precision_loss, reason = "there are few cells")]
+    fn edge(&self, cell: usize) -> f64 {
+        ((cell as f64 - Self::MARGIN as f64 - 0.5) * self.kernel / CELLS_PER_KERNEL as f64).max(0.0)
     }
 }
 

@@ -2,22 +2,23 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{SocketAddr, UdpSocket};
-use std::os::fd::AsFd as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crossbeam_channel::Receiver;
 use incast_core::flood::FloodReceiver;
-use incast_core::record::Batching;
+use incast_core::record::{Batching, RawSide};
 use incast_core::sequence::Arrival as Order;
 use incast_core::time::Time;
-use incast_core::wire::probe;
+use incast_core::wire::{probe, two_way};
 
-use super::{Command, HubPlan, PLAIN_SOURCES_MAX, PlainPlan, Slot, SlotKind};
+use super::timing::{self, Timing};
+use super::{Command, DropCounter, HubPlan, Inlet, PLAIN_SOURCES_MAX, PlainPlan, Slot, SlotKind};
 use crate::faults::{FaultCounters, count};
 use crate::live::Live;
 use crate::socket::{self, Granted};
 use crate::traffic::{DataEvent, ReceivedStream};
-use crate::udp::{Arrival, UdpInlet};
+use crate::udp::Arrival;
 use crate::wait::Wait;
 
 /// Batches that an ending stream is given while the socket is never empty: twice the datagrams that
@@ -30,8 +31,8 @@ pub(super) struct Run {
     /// Orders met in the middle of a batch that could wait.
     postponed: VecDeque<Command>,
     faults: Arc<FaultCounters>,
-    /// The inlet's socket, to ask for its drops.
-    socket: UdpSocket,
+    /// What the inlet's socket or ring dropped, and where others read it.
+    drops: (DropCounter, Arc<AtomicU64>),
     granted: Granted,
     streams: HashMap<u64, Slot>,
     /// Plain streams by their source address.
@@ -44,6 +45,10 @@ pub(super) struct Run {
     batch: u64,
     /// Streams that the current batch brought something for.
     touched: Vec<u64>,
+    /// While somebody probes.
+    timing: Option<Timing>,
+    /// Sends the answers to two-way messages.
+    answers: Option<UdpSocket>,
 }
 
 impl Run {
@@ -51,7 +56,7 @@ impl Run {
         plan: HubPlan,
         orders: Receiver<Command>,
         faults: Arc<FaultCounters>,
-        socket: UdpSocket,
+        drops: (DropCounter, Arc<AtomicU64>),
         granted: Granted,
     ) -> Self {
         Self {
@@ -59,7 +64,7 @@ impl Run {
             orders,
             postponed: VecDeque::new(),
             faults,
-            socket,
+            drops,
             granted,
             streams: HashMap::new(),
             sources: HashMap::new(),
@@ -68,30 +73,36 @@ impl Run {
             draining: Vec::new(),
             batch: 0,
             touched: Vec::new(),
+            timing: None,
+            answers: None,
         }
     }
 
-    pub(super) fn run(mut self, inlet: &mut UdpInlet) {
+    pub(super) fn run(mut self, inlet: &mut impl Inlet) {
         self.granted.caveats.extend(self.plan.core.and_then(socket::pin_to_core));
         self.granted.caveats.extend(inlet.caveats().iter().cloned());
+        self.answers = inlet.answers();
         if self.plan.held {
             self.wait_for_begin();
         }
         while self.handle_commands(inlet) {
             self.batch += 1;
+            inlet.set_timed(self.timing.is_some());
             // Without a stream there is nothing to be quick for, and others may need the core.
             let wait = if self.plan.spin && !self.streams.is_empty() { Wait::Poll } else { Wait::Block };
             let (clock, mut now) = (self.plan.clock, None);
             let taken = inlet.receive(wait, |arrival| {
-                let now = *now.get_or_insert_with(|| clock.now());
+                let now = *now.get_or_insert_with(|| {
+                    self.timing.iter_mut().for_each(Timing::handle_batch);
+                    clock.now()
+                });
                 match self.plan.plain.is_some() {
                     false => self.handle_native(now, &arrival),
                     true => self.handle_plain(now, &arrival),
                 }
             });
             self.end_batch();
-            // A call that could have brought more has emptied the socket.
-            self.end_streams(taken.as_ref().is_ok_and(|came| *came < inlet.room()), inlet);
+            self.end_streams(taken.as_ref().is_ok_and(|came| inlet.is_emptied_by(*came)), inlet);
             if taken.is_err() {
                 // Nothing that a peer does brings us here: the socket itself is gone.
                 break;
@@ -113,7 +124,7 @@ impl Run {
     }
 
     /// Carries out what was ordered; false is the end.
-    fn handle_commands(&mut self, inlet: &UdpInlet) -> bool {
+    fn handle_commands(&mut self, inlet: &impl Inlet) -> bool {
         while let Some(command) = self.postponed.pop_front().or_else(|| self.orders.try_recv().ok()) {
             match command {
                 Command::Begin => {}
@@ -148,7 +159,7 @@ impl Run {
     }
 
     /// Ends the streams that are to end, if the socket is empty or other streams keep it full.
-    fn end_streams(&mut self, empty: bool, inlet: &UdpInlet) {
+    fn end_streams(&mut self, empty: bool, inlet: &impl Inlet) {
         let batch = self.batch;
         let over = |since: u64| empty || batch.saturating_sub(since) > ENDING_BATCHES_MAX;
         let (now, later): (Vec<_>, Vec<_>) = self.ending.drain(..).partition(|(_, since)| over(*since));
@@ -156,31 +167,56 @@ impl Run {
         now.into_iter().for_each(|(stream, _)| self.finish(stream, inlet));
     }
 
+    /// Times packets while one of the streams is a probe, and no longer.
+    fn time_if_probed(&mut self) {
+        let is_probe = |slot: &Slot| matches!(&slot.kind, SlotKind::Receive { probe: Some(_), .. });
+        let is_probed = self.streams.values().any(is_probe);
+        if is_probed != self.timing.is_some() {
+            self.timing = is_probed.then(Timing::start);
+        }
+    }
+
     fn open(&mut self, stream: u64, mut slot: Slot) {
-        slot.drops_before = socket::socket_drops(self.socket.as_fd()).unwrap_or(0);
+        slot.drops_before = self.read_drops().unwrap_or(0);
         // CPU belongs to a flow only while the thread serves nobody else.
         slot.alone_since = if self.streams.is_empty() { (self.plan.thread_cpu)() } else { None };
         self.streams.values_mut().for_each(|other| other.alone_since = None);
+        // It was greeted before it began.
+        if let Some(greeter) = self.streams.remove(&stream) {
+            slot.greetings += greeter.greetings;
+        }
         self.streams.insert(stream, slot);
+        self.time_if_probed();
+    }
+
+    fn read_drops(&mut self) -> Option<u64> {
+        let (counter, shown) = &mut self.drops;
+        let drops = counter.read();
+        shown.store(drops.unwrap_or(0), Relaxed);
+        drops
     }
 
     /// Gives the receiver of `stream` back to its flow.
-    fn finish(&mut self, stream: u64, inlet: &UdpInlet) {
+    fn finish(&mut self, stream: u64, inlet: &impl Inlet) {
         let Some(slot) = self.streams.remove(&stream) else { return };
         // A plain source that speaks again after its end is a new stream.
         self.sources.retain(|_, known| *known != stream);
-        let SlotKind::Receive { receiver, .. } = slot.kind else { return };
+        let SlotKind::Receive { receiver, probe, .. } = slot.kind else { return };
+        let wall_clock_steps = self.timing.map_or(0, |timing| timing.steps());
+        self.time_if_probed();
         let cpu = slot.alone_since.zip((self.plan.thread_cpu)()).map(|(before, after)| after.since(&before));
+        let drops = self.read_drops();
         let received = ReceivedStream {
             receiver: *receiver,
             uncounted: slot.uncounted,
             partial_bytes: 0,
-            socket_drops: socket::socket_drops(self.socket.as_fd())
-                .map(|drops| drops.saturating_sub(slot.drops_before)),
+            socket_drops: drops.map(|drops| drops.saturating_sub(slot.drops_before)),
+            raw: inlet.raw().map(|side| RawSide { greetings: slot.greetings, ..side }),
             cpu,
             buffer: Some(self.granted.buffer.clone()),
             batching: Batching { receive_calls: Some(inlet.receive_calls()), ..Batching::default() },
             caveats: self.granted.caveats.clone(),
+            probe: probe.map(|probe| (probe, wall_clock_steps)),
         };
         let _ =
             slot.events.send(DataEvent::Received { stream, index: slot.index, account: Box::new(received) });
@@ -200,8 +236,9 @@ impl Run {
                 messages.next();
                 continue;
             };
-            let SlotKind::Receive { receiver, message_bytes } = &mut slot.kind else {
-                if let Some(from) = arrival.from.decode() {
+            let SlotKind::Receive { receiver, message_bytes, probe } = &mut slot.kind else {
+                slot.greetings += 1;
+                if let Some(from) = arrival.from.origin() {
                     let _ = slot.events.send(DataEvent::Greeted { index: slot.index, from });
                 }
                 messages.next();
@@ -212,12 +249,31 @@ impl Run {
                 receiver.handle_batch(now);
                 self.touched.extend(stream);
             }
+            // A probe has one datagram in each buffer, and a stamp for it.
+            let mut timed = probe.as_deref_mut().zip(self.timing.map(|timing| timing.arrival_ns(arrival)));
             // All that follow of the same stream, without looking the stream up again.
             while let Some(message) = messages.next_if(|message| probe::stream_id(message) == stream) {
-                match probe::counter(message)
-                    .filter(|_| message.len() == *message_bytes && !arrival.truncated)
-                    .map(|counter| receiver.handle_message(counter))
-                {
+                let counter = probe::counter(message)
+                    .filter(|_| message_bytes.contains(&message.len()) && !arrival.truncated);
+                if let Some((probe, (arrived_ns, source))) = &mut timed {
+                    if let Some(times) = two_way::parse(message) {
+                        let stream = stream.unwrap_or_default();
+                        let answers = self.answers.as_ref();
+                        if timing::answer(answers, arrival.from, stream, times.t1, *arrived_ns) {
+                            probe.handle_answered();
+                        }
+                        continue;
+                    }
+                    if let Some((counter, left_ns)) = counter.zip(probe::departure_ns(message)) {
+                        probe.handle_message(counter, left_ns, *arrived_ns, *source);
+                    }
+                }
+                // One that was on its way when the stream began.
+                if probe::is_greeting(message) {
+                    slot.greetings += 1;
+                    continue;
+                }
+                match counter.map(|counter| receiver.handle_message(counter)) {
                     None => count(&self.faults.wrong_sizes),
                     Some(Order::Implausible) => count(&self.faults.implausible_counters),
                     Some(_) => slot.counted = true,
@@ -235,7 +291,7 @@ impl Run {
             count(&self.faults.strangers);
             return;
         };
-        let SlotKind::Receive { receiver, message_bytes } = &mut slot.kind else { return };
+        let SlotKind::Receive { receiver, message_bytes, .. } = &mut slot.kind else { return };
         if slot.batch != self.batch {
             slot.batch = self.batch;
             receiver.handle_batch(now);
@@ -245,7 +301,9 @@ impl Run {
             count(&self.faults.wrong_sizes);
         }
         for message in arrival.datagrams() {
-            match probe::counter(message).filter(|_| message.len() == *message_bytes && !arrival.truncated) {
+            match probe::counter(message)
+                .filter(|_| message_bytes.contains(&message.len()) && !arrival.truncated)
+            {
                 None => count(&self.faults.wrong_sizes),
                 Some(counter) => {
                     slot.uncounted += u64::from(receiver.handle_message(counter) == Order::Implausible);
@@ -265,7 +323,8 @@ impl Run {
         self.sources_heard += 1;
         let live = Arc::<Live>::default();
         let receiver = Box::new(FloodReceiver::new(now, interval));
-        let kind = SlotKind::Receive { receiver, message_bytes: usize::try_from(message_bytes).ok()? };
+        let message_bytes = usize::try_from(message_bytes).ok()?;
+        let kind = SlotKind::Receive { receiver, message_bytes: message_bytes..=message_bytes, probe: None };
         let _ = events.send(DataEvent::Heard { stream, from, live: Arc::clone(&live) });
         self.open(stream, Slot::new(kind, 0, events, live));
         self.sources.insert(from, stream);

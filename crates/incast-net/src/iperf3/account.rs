@@ -105,7 +105,7 @@ impl Foreign {
         let all = Self::read(plan, results, duration)?;
         let messages = match plan.transport {
             Transport::Tcp => all.messages,
-            Transport::Udp => {
+            _ => {
                 let streams = results.in_order(plan.streams)?;
                 streams
                     .iter()
@@ -174,7 +174,13 @@ impl Foreign {
     pub(super) fn measured(&self, plan: &TestPlan, name: &str, sent: u64) -> Measured {
         let received: u64 = self.messages.iter().sum();
         let text = match plan.transport {
-            Transport::Udp => {
+            Transport::Tcp => (received != sent).then(|| {
+                let (bytes, ours) = (self.bytes, sent * u64::from(plan.message_bytes));
+                format!(
+                    "{name}: iperf3 counted {bytes} of the {ours} B sent: it stops counting at the end of the test, and what was still on its way is not lost"
+                )
+            }),
+            _ => {
                 let lost = self.errors.unwrap_or(0.0);
                 let highest = self.packets.unwrap_or(0);
                 let known = received == sent && highest == sent && lost == 0.0;
@@ -185,12 +191,6 @@ impl Foreign {
                     )
                 })
             }
-            Transport::Tcp => (received != sent).then(|| {
-                let (bytes, ours) = (self.bytes, sent * u64::from(plan.message_bytes));
-                format!(
-                    "{name}: iperf3 counted {bytes} of the {ours} B sent: it stops counting at the end of the test, and what was still on its way is not lost"
-                )
-            }),
         };
         Measured {
             uncounted: received,

@@ -17,6 +17,7 @@ use incast_core::iperf3::client::{Client as Rules, Notice};
 use incast_core::iperf3::datagram::{HELLO, REPLY, REPLY_OLD};
 use incast_core::iperf3::{CookieBytes, Parameters, Results, TestPlan, cookie};
 use incast_core::load::Transport;
+use incast_core::raw::RawPlan;
 use incast_core::record::Cpu;
 use incast_core::time::{Span, Time};
 use incast_core::units::Bytes;
@@ -162,6 +163,7 @@ pub fn flood(
     let control = Control::open(connection).map_err(|error| session(error.to_string()))?;
     let (events, inbox) = unbounded();
     let settings = Settings {
+        host_gauge: || None,
         clock: plan.clock,
         thread_cpu: plan.thread_cpu,
         spin: plan.send.spin,
@@ -209,6 +211,7 @@ fn identity(plan: &ClientPlan) -> FlowIdentity {
         streams: plan.send.streams,
         load: Some(plan.send.load),
         interval: plan.send.interval,
+        raw: RawPlan::default(),
         run_start_unix_ns: Some(plan.run_start_unix_ns),
         mtu_bytes: ETHERNET_MTU,
     }
@@ -286,7 +289,8 @@ impl Test<'_> {
                 let granted = self.receiving(connection.as_fd(), granted, None);
                 (Socket::Tcp(connection), granted)
             }
-            Transport::Udp => {
+            // A test of iperf3 is over TCP or UDP.
+            _ => {
                 let (socket, granted) = socket::udp_connect(server, &plan.send)?;
                 let granted = self.receiving(socket.as_fd(), granted, Some(socket::UDP_RECEIVE_BUFFER));
                 greet(&socket)

@@ -69,10 +69,12 @@ pub(crate) fn start(
         uncounted: 0,
         partial_bytes: 0,
         socket_drops: None,
+        raw: None,
         cpu: None,
         buffer: Some(granted.buffer),
         batching: Batching::default(),
         caveats: granted.caveats,
+        probe: None,
     };
     let spare = account(receiver.clone(), Granted::default());
     let mut received = account(receiver, source.granted.clone());

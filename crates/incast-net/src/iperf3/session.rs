@@ -15,6 +15,7 @@ use incast_core::iperf3::message::CODE_UNREADABLE;
 use incast_core::iperf3::server::{Failure, Notice, Server as Rules};
 use incast_core::iperf3::{CookieBytes, Parameters, Refusal, Results, TestPlan};
 use incast_core::load::{Load, Transport};
+use incast_core::raw::RawPlan;
 use incast_core::record::Cpu;
 use incast_core::time::{Span, Time};
 
@@ -193,6 +194,7 @@ impl Test<'_> {
             streams: plan.streams,
             load: Some(plan.load).filter(|load| *load != Load::Unlimited),
             interval: server.interval,
+            raw: RawPlan::default(),
             run_start_unix_ns: Some(server.run_start_unix_ns),
             mtu_bytes: ETHERNET_MTU,
         };

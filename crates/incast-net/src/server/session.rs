@@ -9,16 +9,21 @@ use incast_core::control::{Hello, SendPlan};
 use incast_core::flood::assemble::{ETHERNET_MTU, FlowIdentity};
 use incast_core::load::{Direction, Transport};
 use incast_core::session::{Failure, Notice, Session};
+use incast_core::time::{Span, Time};
 
 use super::{Shared, lock};
 use crate::channel::{Channel, ChannelError};
 use crate::conversation::{Accounts, Conversation, FlowNotice, FlowOutcome, Happening};
 use crate::faults::count;
 use crate::live::LiveFlow;
+use crate::raw::{self, RawHub, RawOutlet};
 use crate::socket::{self, SocketError};
 use crate::tcp::TcpOutlet;
 use crate::traffic::{DataEvent, Inlet, Outlet, Traffic};
-use crate::udp::UdpOutlet;
+use crate::udp::{Origin, UdpOutlet};
+
+/// How long a raw transport waits for a greeting, of which some twenty are sent in a second.
+const GREETING_WAIT: Span = Span::from_s(4);
 
 /// A session under way at the server.
 struct Serving<'a> {
@@ -41,8 +46,12 @@ struct Granted {
     forward: Vec<u64>,
     reverse: Vec<u64>,
     connections: HashMap<u64, TcpStream>,
-    addresses: Vec<Option<SocketAddr>>,
-    peer_ready: bool,
+    /// Where the streams were greeted from: those to the client, and over a raw transport then those from it.
+    addresses: Vec<Option<Origin>>,
+    /// The hub of a raw transport.
+    raw: Option<Arc<RawHub>>,
+    /// Since when the client is ready.
+    peer_ready: Option<Time>,
     flows: Vec<(Direction, u64, FlowIdentity)>,
 }
 
@@ -51,7 +60,7 @@ pub(super) fn serve(shared: &Arc<Shared>, channel: Channel, peer: SocketAddr, lo
     shared.sessions.fetch_add(1, Relaxed);
     let clock = shared.plan.clock;
     let id = shared.flow_ids.fetch_add(2, Relaxed);
-    let conversation = Conversation::new(Session::server(clock.now()), channel, clock);
+    let conversation = Conversation::new(Session::server(clock.now()), channel, clock, shared.plan.read_host);
     let mut serving =
         Serving { shared, peer, local, conversation, id, granted: None, at_barrier: false, stopped: false };
     let failure = serving.run();
@@ -69,7 +78,8 @@ impl Serving<'_> {
                 Happening::Over(failure) => return failure,
                 Happening::Notice(Notice::Wanted(hello)) => self.handle_wish(*hello),
                 Happening::Notice(Notice::PeerReady) => {
-                    self.granted.iter_mut().for_each(|granted| granted.peer_ready = true);
+                    let now = self.conversation.now();
+                    self.granted.iter_mut().for_each(|granted| granted.peer_ready = Some(now));
                     self.arrive_if_armed();
                 }
                 Happening::Notice(Notice::Start) => {
@@ -88,6 +98,12 @@ impl Serving<'_> {
     }
 
     fn handle_tick(&mut self) {
+        let now = self.conversation.now();
+        if let Some(why) =
+            self.granted.as_ref().filter(|_| !self.at_barrier).and_then(|granted| granted.unheard(now))
+        {
+            self.conversation.session.abort(now, why);
+        }
         if self.shared.is_stopping() && !self.stopped {
             self.stopped = true;
             if self.conversation.session.is_running() {
@@ -116,6 +132,7 @@ impl Serving<'_> {
         let (Some(forward), Some(reverse)) = (forward, reverse) else {
             return self.conversation.session.refuse(now, "the kernel has no random numbers to give".into());
         };
+        let mut raw_hub = None;
         match hello.plan.transport {
             Transport::Tcp => {
                 let mut expected = lock(&self.shared.expected);
@@ -128,16 +145,34 @@ impl Serving<'_> {
                     self.shared.hub.handle().greet(*stream, index, self.conversation.events.clone());
                 }
             }
+            Transport::Ip | Transport::Ethernet | Transport::Xdp => {
+                let opened = self.shared.raw_hub(&hello).and_then(|hub| {
+                    hub.interface()
+                        .map_or(Ok(()), |interface| raw::fits(&hello.plan, interface))
+                        .map(|()| hub)
+                });
+                let hub = match opened {
+                    Ok(hub) => hub,
+                    Err(error) => return self.conversation.session.refuse(now, error.to_string()),
+                };
+                // Every stream is greeted: without ports, nothing else shows that the way is open.
+                for (index, stream) in reverse.iter().chain(&forward).enumerate() {
+                    hub.handle().greet(*stream, index, self.conversation.events.clone());
+                }
+                raw_hub = Some(hub);
+            }
         }
-        let addresses = vec![None; reverse.len()];
-        self.conversation.session.accept(now, plan.host.clone(), forward.clone(), reverse.clone());
+        let greeted = reverse.len() + if raw_hub.is_some() { forward.len() } else { 0 };
+        let end = raw_hub.as_ref().and_then(|hub| hub.end());
+        self.conversation.session.accept(now, plan.host.clone(), forward.clone(), reverse.clone(), end);
         self.granted = Some(Granted {
             hello,
             forward,
             reverse,
             connections: HashMap::new(),
-            addresses,
-            peer_ready: false,
+            addresses: vec![None; greeted],
+            raw: raw_hub,
+            peer_ready: None,
             flows: Vec::new(),
         });
     }
@@ -148,8 +183,13 @@ impl Serving<'_> {
                 granted.connections.insert(stream, connection);
                 self.arrive_if_armed();
             }
-            // Only the host that holds the control connection may say where messages go.
-            (DataEvent::Greeted { index, from }, Some(granted)) if from.ip() == self.peer.ip() => {
+            (DataEvent::Greeted { index, from }, Some(granted)) => {
+                // Only the host that holds the control connection may say where messages go. Below UDP it may use
+                // another of its addresses for them, and who knows the stream's id has its word from us.
+                let is_peer = |address: SocketAddr| granted.raw.is_some() || address.ip() == self.peer.ip();
+                if matches!(from, Origin::Address(address) if !is_peer(address)) {
+                    return;
+                }
                 if let Some(address) = granted.addresses.get_mut(index) {
                     *address = Some(from);
                 }
@@ -165,13 +205,14 @@ impl Serving<'_> {
 
     /// To the barrier, once: when the client is ready and every stream of its is in place.
     fn arrive_if_armed(&mut self) {
-        let Some(granted) = self.granted.as_ref().filter(|granted| granted.peer_ready && !self.at_barrier)
+        let Some(granted) =
+            self.granted.as_ref().filter(|granted| granted.peer_ready.is_some() && !self.at_barrier)
         else {
             return;
         };
         let armed = match granted.hello.plan.transport {
             Transport::Tcp => granted.connections.len() == granted.forward.len() + granted.reverse.len(),
-            Transport::Udp => granted.addresses.iter().all(Option::is_some),
+            _ => granted.addresses.iter().all(Option::is_some),
         };
         if armed {
             self.at_barrier = true;
@@ -212,6 +253,7 @@ impl Serving<'_> {
                 expected.remove(stream);
                 // A stream that still waits for its client's address would wait for ever.
                 shared.hub.handle().end(*stream);
+                granted.raw.iter().for_each(|hub| hub.handle().end(*stream));
             });
         }
         let accounts = self.conversation.close();
@@ -252,6 +294,30 @@ impl Serving<'_> {
 }
 
 impl Granted {
+    /// Why a raw transport cannot start: none of a stream's greetings has come for a while.
+    fn unheard(&self, now: Time) -> Option<String> {
+        let (hub, since) = (self.raw.as_ref()?, self.peer_ready?);
+        if now.since(since) < GREETING_WAIT || self.addresses.iter().all(Option::is_some) {
+            return None;
+        }
+        let plan = &self.hello.plan.raw;
+        Some(match hub.end() {
+            Some(end) => format!(
+                "no frame of EtherType 0x{:04X} came to {} ({}) within {GREETING_WAIT}: raw Ethernet crosses no \
+                 router; put both interfaces on one segment{}",
+                plan.ethertype,
+                end.interface,
+                end.mac,
+                if plan.vlan.is_some() { ", and its VLAN on every switch between" } else { "" }
+            ),
+            None => format!(
+                "no packet of IP protocol {} came within {GREETING_WAIT}: see that no firewall or address \
+                 translation stands between",
+                plan.protocol
+            ),
+        })
+    }
+
     fn announce(&mut self, shared: &Shared, direction: Direction, id: u64, live: LiveFlow) {
         let plan = &self.hello.plan;
         let (client, server) = (self.hello.host.clone(), shared.plan.host.clone());
@@ -269,6 +335,7 @@ impl Granted {
             streams: plan.streams,
             load: Some(plan.load),
             interval: plan.interval,
+            raw: plan.raw.clone(),
             run_start_unix_ns: Some(shared.plan.run_start_unix_ns),
         };
         self.flows.push((direction, id, identity.clone()));
@@ -279,6 +346,10 @@ impl Granted {
 fn inlets(shared: &Shared, granted: &mut Granted, plan: &SendPlan) -> Vec<Inlet> {
     let inlet = |stream: &u64| match plan.transport {
         Transport::Udp => Some(Inlet::Udp(shared.hub.handle(), *stream)),
+        Transport::Ip => granted.raw.as_ref().map(|hub| Inlet::Udp(hub.handle(), *stream)),
+        Transport::Ethernet | Transport::Xdp => {
+            granted.raw.as_ref().map(|hub| Inlet::Frames(hub.handle(), *stream))
+        }
         Transport::Tcp => granted.connections.remove(stream).map(|connection| {
             let here = socket::receiving(&connection, &shared.tcp_granted);
             Inlet::Tcp(connection, here)
@@ -300,9 +371,17 @@ fn outlets(granted: &mut Granted, plan: &SendPlan) -> Result<Vec<Outlet>, Socket
                     given,
                 ));
             }
+            Transport::Ip | Transport::Ethernet | Transport::Xdp => {
+                let Some(to) = granted.addresses.get(index).copied().flatten() else { continue };
+                let interface = granted.raw.as_ref().and_then(|hub| hub.interface());
+                let (outlet, given) = RawOutlet::open(plan, *stream, to, interface)?;
+                outlets.push(Outlet::Raw(Box::new(outlet), given));
+            }
             Transport::Udp => {
                 // A socket and a port of its own: segmentation is set per socket, and flows differ.
-                let Some(to) = granted.addresses.get(index).copied().flatten() else { continue };
+                let Some(Origin::Address(to)) = granted.addresses.get(index).copied().flatten() else {
+                    continue;
+                };
                 let (socket, given) = socket::udp_connect(to, plan)?;
                 let outlet = UdpOutlet::open(socket, plan.message_bytes, Some(*stream), plan.segments_max)?;
                 outlets.push(Outlet::Udp(Box::new(outlet), given));

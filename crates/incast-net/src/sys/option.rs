@@ -12,10 +12,18 @@ use libc::{c_int, socklen_t};
 /// Options whose value is one integer, to be set.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Settable {
+    /// Tells with each datagram when the kernel received it, by the wall clock.
+    ArrivalTime,
+    /// Tells with each datagram its time to live.
+    Ipv4TimeToLive,
+    /// Tells with each datagram its hop limit.
+    Ipv6HopLimit,
     /// Bytes per segment of a large send; 0 is off (Linux 4.18, `net/ipv4/udp.c`).
     UdpSegment,
     /// Several datagrams of one flow may be received as one (Linux 5.0).
     UdpGro,
+    /// What the kernel and the card tell of when a packet came (`SOF_TIMESTAMPING_*`); 0 is nothing.
+    Timestamping,
     /// Leave out the UDP checksum: with it, segmentation offload is refused.
     #[cfg(test)]
     NoChecksum,
@@ -37,8 +45,12 @@ pub(crate) enum Readable {
 /// `setsockopt` of one integer.
 pub(crate) fn set(socket: BorrowedFd<'_>, option: Settable, value: c_int) -> io::Result<()> {
     let (level, name) = match option {
+        Settable::ArrivalTime => (libc::SOL_SOCKET, libc::SO_TIMESTAMPNS),
+        Settable::Ipv4TimeToLive => (libc::SOL_IP, libc::IP_RECVTTL),
+        Settable::Ipv6HopLimit => (libc::SOL_IPV6, libc::IPV6_RECVHOPLIMIT),
         Settable::UdpSegment => (libc::SOL_UDP, libc::UDP_SEGMENT),
         Settable::UdpGro => (libc::SOL_UDP, libc::UDP_GRO),
+        Settable::Timestamping => (libc::SOL_SOCKET, libc::SO_TIMESTAMPING),
         #[cfg(test)]
         Settable::NoChecksum => (libc::SOL_SOCKET, libc::SO_NO_CHECK),
     };

@@ -9,6 +9,7 @@ use incast_core::control::SendPlan;
 use incast_core::flood::FloodSender;
 use incast_core::flood::sender::StreamPlan;
 use incast_core::load::{Load, Spacing, Stop, Transport};
+use incast_core::raw::RawPlan;
 use incast_core::time::{Span, Time};
 use incast_core::units::Bytes;
 use incast_core::wire::stream::Deframer;
@@ -38,6 +39,8 @@ fn plan(message_bytes: u32, send_buffer: Option<Bytes>) -> SendPlan {
         no_delay: true,
         dscp: None,
         segments_max: None,
+        raw: RawPlan::default(),
+        probe: None,
     }
 }
 

@@ -35,10 +35,12 @@ pub(super) fn start(
         uncounted: 0,
         partial_bytes: 0,
         socket_drops: None,
+        raw: None,
         cpu: None,
         buffer: Some(granted.buffer),
         batching: Batching::default(),
         caveats: granted.caveats,
+        probe: None,
     };
     let run = move || {
         received.caveats.extend(settings.receiver_core.and_then(socket::pin_to_core));
@@ -54,10 +56,12 @@ pub(super) fn start(
             uncounted: 0,
             partial_bytes: 0,
             socket_drops: None,
+            raw: None,
             cpu: None,
             buffer: None,
             batching: Batching::default(),
             caveats: Vec::new(),
+            probe: None,
         };
         let _ = events.send(DataEvent::Received { stream: 0, index, account: Box::new(account) });
     }

@@ -7,12 +7,15 @@ use std::sync::Arc;
 use crossbeam_channel::Sender;
 use incast_core::caveat::{Caveat, CaveatKind};
 use incast_core::flood::FloodSender;
+use incast_core::probe::ProbeSent;
 use incast_core::record::Batching;
 
 use super::{DataEvent, SentStream, Settings};
+use crate::clock;
+use crate::raw::RawOutlet;
 use crate::socket::{self, Granted};
 use crate::tcp::{self, TcpOutlet};
-use crate::udp::{self, Control, UdpOutlet};
+use crate::udp::{self, Control, TwoWay, UdpOutlet};
 
 /// Where a stream goes out, and what the kernel granted for it.
 pub(crate) enum Outlet {
@@ -20,6 +23,7 @@ pub(crate) enum Outlet {
     /// The same, but its end is told elsewhere: the connection stays open.
     TcpKept(Box<TcpOutlet>, Granted),
     Udp(Box<UdpOutlet>, Granted),
+    Raw(Box<RawOutlet>, Granted),
 }
 
 /// Starts the thread; its account comes back as an event, whatever happens.
@@ -47,8 +51,10 @@ pub(super) fn start(
             buffer: None,
             tcp: None,
             batching: Batching::default(),
+            raw: None,
             caveats: Vec::new(),
             failure: Some(format!("start a sending thread: {error}")),
+            probe: None,
         };
         let _ = events.send(DataEvent::Sent { index, account: Box::new(account) });
     }
@@ -56,10 +62,18 @@ pub(super) fn start(
 
 fn send(mut sender: FloodSender, outlet: Outlet, settings: &Settings, control: &Control) -> SentStream {
     let deadline = sender.deadline();
+    let mut probe = None;
     let closes = matches!(outlet, Outlet::Tcp(..));
+    let mut raw = None;
     let (result, granted, tcp, batching, caveats) = match outlet {
         Outlet::Udp(mut outlet, granted) => {
+            // A probe whose clocks cannot be compared is still one.
+            let two_way = outlet.probed().and_then(|stream| TwoWay::start(outlet.socket(), stream).ok());
             let result = udp::flood_udp(&mut sender, &mut outlet, &settings.clock, control, deadline);
+            probe = outlet.probed().map(|_| {
+                let exchanged = two_way.map(TwoWay::finish).unwrap_or_default();
+                Box::new(ProbeSent { clock: clock::name(), ..exchanged })
+            });
             let batching = Batching {
                 send_calls: Some(outlet.send_calls()),
                 segments_max: Some(outlet.segments_used()),
@@ -67,6 +81,12 @@ fn send(mut sender: FloodSender, outlet: Outlet, settings: &Settings, control: &
             };
             let caveats = outlet.caveats().iter().cloned().chain(nobody_listens(&outlet)).collect();
             (result, granted, None, batching, caveats)
+        }
+        Outlet::Raw(mut outlet, granted) => {
+            let result = udp::drive::flood(&mut sender, &mut *outlet, &settings.clock, control, deadline);
+            raw = Some(outlet.side());
+            let batching = Batching { send_calls: Some(outlet.send_calls()), ..Batching::default() };
+            (result, granted, None, batching, Vec::new())
         }
         Outlet::Tcp(outlet, granted) | Outlet::TcpKept(outlet, granted) => {
             let mut outlet = outlet;
@@ -86,8 +106,10 @@ fn send(mut sender: FloodSender, outlet: Outlet, settings: &Settings, control: &
         buffer: Some(granted.buffer),
         tcp,
         batching,
+        raw,
         caveats: granted.caveats.into_iter().chain(caveats).collect(),
         failure: result.err().map(|error| error.to_string()),
+        probe,
     }
 }
 

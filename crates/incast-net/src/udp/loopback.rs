@@ -8,6 +8,7 @@ use incast_core::control::SendPlan;
 use incast_core::flood::sender::StreamPlan;
 use incast_core::flood::{FloodReceiver, FloodSender, Train};
 use incast_core::load::{Load, Spacing, Stop, Transport};
+use incast_core::raw::RawPlan;
 use incast_core::time::{Span, Time};
 use incast_core::units::Bytes;
 use incast_core::wire::probe;
@@ -37,6 +38,8 @@ fn plan(message_bytes: u32, segments_max: Option<u32>) -> SendPlan {
         no_delay: false,
         dscp: None,
         segments_max,
+        raw: RawPlan::default(),
+        probe: None,
     }
 }
 

@@ -43,7 +43,7 @@ pub fn estimates(
             meetings.entry(port).or_insert_with(|| Meeting { all_poisson: true, ..Meeting::default() });
         let mtu = scenario.mtu_of(flow);
         meeting.offered += offered;
-        meeting.message_bytes.push(frames(flow.transport, flow.message_bytes, mtu).1);
+        meeting.message_bytes.push(frames(flow.transport, &flow.raw, flow.message_bytes, mtu).1);
         meeting.all_poisson &= flow.spacing == Spacing::Poisson && flow.load.bits_per_s(1).is_some();
         meeting.has_streams |= flow.transport == Transport::Tcp;
         meeting.flows.push(index);
@@ -99,7 +99,7 @@ fn last_port(scenario: &Scenario, topology: &Topology, flow: &FlowPlan) -> Optio
     }
     let way = |link: &crate::fabric::LinkSpec| link.to == crate::fabric::End::Nic(far);
     let port = topology.fabric.links.iter().position(way)?;
-    let (_, wire_bytes) = frames(flow.transport, flow.message_bytes, scenario.mtu_of(flow));
+    let (_, wire_bytes) = frames(flow.transport, &flow.raw, flow.message_bytes, scenario.mtu_of(flow));
     let own = flow.load.interval(flow.message_bytes).map(|interval| {
         #[expect(clippy::cast_precision_loss, reason = "for people: 53 bits are enough")]
         let messages_per_s = interval.messages as f64 / (interval.picoseconds as f64 / 1e12);

@@ -250,7 +250,8 @@ impl<F: Fabric> FlowWorld<F> {
             (Route::Network(_), Transport::Tcp) => {
                 self.stack.send_message(now, stream.channel, stream.message_bytes, cargo);
             }
-            (Route::Network(ends), Transport::Udp) => {
+            // Raw transports are refused before (`Scenario::not_simulable`).
+            (Route::Network(ends), _) => {
                 let payload = stream.message_bytes + ip::UDP_HEADER_BYTES;
                 let charge = true_size(payload + ip::IP_HEADER_BYTES);
                 match self.stack.send_datagram(now, ends, stream.socket, payload, cargo) {
@@ -359,6 +360,7 @@ fn identity(scenario: &Scenario, plan: &FlowPlan) -> FlowIdentity {
         streams: plan.streams,
         load: Some(plan.load),
         interval: scenario.interval,
+        raw: plan.raw.clone(),
         run_start_unix_ns: None,
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn show(html: &mut Html, record: &Record) {
 
 /// Doubts in the order of the record, the gravest first; advice that is the same for several stands
 /// once, under the last of them.
-fn doubts(html: &mut Html, caveats: &[Caveat]) {
+pub(super) fn doubts(html: &mut Html, caveats: &[Caveat]) {
     for (index, caveat) in caveats.iter().take(DOUBTS_MAX).enumerate() {
         let repeated = caveats.get(index + 1).is_some_and(|next| next.advice == caveat.advice);
         html.tag("li").holds(|html| {

@@ -38,6 +38,30 @@ pub(super) fn show(html: &mut Html, record: &Record, level: usize) {
             stages(ledger).show(html, "packets that were dropped");
         }
         packets(html, ledger);
+        sources(html, ledger);
+    }
+}
+
+/// Which counters were read, and what is uncertain where they were not.
+fn sources(html: &mut Html, ledger: &Ledger) {
+    if ledger.sources.is_empty() {
+        return;
+    }
+    let columns = ["counters", "of", "read", "why not", "uncertain then"].map(|name| (name, Side::Left));
+    let mut sheet = Sheet::new(&columns);
+    for source in ledger.sources.iter().take(SOURCES_MAX) {
+        let stages: Vec<String> = source.uncertain.iter().map(|stage| stage.replace('_', " ")).collect();
+        sheet.push(vec![
+            Cell::plain(&source.name),
+            Cell::plain(&source.host),
+            Cell::flagged(if source.read { "yes" } else { "no" }, !source.uncertain.is_empty()),
+            Cell::plain(source.why.clone().unwrap_or_default()),
+            Cell::marked(stages.join(", "), "faint"),
+        ]);
+    }
+    sheet.fold(html, "Which counters were read");
+    if ledger.sources.len() > SOURCES_MAX {
+        html.note("... all of them are in the record.");
     }
 }
 
@@ -166,12 +190,17 @@ fn packets(html: &mut Html, ledger: &Ledger) {
         }
         sheet.fold(html, "The same in packets");
     }
-    let open = difference(ledger.unexplained_packets);
-    html.note(&format!(
-        "Messages are those over UDP; TCP sends again what is lost. Packets are of every kind. Packets that queues and links dropped, less \
-         those that the accounts miss: {open}."
-    ));
+    html.note("Messages are those over UDP; TCP sends again what is lost. Packets are of every kind.");
+    if !ledger.packets.is_empty() {
+        let open = difference(ledger.unexplained_packets);
+        html.note(&format!(
+            "Packets that queues and links dropped, less those that the accounts miss: {open}."
+        ));
+    }
 }
+
+/// Most sources with a line.
+const SOURCES_MAX: usize = 60;
 
 const NO_UDP: &str = "This is the account of the flows themselves. Nothing was sent over UDP, and over TCP no message \
                       dies for good: what was dropped on the path, and sent again, is counted in packets.";

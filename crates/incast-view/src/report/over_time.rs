@@ -8,6 +8,7 @@ use incast_core::record::{Flow, Host, Record};
 
 use super::ensemble::Ensemble;
 use super::readout;
+use super::stamp;
 use crate::html::Html;
 use crate::plot::axis::Axis;
 use crate::plot::frame::{Area, Frame};
@@ -83,6 +84,7 @@ fn panels(record: &Record) -> Vec<Panel> {
             shade: "",
         });
     }
+    panels.extend(stamp::panels(record.stamp.as_ref()));
     panels.extend(readout::panels(record.readout.as_ref()));
     panels.extend(std::iter::once(&record.host).chain(&record.agents).filter_map(cores));
     panels

@@ -1,11 +1,11 @@
-//! The network of a run and the second book of its losses; and the answers to its questions.
+//! The network of a run, and the answers to its questions.
 
-use incast_core::record::{Answer, Ledger, Network, Record};
+use incast_core::record::{Answer, Network, Record};
 
-use crate::page::{BAD, DOUBTFUL, GOOD, Label, PLAIN, Page};
+use crate::page::{BAD, Label, PLAIN, Page};
 use crate::table::{Cell, Side, Table};
 use crate::text::clean;
-use crate::units::{count, difference, percent};
+use crate::units::{count, percent};
 
 /// The questions of the scenario with their answers.
 pub(super) fn answers(page: &mut Page, answers: &[Answer]) {
@@ -61,80 +61,6 @@ pub(super) fn network(page: &mut Page, network: Option<&Network>) {
     }
 }
 
-/// Where messages died, as the kernel's counters have it, or the simulator's.
-pub(super) fn ledger(page: &mut Page, record: &Record) {
-    let Some(ledger) = &record.ledger else { return };
-    let who =
-        if record.simulation.is_some() { "as the simulator saw it" } else { "by the kernel's counters" };
-    page.section(&format!("where packets died, {who}"));
-    let mut table = Table::new(vec![
-        ("  stage", Side::Left),
-        ("packets", Side::Right),
-        ("messages", Side::Right),
-        ("place", Side::Left),
-    ]);
-    for stage in ledger.stages.iter().take(STAGES_MAX) {
-        let style = if stage.packets + stage.messages > 0 { DOUBTFUL } else { PLAIN };
-        let place = crate::text::cut(&clean(&stage.place), page.width().saturating_sub(48).max(16));
-        table.push(vec![
-            Cell::styled(format!("  {}", clean(&stage.stage).replace('_', " ")), style),
-            Cell::styled(count(Some(stage.packets)), style),
-            Cell::styled(count(Some(stage.messages)), style),
-            Cell::plain(place),
-        ]);
-    }
-    for line in table.lines(&[true; 4], crate::page::HEADING) {
-        page.line(&line);
-    }
-    if ledger.stages.len() > STAGES_MAX {
-        page.line("  ... all of them are in the record");
-    }
-    books(page, ledger);
-}
-
-/// Both books: they close, or what is left is said.
-fn books(page: &mut Page, ledger: &Ledger) {
-    let closes = |left: Option<i64>| match left {
-        Some(0) => GOOD,
-        Some(_) => BAD,
-        None => PLAIN,
-    };
-    if let (Some(sent), Some(delivered)) = (ledger.sent, ledger.delivered)
-        && let Some(left) = ledger.unexplained
-    {
-        let at_stages: u64 = ledger.stages.iter().map(|stage| stage.messages).sum();
-        let text = format!(
-            "of datagrams: sent {} = delivered {} + died at the stages {} + unexplained {}",
-            count(Some(sent)),
-            count(Some(delivered)),
-            count(Some(at_stages)),
-            difference(Some(left))
-        );
-        page.words(&Label::new("books").body(closes(Some(left))), &text);
-    }
-    let packets: Vec<String> = ledger
-        .packets
-        .iter()
-        .map(|account| {
-            format!(
-                "{} sent {} received {}",
-                clean(&account.kind),
-                count(Some(account.sent)),
-                count(Some(account.received))
-            )
-        })
-        .collect();
-    let left = ledger.unexplained_packets;
-    if packets.is_empty() && left.unwrap_or(0) == 0 {
-        return;
-    }
-    let said = left.map_or_else(
-        || "not closed: packets travelled in trains".into(),
-        |left| format!("unexplained {}", difference(Some(left))),
-    );
-    page.words(&Label::new("packets").body(closes(left)), &format!("{}; {said}", packets.join(", ")));
-}
-
 /// A table of several runs: one line each.
 pub(super) fn compare(page: &mut Page, records: &[&Record]) {
     page.section("side by side");
@@ -175,5 +101,3 @@ pub(super) fn compare(page: &mut Page, records: &[&Record]) {
 const TOPOLOGY_MAX: usize = 40;
 /// Most links with a line.
 const LINKS_MAX: usize = 8;
-/// Most stages with a line.
-const STAGES_MAX: usize = 40;

@@ -8,7 +8,8 @@ use incast_core::load::{Direction, Load, Spacing, Stop, Transport};
 use incast_core::time::Span;
 use incast_core::units::Bytes;
 
-use super::OutputArgs;
+use super::raw::RawArgs;
+use super::{OutputArgs, TraceArgs};
 
 /// How long a flood lasts when nothing else ends it.
 const DURATION_DEFAULT: Span = Span::from_s(10);
@@ -21,6 +22,7 @@ const DURATION_DEFAULT: Span = Span::from_s(10);
   incast flood X --load 100kHz --message 64B       by message rate; or by gap: --load 12us
   incast flood X --streams 4 --spacing poisson     four sockets share the load
   incast flood X --reverse                         the server sends
+  incast flood X --transport ethernet --vlan 100   raw frames on the same segment (root); also ip, xdp
   incast flood X:6000 --plain --transport udp --messages 100000 --json
                                                    to a program written from the lab sheet
   incast flood X --iperf3 --transport udp --load 1Gbit/s --message 1400B
@@ -29,7 +31,7 @@ pub(crate) struct FloodArgs {
     /// Server: a name or an address, with or without :PORT (6000 otherwise, 5201 with --iperf3)
     pub(crate) server: String,
     /// What carries the messages
-    #[arg(long, value_parser = transport, default_value = "tcp", value_name = "tcp|udp")]
+    #[arg(long, value_parser = transport, default_value = "tcp", value_name = "tcp|udp|ip|ethernet|xdp")]
     pub(crate) transport: Transport,
     /// Size of every message, counter included
     #[arg(long, value_name = "SIZE", default_value = "1024B")]
@@ -91,6 +93,8 @@ pub(crate) struct FloodArgs {
     /// Pin the data threads to a core
     #[arg(long, value_name = "N", help_heading = "Sockets")]
     pub(crate) core: Option<u32>,
+    #[command(flatten)]
+    pub(crate) raw: RawArgs,
     /// Seed of random spacing
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
@@ -100,6 +104,8 @@ pub(crate) struct FloodArgs {
     /// Name of this host in the record (its hostname otherwise)
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) trace: TraceArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
@@ -139,9 +145,16 @@ impl FloodArgs {
             no_delay: self.no_delay,
             dscp: self.dscp,
             segments_max: self.segments_max,
+            raw: self.raw.plan(self.transport)?,
+            probe: None,
         };
-        if self.transport == Transport::Udp && self.congestion.is_some() {
-            anyhow::bail!("--congestion is a setting of TCP; leave it out with --transport udp");
+        if self.transport != Transport::Tcp && self.congestion.is_some() {
+            let name = self.transport.name();
+            anyhow::bail!("--congestion is a setting of TCP; leave it out with --transport {name}");
+        }
+        if self.transport.is_raw() && (self.plain || self.iperf3) {
+            let (protocol, name) = (if self.plain { "plain" } else { "iperf3" }, self.transport.name());
+            anyhow::bail!("--{protocol} is spoken over tcp and udp; leave it out with --transport {name}");
         }
         let is_counted = messages.is_some() && self.duration.is_none();
         if self.iperf3 && self.reverse && self.transport == Transport::Udp && is_counted {
@@ -178,9 +191,5 @@ pub(crate) fn message_bytes(size: Bytes, transport: Transport, plain: bool) -> a
 
 /// Reads a transport as the command line writes it.
 pub(crate) fn transport(text: &str) -> Result<Transport, String> {
-    match text {
-        "tcp" => Ok(Transport::Tcp),
-        "udp" => Ok(Transport::Udp),
-        _ => Err("it is tcp or udp".into()),
-    }
+    Transport::named(text).ok_or_else(|| "it is tcp, udp, ip, ethernet or xdp".into())
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{OutputArgs, VariantArgs};
+use super::{OutputArgs, TraceArgs, VariantArgs};
 
 /// `incast lab`
 #[derive(Args, Debug)]
@@ -14,6 +14,7 @@ use super::{OutputArgs, VariantArgs};
   incast lab scenarios/lab-sheet/12-udp-sharing.toml      build it, run it, take it away (as root)
   incast lab SCENARIO.toml --set flow.congestion=bbr,cubic one run for each value, then compare
   incast lab SCENARIO.toml --variant cubic                 one of the scenario's own variants
+  incast lab SCENARIO.toml --drop-trace on                 fail if the kernel does not tell each drop
   incast lab plan SCENARIO.toml                            draw the network, build nothing
   incast lab stand SCENARIO.toml                           build it and leave it until Ctrl-C
   incast lab shell SCENARIO.toml x                         a shell on host x of a standing lab
@@ -32,6 +33,8 @@ pub(crate) struct LabArgs {
     pub(crate) output: OutputArgs,
     #[command(flatten)]
     pub(crate) variants: VariantArgs,
+    #[command(flatten)]
+    pub(crate) trace: TraceArgs,
 }
 
 /// What else can be done with labs.

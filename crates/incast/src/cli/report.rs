@@ -11,6 +11,7 @@ use clap::Args;
   incast report runs/*                                 all records side by side, then each
   incast report a/record.json b/record.json --out compared.html
   incast report runs/LAB runs/SIM                      measured beside simulated, with the agreement
+  incast report runs/campaign-streaming                what many runs of one scenario came to
   incast report runs/* --csv intervals.csv --parquet intervals.parquet
                                                        every interval of every flow, for analysis
 

@@ -7,7 +7,7 @@ use incast_core::load::Transport;
 use incast_core::time::Span;
 use incast_core::units::Bytes;
 
-use super::OutputArgs;
+use super::{OutputArgs, TraceArgs};
 
 /// `incast serve`
 #[derive(Args, Debug)]
@@ -36,7 +36,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, conflicts_with_all = ["plain", "transport", "message", "barrier", "key_file"])]
     pub(crate) iperf3: bool,
     /// Plain mode: what carries the messages
-    #[arg(long, value_parser = super::flood::transport, default_value = "tcp", value_name = "tcp|udp")]
+    #[arg(long, value_parser = plain_transport, default_value = "tcp", value_name = "tcp|udp")]
     pub(crate) transport: Transport,
     /// Plain mode: size of every message
     #[arg(long, value_name = "SIZE", default_value = "1024B")]
@@ -69,7 +69,15 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
     #[command(flatten)]
+    pub(crate) trace: TraceArgs,
+    #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+/// A transport of the plain protocol.
+fn plain_transport(text: &str) -> Result<Transport, String> {
+    let transport = super::flood::transport(text).ok().filter(|transport| !transport.is_raw());
+    transport.ok_or_else(|| "the plain protocol is spoken over tcp and udp".into())
 }
 
 impl ServeArgs {

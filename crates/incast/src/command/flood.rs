@@ -15,9 +15,10 @@ use incast_net::plain::{self, PlainClientPlan};
 
 use crate::cli::FloodArgs;
 use crate::endpoint::{PORT_DEFAULT, host_name, key, resolve};
-use crate::measured::{HostWatch, Measured, thread_cpu};
+use crate::measured::{HostWatch, Measured, host_gauge, thread_cpu};
 use crate::observe::Watch;
 use crate::output::{deliver, note};
+use crate::own_book::{self, OwnBook};
 use crate::record_dir::RecordDir;
 use crate::signals::Stops;
 
@@ -31,6 +32,7 @@ pub(crate) fn flood(args: &FloodArgs) -> anyhow::Result<ExitCode> {
     let port = if args.iperf3 { incast_core::iperf3::PORT } else { PORT_DEFAULT };
     let server = resolve(&args.server, port)?;
     let watch = HostWatch::start();
+    let mut book = OwnBook::open(args.trace.drop_trace)?;
     let dir = args
         .output
         .out
@@ -77,6 +79,7 @@ pub(crate) fn flood(args: &FloodArgs) -> anyhow::Result<ExitCode> {
         cpu,
         outcomes,
         host,
+        own_book: Some(book.close(&host_name(args.name.as_ref()))),
         caveats,
         interrupted: told > 0,
         ..Measured::default()
@@ -142,6 +145,8 @@ fn start(
         clock,
         run_start_unix_ns,
         thread_cpu,
+        read_host: own_book::read,
+        host_gauge,
     };
     Ok(builder.spawn(move || Ok(client::run(&plan, &notices, &ordered)?))?)
 }

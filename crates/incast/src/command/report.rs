@@ -14,12 +14,16 @@ use anyhow::{Context as _, bail};
 use incast_core::record::{Record, SCHEMA};
 use incast_view::{RecordAt, intervals, report};
 
+use crate::campaign;
 use crate::cli::ReportArgs;
 use crate::output::note;
 use patience::Patience;
 
 /// `incast report`
 pub(crate) fn report(args: &ReportArgs) -> anyhow::Result<ExitCode> {
+    if let Some(dir) = args.records.iter().find_map(|place| campaign::directory(place)) {
+        return of_campaign(args, &dir);
+    }
     let patience = Patience::new();
     let paths: Vec<PathBuf> = args.records.iter().map(|path| record_path(path)).collect();
     let out = args.out.clone().unwrap_or_else(|| paths[0].with_file_name("report.html"));
@@ -56,6 +60,25 @@ pub(crate) fn report(args: &ReportArgs) -> anyhow::Result<ExitCode> {
     for (path, what, _) in &files {
         note(&format!("{what}: {}", path.display()));
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The report of one campaign, from its database, or from what was written of it.
+fn of_campaign(args: &ReportArgs, dir: &Path) -> anyhow::Result<ExitCode> {
+    if args.records.len() > 1 || args.csv.is_some() || args.parquet.is_some() {
+        bail!(
+            "{} is a campaign, and has a report of its own: name it alone, without --csv and --parquet (its database \
+             {} holds every run)",
+            dir.display(),
+            incast_store::CAMPAIGN
+        );
+    }
+    let out = args.out.clone().unwrap_or_else(|| dir.join("report.html"));
+    refuse_collisions(&[dir.join(campaign::RESULT), dir.join(incast_store::CAMPAIGN)], &[&out])?;
+    let found = campaign::read(dir)?;
+    let page = report::campaign(&found, &dir.display().to_string());
+    write_all(&[(&out, "report", page.into_bytes())])?;
+    note(&format!("report: {}", out.display()));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{RecvTimeoutError, unbounded};
 use incast_core::control::SendPlan;
 use incast_core::load::{Load, Spacing, Stop};
+use incast_core::raw::RawPlan;
 use incast_core::record::ScenarioSummary;
 use incast_core::time::Span;
 use incast_net::clock::Clock;
@@ -17,9 +18,10 @@ use incast_net::server::{Server, ServerPlan};
 
 use crate::cli::ServeArgs;
 use crate::endpoint::{host_name, key, resolve};
-use crate::measured::{HostWatch, Measured, thread_cpu};
+use crate::measured::{HostWatch, Measured, host_gauge, thread_cpu};
 use crate::observe::Watch;
 use crate::output::{deliver, note};
+use crate::own_book::{self, OwnBook};
 use crate::record_dir::RecordDir;
 use crate::signals::Stops;
 
@@ -34,6 +36,7 @@ pub(crate) fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let bind = resolve(&args.bind, args.port())?;
     let message_bytes = crate::cli::message_bytes(args.message, args.transport, args.plain)?;
     let watch = HostWatch::start();
+    let mut book = OwnBook::open(args.trace.drop_trace)?;
     let dir = args
         .output
         .out
@@ -58,6 +61,7 @@ pub(crate) fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     measured.cpu = watch.cpu();
     let (host, doubts) = watch.host(measured.cpu.as_ref(), &measured.outcomes);
     measured.host = host;
+    measured.own_book = Some(book.close(&host_name(args.name.as_ref())));
     measured.caveats.extend(doubts);
     deliver(&measured.record(), &args.output, dir.as_ref())
 }
@@ -102,6 +106,8 @@ fn serve_native(
         clock: Clock::start(),
         run_start_unix_ns: watch.started_unix_ns(),
         thread_cpu,
+        read_host: own_book::read,
+        host_gauge,
     };
     let (notices, inbox) = unbounded();
     let server = Server::start(plan, notices)?;
@@ -256,6 +262,8 @@ fn plain_plan(args: &ServeArgs, message_bytes: u32) -> SendPlan {
         no_delay: false,
         dscp: None,
         segments_max: None,
+        raw: RawPlan::default(),
+        probe: None,
     }
 }
 

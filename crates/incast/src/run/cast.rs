@@ -362,6 +362,7 @@ impl Cast {
                 Player::There { agent: agent.clone(), role }
             }
         };
+        self.places.admit(&host.name, player.process()).with_context(|| name.clone())?;
         let mut role = Role {
             name,
             kind,
@@ -424,6 +425,7 @@ impl Cast {
             | RoleLine::Carried { .. }
             | RoleLine::ReadoutListening { .. }
             | RoleLine::ReadoutTold(_)
+            | RoleLine::Checked(_)
             | RoleLine::Progress { .. }
             | RoleLine::Done { .. } => {}
         }
@@ -508,11 +510,14 @@ fn send_plan(flow: &FlowPlan, scenario: &Scenario, single_packets: bool) -> Send
         start_after: flow.start_after,
         interval: scenario.interval,
         seed: flow.seed(scenario.seed),
-        spin: flow.spin,
+        // Messages of a probe leave at their moment, or their gaps mean nothing.
+        spin: flow.spin || flow.probe.is_some(),
         send_buffer: flow.sockets.send_buffer,
         congestion: flow.sockets.congestion.clone(),
         no_delay: flow.sockets.no_delay.unwrap_or(false),
         dscp: flow.sockets.dscp,
         segments_max: flow.sockets.segments_max.or_else(|| single_packets.then_some(1)),
+        raw: flow.raw.clone(),
+        probe: flow.probe,
     }
 }

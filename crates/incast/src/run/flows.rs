@@ -48,6 +48,7 @@ impl Flows {
                         streams: flow.streams,
                         load: Some(flow.load),
                         interval: scenario.interval,
+                        raw: flow.raw.clone(),
                         run_start_unix_ns: Some(run_start_unix_ns),
                     },
                     sent: None,

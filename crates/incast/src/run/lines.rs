@@ -10,6 +10,7 @@ use incast_core::link::PathPlan;
 use incast_core::readout::{Incarnation, Peer};
 use incast_core::record::{Cpu, Faults, Host, LinkReport, RoundTrip};
 use incast_core::scenario::ExchangePlan;
+use incast_core::tune::{AskedFor, HostCheck};
 use incast_core::units::Bytes;
 use incast_net::live::LiveCounts;
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,16 @@ pub(crate) enum Part {
     Readout(Box<ReadoutAssignment>),
     Answer(AnswerAssignment),
     Ask(Box<AskAssignment>),
+    /// Reads the settings of its host and judges them.
+    Check(CheckAssignment),
+}
+
+/// Which settings of a host are to be judged, and by what.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct CheckAssignment {
+    /// Those of these interfaces; of all when there is none.
+    pub(crate) interfaces: Vec<String>,
+    pub(crate) asked: AskedFor,
 }
 
 /// Answers tagged messages.
@@ -180,6 +191,8 @@ pub(crate) enum RoleLine {
     ReadoutListening { address: Option<SocketAddr>, fragments: Option<SocketAddr> },
     /// A role of a readout: what it has counted.
     ReadoutTold(Box<Told>),
+    /// The settings of its host, judged.
+    Checked(Box<HostCheck>),
     /// The role has done its work.
     Ended { cpu: Option<Cpu>, host: Box<Host>, faults: Faults, socket_drops: Option<u64> },
     /// The role cannot do its work.

@@ -20,7 +20,8 @@ use incast_net::server::{Server, ServerPlan};
 use super::lines::{Assignment, Counts, Part, RoleLine, RoleOrder};
 use super::telling::{ended, tell};
 use super::{exchanges, tagged};
-use crate::measured::{HostWatch, thread_cpu};
+use crate::measured::{HostWatch, host_gauge, thread_cpu};
+use crate::own_book;
 
 /// How often a role tells how far it is, and so that it is alive.
 const TELL_EVERY: Duration = Duration::from_millis(500);
@@ -53,6 +54,7 @@ pub(crate) fn play() -> anyhow::Result<ExitCode> {
         Part::Answer(plan) => exchanges::answer(plan, &orders),
         Part::Ask(plan) => exchanges::ask(*plan, &orders),
         Part::Readout(plan) => crate::readout::role::play(*plan, &orders),
+        Part::Check(plan) => crate::host::check::tell_check(&plan),
     };
     if let Err(error) = &played {
         tell(&RoleLine::Failed { reason: format!("{error:#}") });
@@ -201,6 +203,8 @@ impl super::lines::ReceiveAssignment {
             clock: Clock::start(),
             run_start_unix_ns: self.run_start_unix_ns,
             thread_cpu,
+            read_host: own_book::read,
+            host_gauge,
         })
     }
 }
@@ -222,6 +226,8 @@ impl super::lines::SendAssignment {
             clock: Clock::start(),
             run_start_unix_ns: self.run_start_unix_ns,
             thread_cpu,
+            read_host: own_book::read,
+            host_gauge,
         })
     }
 }

@@ -13,13 +13,13 @@ use incast_core::record::{Record, Verdict};
 use incast_core::scenario::Scenario;
 use serde::{Deserialize, Serialize};
 
-use super::figures::{self, EXPECTED};
 use super::progress::bar;
 use crate::cli::SimArgs;
 use crate::measured::build;
 use crate::record_dir::RecordDir;
 use crate::signals::Stops;
 use crate::variants::Variant;
+use incast_core::campaign::{EXPECTED, figures, summed};
 
 /// Beside the record: a line for what they are replicas of, and one for each.
 const FILE: &str = "replicas.jsonl";
@@ -103,7 +103,7 @@ fn sum_up(
         record.caveats.push(Caveat::new(CaveatKind::Interrupted, text, advice));
         record.verdict = Verdict::Interrupted;
     }
-    let figures = figures::summed(known.values());
+    let figures = summed(known.values());
     for (plan, expectation) in scenario.expectations.iter().zip(&mut record.expectations) {
         let name = format!("{EXPECTED}{}", expectation.name);
         if let Some(figure) = figures.iter().find(|figure| figure.name == name) {
@@ -175,13 +175,9 @@ fn one(scenario: &Scenario, variant: &Variant, seed: u64, stops: &Stops) -> Repl
     let is_first = seed == scenario.seed;
     let mut scenario = scenario.clone();
     scenario.seed = seed;
-    let (record, _) = super::play_with(&scenario, variant.name.clone(), stops, |_, _| {});
+    let record = super::play_quietly(&scenario, variant.name.clone(), stops);
     let is_whole = record.verdict != Verdict::Interrupted;
-    Replica {
-        seed,
-        figures: is_whole.then(|| figures::of(&record)),
-        record: is_first.then(|| Box::new(record)),
-    }
+    Replica { seed, figures: is_whole.then(|| figures(&record)), record: is_first.then(|| Box::new(record)) }
 }
 
 /// The replicas that a file holds, if they are of these. A line that was cut off is no line.

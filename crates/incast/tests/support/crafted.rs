@@ -8,6 +8,7 @@ use std::net::{SocketAddr, TcpStream};
 
 use incast_core::control::{Hello, Message, SendPlan, VERSION};
 use incast_core::load::{Direction, Load, Spacing, Stop, Transport};
+use incast_core::raw::RawPlan;
 use incast_core::time::Span;
 use incast_core::wire::preface::{self, Preface};
 use incast_net::channel::Channel;
@@ -99,6 +100,8 @@ pub(crate) fn hello(name: &str, transport: Transport, direction: Direction, stre
         no_delay: false,
         dscp: None,
         segments_max: None,
+        raw: RawPlan::default(),
+        probe: None,
     };
     Message::Hello(Box::new(Hello {
         version: VERSION,
@@ -106,5 +109,6 @@ pub(crate) fn hello(name: &str, transport: Transport, direction: Direction, stre
         flow: name.to_owned(),
         direction,
         plan,
+        data: None,
     }))
 }

@@ -1,13 +1,15 @@
-//! The figures of a record that replicas are compared by, and what they come to over all of them.
+//! The figures of a record that runs are compared by, and what they come to over all of them.
 
 use std::collections::BTreeMap;
 
-use incast_core::record::{Record, ReplicaFigure};
-use incast_core::scenario::Metric;
-use incast_core::stats::summary::Summary;
+use super::VALUES_MAX;
+use crate::record::{Record, ReplicaFigure};
+use crate::scenario::Metric;
+use crate::stats::summary::Summary;
 
 /// Every figure that the record has, by name: the metrics of its totals, and what its expectations looked at.
-pub(super) fn of(record: &Record) -> BTreeMap<String, f64> {
+#[must_use]
+pub fn figures(record: &Record) -> BTreeMap<String, f64> {
     let metrics = Metric::ALL.into_iter().filter_map(|metric| {
         let value = metric.of_record(record)?;
         Some((metric.name().to_owned(), value))
@@ -20,16 +22,13 @@ pub(super) fn of(record: &Record) -> BTreeMap<String, f64> {
 }
 
 /// What stands before the name of an expectation.
-pub(super) const EXPECTED: &str = "expected: ";
-/// Most values that the record keeps of one figure.
-const VALUES_MAX: usize = 10_000;
+pub const EXPECTED: &str = "expected: ";
 
-/// Each figure over all replicas, in the order of their names.
-pub(super) fn summed<'a>(
-    replicas: impl IntoIterator<Item = &'a BTreeMap<String, f64>>,
-) -> Vec<ReplicaFigure> {
+/// Each figure over all runs, in the order of their names.
+#[must_use]
+pub fn summed<'a>(runs: impl IntoIterator<Item = &'a BTreeMap<String, f64>>) -> Vec<ReplicaFigure> {
     let mut values: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-    for figures in replicas {
+    for figures in runs {
         for (name, value) in figures {
             values.entry(name).or_default().push(*value);
         }

@@ -1,0 +1,46 @@
+//! What the ledger knows of flows below UDP: no counter of a host tells their packets from others', so their own ends
+//! and rings are asked.
+
+use crate::load::Transport;
+use crate::record::Flow;
+
+/// Packets of the flows below UDP, by the counts of their own ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct RawBook {
+    /// Given to the kernel, greetings among them.
+    pub(super) sent: u64,
+    /// Taken from the kernel.
+    pub(super) received: u64,
+    /// Dropped by the receiving rings or sockets, by their own counters.
+    pub(super) dropped: u64,
+    /// Greetings that did not come: packets that are no messages.
+    pub(super) greetings_lost: u64,
+}
+
+impl RawBook {
+    /// Of the flows whose transport `is_meant`. Flows to one host share a ring, and each tells of all that it dropped.
+    pub(super) fn of(flows: &[Flow], is_meant: impl Fn(Transport) -> bool) -> Self {
+        let meant = |flow: &&Flow| flow.transport.is_some_and(&is_meant);
+        let mut book = Self::default();
+        let mut rings = std::collections::BTreeMap::<(&str, Option<Transport>), u64>::new();
+        for flow in flows.iter().filter(meant) {
+            let greetings = |side: fn(&crate::record::RawSummary) -> Option<&crate::record::RawSide>| {
+                flow.raw.as_ref().and_then(side).map_or(0, |side| side.greetings)
+            };
+            let greeted = greetings(|raw| raw.sender.as_ref());
+            let heard = greetings(|raw| raw.receiver.as_ref());
+            book.sent += flow.messages.sent.unwrap_or(0) + greeted;
+            book.received += flow.messages.received.unwrap_or(0) + heard;
+            book.greetings_lost += greeted.saturating_sub(heard);
+            let ring = rings.entry((&flow.to, flow.transport)).or_default();
+            *ring = flow.receiver_drops.unwrap_or(0).max(*ring);
+        }
+        book.dropped = rings.values().sum();
+        book
+    }
+
+    /// What came to the host of the receiver.
+    pub(super) fn arrived(&self) -> u64 {
+        self.received + self.dropped
+    }
+}
