@@ -36,14 +36,7 @@ impl Scenario {
             ));
         }
         why.extend(self.probe.as_ref().map(|_| PROBED.to_owned()));
-        if let Some(exchange) = self.exchanges.first() {
-            why.push(format!(
-                "exchange {}{} asks and answers over real connections, and the simulator has no answerers: use \
-                 `incast run` or `incast lab`",
-                exchange.name,
-                and_more(self.exchanges.len())
-            ));
-        }
+        why.extend(self.exchanges_not_simulable());
         // Another one in its place would give the numbers of another scenario.
         let unknown = self.flows.iter().find_map(|flow| {
             let name = self.congestion_of(flow)?;
@@ -127,6 +120,16 @@ impl Scenario {
             ));
         }
         why
+    }
+
+    fn exchanges_not_simulable(&self) -> Option<String> {
+        let exchange = self.exchanges.first()?;
+        Some(format!(
+            "exchange {}{} asks and answers over real connections, and the simulator has no answerers: use \
+             `incast run` or `incast lab`",
+            exchange.name,
+            and_more(self.exchanges.len())
+        ))
     }
 
     /// What of this only the simulator can do; empty when there is nothing. `incast run` and `incast lab`
