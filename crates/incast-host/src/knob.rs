@@ -88,7 +88,8 @@ fn interface(kind: &KnobKind) -> io::Result<&str> {
 
 fn named(what: &str, knob: &Knob, error: io::Error) -> io::Error {
     // A device that is gone has no kind of its own.
-    let kind = if error.raw_os_error() == Some(libc::ENODEV) { io::ErrorKind::NotFound } else { error.kind() };
+    let kind =
+        if error.raw_os_error() == Some(libc::ENODEV) { io::ErrorKind::NotFound } else { error.kind() };
     io::Error::new(kind, format!("{what} {knob}: {error}"))
 }
 

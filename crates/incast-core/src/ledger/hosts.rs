@@ -167,7 +167,8 @@ fn places(book: &HostBook) -> Vec<Drops> {
 fn count_pairs_once(drops: &mut Vec<Drops>, books: &[HostBook]) {
     let pairs = books.iter().flat_map(|book| &book.devices).filter(|device| device.driver == "veth");
     let mut twice: u64 = pairs.map(|device| device.in_dropped).sum();
-    let of_pairs = |place: &&mut Drops| place.stage == stage::RECEIVER_RING && place.place.starts_with(BEHIND);
+    let of_pairs =
+        |place: &&mut Drops| place.stage == stage::RECEIVER_RING && place.place.starts_with(BEHIND);
     for place in drops.iter_mut().filter(of_pairs) {
         let here = place.packets.min(twice);
         place.packets -= here;

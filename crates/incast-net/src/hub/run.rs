@@ -178,6 +178,7 @@ impl Run {
 
     fn open(&mut self, stream: u64, mut slot: Slot) {
         slot.drops_before = self.read_drops().unwrap_or(0);
+        slot.steps_before = self.timing.map_or(0, |timing| timing.steps());
         // CPU belongs to a flow only while the thread serves nobody else.
         slot.alone_since = if self.streams.is_empty() { (self.plan.thread_cpu)() } else { None };
         self.streams.values_mut().for_each(|other| other.alone_since = None);
@@ -202,7 +203,8 @@ impl Run {
         // A plain source that speaks again after its end is a new stream.
         self.sources.retain(|_, known| *known != stream);
         let SlotKind::Receive { receiver, probe, .. } = slot.kind else { return };
-        let wall_clock_steps = self.timing.map_or(0, |timing| timing.steps());
+        let wall_clock_steps =
+            self.timing.map_or(0, |timing| timing.steps().saturating_sub(slot.steps_before));
         self.time_if_probed();
         let cpu = slot.alone_since.zip((self.plan.thread_cpu)()).map(|(before, after)| after.since(&before));
         let drops = self.read_drops();
@@ -237,7 +239,8 @@ impl Run {
             };
             let SlotKind::Receive { receiver, message_bytes, probe } = &mut slot.kind else {
                 slot.greetings += 1;
-                if let Some(from) = arrival.from.origin() {
+                if let Some(from) = arrival.from.origin().filter(|from| slot.greeted_from != Some(*from)) {
+                    slot.greeted_from = Some(from);
                     let _ = slot.events.send(DataEvent::Greeted { index: slot.index, from });
                 }
                 messages.next();
