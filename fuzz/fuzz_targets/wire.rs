@@ -6,8 +6,8 @@
 #![no_main]
 
 use incast_core::wire::preface::{MAGIC_BYTES, Preface};
-use incast_core::wire::probe;
 use incast_core::wire::stream::Deframer;
+use incast_core::wire::{probe, two_way};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -42,6 +42,9 @@ fn head(data: &[u8]) {
     probe::emit_counter(&mut written, counter);
     probe::emit_stream_id(&mut written, stream);
     assert_eq!(written, data);
+    if let Some(times) = two_way::parse(data) {
+        assert_eq!(two_way::emit(stream, times)[..], *data);
+    }
 }
 
 fn deframe(message_bytes: u32, pieces: &[u8], stream: &[u8]) {

@@ -36,8 +36,9 @@ const CHECKS: &[Check] = &[
     },
 ];
 
-/// Where the schema of the record is written down, once it is.
-const SCHEMA_FILE: &str = "docs/record.schema.json";
+/// Where the schema of each document is written down, once it is, and how it is asked for.
+const SCHEMAS: [(&str, &[&str]); 2] =
+    [("docs/record.schema.json", &["schema"]), ("docs/campaign.schema.json", &["schema", "campaign"])];
 
 /// Prepares the machine, then runs all checks.
 pub(crate) fn test(project: &Project) -> Result<()> {
@@ -103,13 +104,16 @@ fn release(project: &Project) -> Result<()> {
 
 /// Compares what the release build says with what is written down.
 fn schema(project: &Project) -> Result<()> {
-    let Ok(written) = std::fs::read_to_string(project.root().join(SCHEMA_FILE)) else {
-        println!("    nothing to compare: there is no {SCHEMA_FILE}");
-        return Ok(());
-    };
     let program = project.target()?.join("release/incast");
-    let said = project::output(std::process::Command::new(program).arg("schema"))?;
-    ensure!(same_json(&written, &said)?, "{SCHEMA_FILE} is not what `incast schema` says: write it anew");
+    for (file, words) in SCHEMAS {
+        let Ok(written) = std::fs::read_to_string(project.root().join(file)) else {
+            println!("    nothing to compare: there is no {file}");
+            continue;
+        };
+        let said = project::output(std::process::Command::new(&program).args(words))?;
+        let same = same_json(&written, &said).with_context(|| format!("compare {file}"))?;
+        ensure!(same, "{file} is not what `incast {}` says: write it anew", words.join(" "));
+    }
     Ok(())
 }
 
@@ -117,7 +121,7 @@ fn same_json(one: &str, other: &str) -> Result<bool> {
     let read = |text| serde_json::from_str::<Value>(text);
     match (read(one), read(other)) {
         (Ok(one), Ok(other)) => Ok(one == other),
-        (Err(error), _) => bail!("{SCHEMA_FILE} is not JSON: {error}"),
+        (Err(error), _) => bail!("what is written down is not JSON: {error}"),
         (_, Err(error)) => bail!("what `incast schema` says is not JSON: {error}"),
     }
 }

@@ -1,9 +1,10 @@
 //! The programs that the tests start, and the Debian packages that have them.
 //!
 //! As root on Debian (or a relative of it) the missing ones are installed. Anywhere else they are
-//! named, and with them what will not run. What Debian does not have is in [`python`].
+//! named, and with them what will not run. What Debian does not have is in [`python`] and [`stamp_suite`].
 
 mod python;
+mod stamp_suite;
 
 use std::process::Command;
 
@@ -28,6 +29,8 @@ const NEEDS: &[Need] = &[
     Need { program: "iperf3", package: "iperf3", used_by: "tests against stock iperf3" },
     Need { program: "ip", package: "iproute2", used_by: "tests in network namespaces" },
     Need { program: "ethtool", package: "ethtool", used_by: "tests in network namespaces" },
+    Need { program: "nft", package: "nftables", used_by: "tests of losses in packet filters" },
+    Need { program: "chrt", package: "util-linux", used_by: "tests of losses in starved rings" },
     Need { program: "setpriv", package: "util-linux", used_by: "tests of missing permissions" },
     Need { program: "ps", package: "procps", used_by: "tests that look for processes left behind" },
     Need { program: "chromium", package: "chromium", used_by: "tests of reports in a browser" },
@@ -57,6 +60,7 @@ pub(crate) fn prepare(steps: &mut Steps) {
         }
     }
     python::prepare(steps);
+    stamp_suite::prepare(steps);
 }
 
 /// Whether there is such a program, file, or module of Python.

@@ -9,8 +9,11 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock_fit::DRIFT_MAX_PPB;
 use crate::flood::report::{Measured, Sent};
 use crate::load::{Direction, Load, Spacing, Stop, Transport};
+use crate::probe::ProbeStream;
+use crate::probe::sweep::WARM_UP_MESSAGES_MAX;
 use crate::raw::{RawEnd, RawPlan};
 use crate::time::Span;
 use crate::units::Bytes;
@@ -63,6 +66,9 @@ pub struct SendPlan {
     /// Raw transports: what is below UDP.
     #[serde(default)]
     pub raw: RawPlan,
+    /// Messages carry their departures, and the receiver times them.
+    #[serde(default)]
+    pub probe: Option<ProbeStream>,
 }
 
 /// The client's first message.
@@ -140,6 +146,8 @@ pub enum HelloError {
     Name,
     /// Messages that leave as fast as they can are not spaced.
     SpacingWithoutLoad,
+    /// What cannot be a probe.
+    Probe,
     /// A setting out of its range.
     Setting(&'static str),
 }
@@ -169,6 +177,11 @@ impl fmt::Display for HelloError {
             Self::SpacingWithoutLoad => {
                 out.write_str("spacing means nothing without a load: say how fast, for example 10kHz")
             }
+            Self::Probe => write!(
+                out,
+                "a probe is one stream of datagrams over udp, of at least {} B, from client to server",
+                probe::PROBE_MESSAGE_BYTES_MIN
+            ),
             Self::Setting(name) => write!(out, "{name} is out of range"),
         }
     }
@@ -190,6 +203,9 @@ impl Hello {
         };
         if !named(&self.host) || !named(&self.flow) {
             return Err(HelloError::Name);
+        }
+        if self.plan.probe.is_some() && self.direction != Direction::Forward {
+            return Err(HelloError::Probe);
         }
         self.plan.check()
     }
@@ -236,9 +252,21 @@ impl SendPlan {
         if let (true, Err(setting)) = (self.transport.is_raw(), self.raw.check()) {
             return Err(HelloError::Setting(setting));
         }
+        if self.probe.is_some_and(|probe| !self.is_probe(probe)) {
+            return Err(HelloError::Probe);
+        }
         if self.spacing != Spacing::Fixed && self.load == Load::Unlimited {
             return Err(HelloError::SpacingWithoutLoad);
         }
         Ok(())
+    }
+
+    /// Whether this plan can carry `probe`.
+    fn is_probe(&self, stream: ProbeStream) -> bool {
+        self.transport == Transport::Udp
+            && self.streams == 1
+            && self.message_bytes >= probe::PROBE_MESSAGE_BYTES_MIN
+            && stream.warm_up_messages <= WARM_UP_MESSAGES_MAX
+            && stream.drift_ppb.unsigned_abs() <= DRIFT_MAX_PPB.unsigned_abs()
     }
 }

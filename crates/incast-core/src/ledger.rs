@@ -92,21 +92,32 @@ impl Evidence {
 /// Closes the two books against each other; doubts are caveats.
 #[must_use]
 pub fn close(flows: &[Flow], evidence: &Evidence) -> (Ledger, Vec<Caveat>) {
-    let hosts = &evidence.hosts;
-    let datagrams: Vec<&Flow> = flows.iter().filter(|flow| flow.transport.is_some_and(has_packets)).collect();
+    let datagrams: Vec<&Flow> = datagrams(flows).collect();
     let ip = RawBook::of(flows, |transport| transport == Transport::Ip);
     let frames = RawBook::of(flows, Transport::is_frames);
     let sum = |of: fn(&Flow) -> Option<u64>| datagrams.iter().map(|flow| of(flow)).sum::<Option<u64>>();
     let (sent, delivered) = (sum(|flow| flow.messages.sent), sum(|flow| flow.messages.unique));
-    let udp = flows.iter().filter(|flow| flow.transport == Some(Transport::Udp));
-    let received = udp.map(|flow| flow.messages.received).sum::<Option<u64>>();
+    // Those of raw transports do not come through UDP's sockets, and its counters do not have them.
+    let over_udp = datagrams.iter().filter(|flow| flow.transport == Some(Transport::Udp));
+    let received = over_udp.map(|flow| flow.messages.received).sum::<Option<u64>>();
+    // A host that joins datagrams on the way in (GRO) counts those that it joined as one; each was a message,
+    // and the flows know how many.
+    let read = received.map(|received| received + evidence.tags.1);
+    let joined = read.is_some_and(|read| read > evidence.hosts.udp_in_datagrams);
+    let mut evidence = evidence.clone();
+    evidence.hosts.udp_in_datagrams = evidence.hosts.udp_in_datagrams.max(read.unwrap_or(0));
+    let (evidence, hosts) = (&evidence, &evidence.hosts);
     // Without flows the books are of packets alone: a readout's own account says what became of its events.
     let has_flows = !flows.is_empty();
     let (sent, delivered) = (sent.filter(|_| has_flows), delivered.filter(|_| has_flows));
 
     let (packets, missing) = packets(evidence, [ip, frames]);
     let dropped: u64 = evidence.drops.iter().map(|drops| drops.packets).sum();
-    let unexplained_packets = missing + signed(evidence.copies) - signed(dropped + evidence.control_drops);
+    // What found the receiving end full is on its way no more.
+    let dropped = dropped + evidence.control_drops + ip.dropped + frames.dropped;
+    let unexplained_packets = missing + signed(evidence.copies) - signed(dropped);
+    // What they joined and dropped then is one packet for many, and nobody knows how many.
+    let trains = evidence.trains || (joined && unexplained_packets != 0);
 
     let fragmented = hosts.ip_frag_oks > 0 || hosts.ip_reasm_reqds > 0;
     let of_others = others(&packets).saturating_sub(evidence.control_drops)
@@ -116,17 +127,10 @@ pub fn close(flows: &[Flow], evidence: &Evidence) -> (Ledger, Vec<Caveat>) {
     let (mut stages, shared) = network_stages(&told_of(evidence, [ip, frames]), of_others, fragmented);
     let filtered = if fragmented { filtered_whole(evidence, ip) } else { 0 };
     share_filtered(&mut stages, filtered);
-    stages.extend(host_stages(
-        evidence,
-        fragmented.then_some(filtered),
-        received.map(|received| received + evidence.tags.1),
-        ip,
-    ));
+    stages.extend(host_stages(evidence, fragmented.then_some(filtered), read, ip));
     stages.extend(ring_stage(frames));
     stages.retain(|entry| has_flows || entry.stage != stage::APPLICATION);
     stages.sort_by_key(|entry| stage::order(&entry.stage));
-    // What found the receiving end full is on its way no more.
-    let unexplained_packets = unexplained_packets - signed(ip.dropped + frames.dropped);
     let at_stages: u64 = stages.iter().map(|stage| stage.messages).sum();
     let unexplained =
         sent.zip(delivered).map(|(sent, delivered)| signed(sent) - signed(delivered) - signed(at_stages));
@@ -136,10 +140,10 @@ pub fn close(flows: &[Flow], evidence: &Evidence) -> (Ledger, Vec<Caveat>) {
         stages,
         unexplained: unexplained.filter(|_| !datagrams.is_empty()),
         packets,
-        unexplained_packets: (!evidence.trains).then_some(unexplained_packets),
+        unexplained_packets: (!trains).then_some(unexplained_packets),
         sources: evidence.sources.clone(),
     };
-    let caveats = doubts(&ledger, evidence, shared && has_flows);
+    let caveats = doubts(&ledger, evidence, trains, shared && has_flows);
     (ledger, caveats)
 }
 
@@ -148,6 +152,12 @@ fn packets(evidence: &Evidence, [ip, frames]: [RawBook; 2]) -> (Vec<PacketAccoun
     let hosts = &evidence.hosts;
     let udp_sent = evidence.udp_sent();
     let udp_received = hosts.udp_in_datagrams + hosts.udp_in_errors + hosts.udp_no_ports;
+    // What was put together and never read, since its socket was closed, has come all the same: only what a
+    // packet filter took of it has died.
+    let filtered = evidence.drops.iter().filter(|drops| drops.stage == stage::FIREWALL);
+    let filtered: u64 = filtered.map(|drops| drops.packets).sum();
+    let unread = hosts.ip_reasm_oks.saturating_sub(udp_received + filtered + ip.arrived());
+    let udp_received = udp_received + unread;
     // What went in fragments is accounted as fragments. A queue that drops one makes the kernel
     // count the datagram as neither sent whole nor in pieces, but the pieces were made.
     let kinds = [
@@ -173,6 +183,11 @@ fn packets(evidence: &Evidence, [ip, frames]: [RawBook; 2]) -> (Vec<PacketAccoun
         .map(|(kind, sent, received)| PacketAccount { kind: kind.into(), sent, received })
         .collect();
     (accounts, missing)
+}
+
+/// The flows whose messages can be lost: all but TCP's.
+fn datagrams(flows: &[Flow]) -> impl Iterator<Item = &Flow> {
+    flows.iter().filter(|flow| flow.transport.is_some_and(|transport| transport != Transport::Tcp))
 }
 
 /// Packets lost that were not the flows' datagrams.
@@ -301,12 +316,7 @@ fn told_of(evidence: &Evidence, raw: [RawBook; 2]) -> Vec<Drops> {
     drops
 }
 
-/// Whether each message is a packet, or pieces of one: not so over TCP.
-fn has_packets(transport: Transport) -> bool {
-    transport != Transport::Tcp
-}
-
-fn doubts(ledger: &Ledger, evidence: &Evidence, shared: bool) -> Vec<Caveat> {
+fn doubts(ledger: &Ledger, evidence: &Evidence, trains: bool, shared: bool) -> Vec<Caveat> {
     let mut caveats: Vec<Caveat> = evidence.doubts.iter().map(|text| hosts::broken(text)).collect();
     if let Some(left) = ledger.unexplained_packets.filter(|left| *left != 0) {
         caveats.push(Caveat::new(
@@ -317,7 +327,7 @@ fn doubts(ledger: &Ledger, evidence: &Evidence, shared: bool) -> Vec<Caveat> {
     }
     // A copy may arrive where the original was lost: then messages and packets count differently.
     if let Some(left) = ledger.unexplained.filter(|left| *left != 0) {
-        let (kind, text) = if evidence.copies > 0 || evidence.trains {
+        let (kind, text) = if evidence.copies > 0 || trains {
             (
                 CaveatKind::StageUncertain,
                 "packets were copied or travelled in trains, so that a message lost is not a packet lost",

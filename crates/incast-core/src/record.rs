@@ -30,6 +30,8 @@ pub use campaign::{
 };
 mod exchange;
 pub use exchange::{Exchange, ExchangePeer, ExchangePoint, ExchangeTimes, TcpHistory, TcpSample, TimeBucket};
+mod ladder;
+pub use ladder::{Ladder, LadderFigure, LadderRung};
 mod network;
 pub use network::{
     Calibration, Impairment, Ledger, LedgerSource, LinkReport, LossStage, Network, NetworkCable, NetworkHost,
@@ -37,6 +39,10 @@ pub use network::{
 };
 mod raw;
 pub use raw::{RawSide, RawSummary};
+mod probe;
+pub use probe::{
+    NanosecondBucket, NanosecondDistribution, Probe, ProbeClocks, ProbeEnd, ProbePoint, ProbeStamps,
+};
 mod readout;
 pub use readout::{
     CreditBook, DeadTimes, EventBook, NamedCount, Readout, ReadoutInterval, ReadoutRole, StateEntered,
@@ -78,10 +84,15 @@ plain_data! {
         pub ledger: Option<Ledger>,
         /// Requests and their responses; one entry for each asker. Empty when nobody asked.
         pub exchanges: Vec<Exchange>,
+        /// One optimisation after the other, and what each is worth; null for any other run. What else is in
+        /// the record is of the last trial of its first rung.
+        pub ladder: Option<Ladder>,
         /// The trials of a switch test and what they show; null for any other run.
         pub switch_test: Option<SwitchTest>,
         /// What a path showed that was watched with STAMP; null when none was.
         pub stamp: Option<StampReport>,
+        /// The points of a probe; null for any other run.
+        pub probe: Option<Probe>,
         /// What an event-building system did; null when there was none.
         pub readout: Option<Readout>,
         /// What only a simulator sees; null in every other world.
@@ -143,6 +154,8 @@ plain_data! {
         pub core_intervals: Vec<CoreInterval>,
         /// Interrupts served by the host during the run.
         pub interrupts: Option<u64>,
+        /// Soft interrupts of the network (NET_TX and NET_RX) on the host during the run.
+        pub network_softirqs: Option<u64>,
         /// Context switches of the host during the run.
         pub context_switches: Option<u64>,
         /// Resolution of the clock in nanoseconds.

@@ -11,6 +11,7 @@ mod asks;
 mod cable;
 mod describe;
 mod error;
+mod exchanges;
 mod expect;
 mod fault;
 mod findings;
@@ -18,15 +19,20 @@ mod flows;
 mod host_model;
 mod hosts;
 mod judge;
+mod machine;
 mod metric;
+mod metric_exchange;
+mod metric_probe;
 mod metric_sim;
 mod model;
+mod model_exchange;
 mod model_fault;
 mod model_network;
 mod model_readout;
 mod model_sim;
 mod network;
 mod only_sim;
+mod probe;
 mod queues;
 mod raw;
 mod reader;
@@ -47,6 +53,7 @@ pub use model::{
     AnswerKind, AskPlan, ExpectationPlan, FlowPlan, HostPlan, Limits, Scenario, Scope, SocketPlan, Start,
     VariantPlan,
 };
+pub use model_exchange::ExchangePlan;
 pub use model_fault::{CableFaultKind, CableFaultPlan, CableWay, FaultKind, FaultPlan, FaultTimes};
 pub use model_network::{CableEnd, CablePlan, Forwarding, NetworkPlan, Subnet, SwitchPlan, WhenFull};
 pub use model_readout::{FilesPlan, FragmentCarrier, NodeShare, Placed, ReadoutPlan, SinkShare};
@@ -54,8 +61,10 @@ pub use model_sim::{
     Connections, HostModel, Matching, Queueing, ReceivePath, SimPlan, StallHolds, StatedModel, SwitchModel,
     WhenBacklogFull,
 };
+pub use probe::{DURATION_DEFAULT as PROBE_DURATION_DEFAULT, ProbePlan, WARM_UP_DEFAULT};
 pub use vary::{Setting, SettingError};
 
+use exchanges::Exchanges;
 use findings::Findings;
 use flows::Flows;
 use host_model::HostModels;
@@ -127,6 +136,7 @@ fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Sce
     let variants = asks::read_variants(&mut reader);
     let host_tables = reader.tables("host", flows::FLOWS_MAX);
     let flow_tables = reader.tables("flow", flows::FLOWS_MAX);
+    let exchange_tables = reader.tables("exchange", flows::FLOWS_MAX);
     let expect_tables = reader.tables("expect", expect::EXPECTATIONS_MAX);
     let mut readout_tables = readout::ReadoutTables::find(&mut reader);
     let cable_faults = std::mem::take(&mut readout_tables.cable_faults);
@@ -136,6 +146,7 @@ fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Sce
         hosts.read(table, header, reader.findings);
     }
     let sim = sim::read(&mut reader);
+    let machine_sysctls = machine::read(&mut reader);
     let models = read_models(&mut reader, &hosts);
     let (network, ways) = read_network(&mut reader, &hosts);
     let duration = duration.unwrap_or(DURATION_DEFAULT);
@@ -143,6 +154,14 @@ fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Sce
     flows.incomplete |= flow_tables.is_none();
     for (table, header) in flow_tables.unwrap_or_default() {
         flows.read(table, header, reader.findings);
+    }
+    flows.incomplete |= exchange_tables.is_none();
+    let mut exchanges = Exchanges::new(duration, seed);
+    for (table, header) in exchange_tables.unwrap_or_default() {
+        exchanges.read(table, header, &mut flows, reader.findings);
+    }
+    if search.is_some() && !exchanges.is_empty() {
+        reader.fault("exchange", "a switch test ([search]) has flows alone: leave the exchanges out");
     }
     let cable_faults = fault::read_cables(cable_faults, (network.as_ref(), &ways), reader.findings);
     let is_readout = !readout_tables.is_empty();
@@ -152,7 +171,8 @@ fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Sce
     for (table, header) in expect_tables.unwrap_or_default() {
         expectations.extend(expect::read(table, header, (&flows, &queues), reader.findings));
     }
-    let flows = flows.finish(is_readout, reader.findings);
+    let flows = flows.finish(is_readout, !exchanges.is_empty(), reader.findings);
+    let probe = probe::read(&mut reader, &flows, seed);
     Scenario {
         name: name.unwrap_or_default(),
         title,
@@ -164,10 +184,13 @@ fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Sce
         stated_models: models.stated,
         cable_faults,
         hosts: hosts.into_plans(),
+        machine_sysctls,
         network,
         flows,
+        exchanges: exchanges.into_plans(),
         readout,
         search,
+        probe,
         asks,
         variants,
         expectations,
@@ -199,9 +222,9 @@ fn read_network<'h>(reader: &mut Reader<'_, '_>, hosts: &'h Hosts) -> (Option<Ne
 }
 
 const KEYS: &[&str] = &[
-    "ask", "builder", "cable", "duration", "expect", "fault", "flow", "host", "incast", "interval", "model",
-    "name", "node", "readout", "search", "seed", "sim", "sink", "source", "start", "switch", "title",
-    "trigger", "variant",
+    "ask", "builder", "cable", "duration", "exchange", "expect", "fault", "flow", "host", "incast",
+    "interval", "machine", "model", "name", "node", "probe", "readout", "search", "seed", "sim", "sink",
+    "source", "start", "switch", "title", "trigger", "variant",
 ];
 const INTERVAL_DEFAULT: Span = Span::from_s(1);
 /// How long a flow lasts when neither it nor the scenario says: as other tools do.

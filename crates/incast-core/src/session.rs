@@ -389,6 +389,7 @@ mod tests {
             dscp: None,
             segments_max: None,
             raw: RawPlan::default(),
+            probe: None,
         };
         Hello { version: VERSION, host: "y".into(), flow: "f".into(), direction, plan, data: None }
     }

@@ -9,13 +9,13 @@ mod account;
 mod delays;
 mod faults;
 mod outstanding;
+mod plan;
 pub mod reflector;
 pub mod report;
 pub mod sender;
-mod signed;
 
 pub use account::{Account, Ways};
 pub use delays::{Spread, WindowFigures};
 pub use faults::SenderFaults;
+pub use plan::{GAP_MIN, PACKET_BYTES_MAX, SenderPlan};
 pub use report::{Judged, Limits};
-pub use signed::SignedHistogram;

@@ -7,6 +7,7 @@ pub mod dispersion;
 pub mod interval;
 pub mod peaks;
 pub mod quantile;
+pub mod signed;
 pub mod special;
 pub mod summary;
 pub mod trend;
@@ -134,22 +135,24 @@ impl LogHistogram {
         if self.count == 0 || !(0.0..=1.0).contains(&q) {
             return None;
         }
-        let rank = rank_of(q, self.count);
-        let mut below = 0;
+        self.at_rank(rank_of(q, self.count))
+    }
+
+    /// Value number `rank` (from 1) of all values in order, as [`Self::quantile`] returns it.
+    pub(crate) fn at_rank(&self, rank: u64) -> Option<u64> {
+        // What a peer tells of its counts may be anything.
+        let mut below = 0_u64;
         let bucket = self.buckets.iter().position(|count| {
-            below += count;
+            below = below.saturating_add(*count);
             below >= rank
         })?;
         Some(upper_edge(bucket).min(self.max))
     }
 
     /// The buckets that hold something, by rising value: smallest and largest value of each, and its count.
-    pub fn filled(&self) -> impl Iterator<Item = (u64, u64, u64)> {
+    pub fn filled(&self) -> impl DoubleEndedIterator<Item = (u64, u64, u64)> {
         let filled = self.buckets.iter().copied().enumerate().filter(|(_, count)| *count > 0);
-        filled.map(|(bucket, count)| {
-            let from = bucket.checked_sub(1).map_or(0, |before| upper_edge(before).saturating_add(1));
-            (from, upper_edge(bucket), count)
-        })
+        filled.map(|(bucket, count)| (lower_edge(bucket), upper_edge(bucket), count))
     }
 
     /// Adds the values of another histogram.
@@ -210,7 +213,7 @@ impl<'de> Deserialize<'de> for LogHistogram {
     reason = "0 <= q <= 1, and `as` saturates"
 )]
 #[expect(clippy::cast_precision_loss, reason = "above 2^53 values a rank more or less is nothing")]
-fn rank_of(q: f64, n: u64) -> u64 {
+pub(crate) fn rank_of(q: f64, n: u64) -> u64 {
     // 0.07 x 100 is 7.000000000000001 in binary and would be rank 8: allow for two roundings.
     let rank = (q * n as f64 * (1.0 - 2.0 * f64::EPSILON)).ceil() as u64;
     rank.clamp(1, n)
@@ -233,6 +236,11 @@ fn upper_edge(bucket: usize) -> u64 {
     }
     let (shift, first) = (octave - 1, (sub + (1 << SUB_BITS)) as u64);
     (first << shift) + ((1 << shift) - 1)
+}
+
+/// The smallest value of a bucket.
+fn lower_edge(bucket: usize) -> u64 {
+    bucket.checked_sub(1).map_or(0, |before| upper_edge(before).saturating_add(1))
 }
 
 #[cfg(test)]

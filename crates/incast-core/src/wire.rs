@@ -26,3 +26,4 @@ pub mod reassembly;
 pub mod refusal;
 pub mod stamp;
 pub mod stream;
+pub mod two_way;

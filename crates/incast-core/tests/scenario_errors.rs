@@ -75,7 +75,7 @@ fn the_head_of_the_file() {
         (
             "incast = 1\nname = \"t\"\ntitel = \"x\"",
             &[
-                "s:3:1: unknown key `titel` in the scenario; did you mean `title`? allowed: ask, builder, cable, duration, expect, fault, flow, host, incast, interval, model, name, node, readout, search, seed, sim, sink, source, start, switch, title, trigger, variant",
+                "s:3:1: unknown key `titel` in the scenario; did you mean `title`? allowed: ask, builder, cable, duration, expect, fault, flow, host, incast, interval, model, name, node, probe, readout, search, seed, sim, sink, source, start, switch, title, trigger, variant",
             ],
         ),
         (

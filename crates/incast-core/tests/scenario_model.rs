@@ -74,6 +74,7 @@ fn a_short_file_gets_every_default() {
         spin: false,
         receiver: None,
         network: None,
+        probe: None,
     };
     assert_eq!(scenario.flows, [plan]);
     assert_eq!((scenario.seed, scenario.interval, scenario.title), (1, Span::from_s(1), None));

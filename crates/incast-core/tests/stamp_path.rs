@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use incast_core::random::Random;
+use incast_core::stamp::SenderPlan;
 use incast_core::stamp::reflector::{RATE_MAX, Reflector, ReflectorPlan, SESSIONS_MAX, SILENCE};
-use incast_core::stamp::sender::{Sender, SenderPlan};
+use incast_core::stamp::sender::Sender;
 use incast_core::stamp::{Account, SenderFaults, Ways};
 use incast_core::time::{Span, Time};
 use incast_core::wire::stamp::mac::MacKey;
@@ -219,6 +220,9 @@ fn authenticated_packets_are_taken_with_the_same_key_only() {
     let sender = play(&plan, &mut reflector(&plan, true), &mut Path::still(1, 1), |_, _| {});
     assert_eq!((sender.account().answered, sender.faults()), (200, SenderFaults::default()));
     assert_eq!(sender.report().reflector_counts.as_deref(), Some("counters"));
+    // Counters without a proof are worth nothing: byte 121 is of those, behind base, head and what was sent.
+    let sender = play(&plan, &mut reflector(&plan, true), &mut Path::still(1, 1), |_, reply| reply[121] ^= 1);
+    assert_eq!((sender.account().answered, sender.report().reflector_counts), (200, None));
     let mut other = reflector(&SenderPlan { key: Some(MacKey::new([4; 32])), ..plan.clone() }, true);
     let sender = play(&plan, &mut other, &mut Path::still(1, 1), |_, _| {});
     assert_eq!(sender.account().answered, 0);

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Instant;
 
+use incast_core::probe::HostWork;
 use incast_core::record::{CoreLoad, Host};
 
 use crate::bounded;
@@ -21,7 +22,10 @@ pub struct HostSnapshot {
     /// The cores that were online, by number.
     pub(crate) cores: BTreeMap<u32, CoreTicks>,
     interrupts: Option<u64>,
+    network_softirqs: Option<u64>,
     context_switches: Option<u64>,
+    /// Soft interrupts of the kind `NET_RX`.
+    receive_softirqs: Option<u64>,
 }
 
 /// How one core spent its time, in ticks.
@@ -51,12 +55,22 @@ impl HostSnapshot {
     /// Takes what makes sense from the text of `/proc/stat`; other lines are skipped.
     #[must_use]
     pub fn parse(text: &str, at: Instant) -> Self {
-        let mut snapshot = Self { at, cores: BTreeMap::new(), interrupts: None, context_switches: None };
+        let mut snapshot = Self {
+            at,
+            cores: BTreeMap::new(),
+            interrupts: None,
+            network_softirqs: None,
+            context_switches: None,
+            receive_softirqs: None,
+        };
         for line in text.lines() {
             let mut words = line.split_ascii_whitespace();
             let Some(name) = words.next() else { continue };
             match name {
                 "intr" => snapshot.interrupts = number(words.next()),
+                "softirq" => {
+                    [snapshot.network_softirqs, snapshot.receive_softirqs] = network_softirqs(words);
+                }
                 "ctxt" => snapshot.context_switches = number(words.next()),
                 // The line `cpu` without a number is the sum of the others.
                 _ => {
@@ -76,6 +90,7 @@ impl HostSnapshot {
         let grown = |now: Option<u64>, then: Option<u64>| now?.checked_sub(then?);
         host.cores = self.ticks_since(earlier).iter().map(|(&core, ticks)| ticks.load(core)).collect();
         host.interrupts = grown(self.interrupts, earlier.interrupts);
+        host.network_softirqs = grown(self.network_softirqs, earlier.network_softirqs);
         host.context_switches = grown(self.context_switches, earlier.context_switches);
     }
 
@@ -91,6 +106,23 @@ impl HostSnapshot {
         };
         let of_core = |(core, now): (&u32, &CoreTicks)| busy(now, earlier.cores.get(core)?);
         self.cores.iter().map(|core| of_core(core).unwrap_or(0.0)).collect()
+    }
+
+    /// What all cores have done since the host was started.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "ticks of some years")]
+    pub fn work(&self) -> HostWork {
+        let seconds = |of: fn(&CoreTicks) -> u64| {
+            let ticks = self.cores.values().map(of).fold(0, u64::saturating_add);
+            ticks as f64 * MS_PER_TICK as f64 / 1e3
+        };
+        HostWork {
+            interrupts: self.interrupts,
+            receive_softirqs: self.receive_softirqs,
+            softirq_s: seconds(|ticks| ticks.softirq),
+            busy_s: seconds(|ticks| ticks.total().saturating_sub(ticks.idle)),
+            elapsed_s: seconds(CoreTicks::total) / self.cores.len().max(1) as f64,
+        }
     }
 
     /// Ticks of each core since `earlier`, for the cores whose account closes; each is above 0.
@@ -153,6 +185,14 @@ impl CoreTicks {
     }
 }
 
+/// NET_TX and NET_RX together, and NET_RX: the columns are the sum, HI, TIMER, NET_TX, NET_RX and others (Linux v6.8
+/// `include/linux/interrupt.h`).
+fn network_softirqs<'a>(words: impl Iterator<Item = &'a str>) -> [Option<u64>; 2] {
+    let mut network = words.skip(3);
+    let [sent, received] = [number(network.next()), number(network.next())];
+    [sent.zip(received).and_then(|(sent, received)| sent.checked_add(received)), received]
+}
+
 /// A count, if `word` is one.
 fn number(word: Option<&str>) -> Option<u64> {
     word?.parse().ok()
@@ -189,16 +229,27 @@ mod tests {
     #[test]
     fn fractions_are_differences_over_elapsed() {
         let start = Instant::now();
-        let text = "cpu 9 9 9 9 9 9 9 9 0 0\ncpu0 10 5 20 1000 40 1 2 3 7 7\nintr 500 1 2 3\nctxt 900\n";
+        let text = "cpu 9 9 9 9 9 9 9 9 0 0\ncpu0 10 5 20 1000 40 1 2 3 7 7\nintr 500 1 2 3\nctxt 900\nsoftirq 99 1 2 30 40 5\n";
         let before = at(text, start, 0);
         let ticks = CoreTicks { user: 15, system: 20, irq: 1, softirq: 2, steal: 3, idle: 1040 };
         assert_eq!(before.cores, BTreeMap::from([(0, ticks)]));
         // 1 s later: 30 user, 10 nice, 20 system, 5 idle, 15 iowait, 1 irq, 9 softirq, 10 steal.
-        let text = "cpu0 40 15 40 1005 55 2 11 13 7 7\nintr 800 1\nctxt 950\n";
+        let text = "cpu0 40 15 40 1005 55 2 11 13 7 7\nintr 800 1\nctxt 950\nsoftirq 999 1 2 33 60 5\n";
         let host = load(&at(text, start, 1000), &before);
         let (user, system, softirq, irq, steal, idle) = (0.40, 0.20, 0.09, 0.01, 0.10, 0.20);
         assert_eq!(host.cores, [CoreLoad { core: 0, user, system, softirq, irq, steal, idle }]);
         assert_eq!((host.interrupts, host.context_switches), (Some(300), Some(50)));
+        assert_eq!(host.network_softirqs, Some(23));
+    }
+
+    #[test]
+    fn the_work_of_a_host_is_that_of_its_cores() {
+        let text = "cpu0 10 5 20 1000 40 1 2 3 7 7\ncpu1 0 0 0 1000 0 0 8 0 0 0\nintr 500 1\nsoftirq 99 1 2 3 42 5\n";
+        let work = at(text, Instant::now(), 0).work();
+        assert_eq!((work.interrupts, work.receive_softirqs), (Some(500), Some(42)));
+        // Ticks of 10 ms: 2 + 8 in soft interrupts; 41 + 8 not idle.
+        assert!((work.softirq_s - 0.10).abs() < 1e-9 && (work.busy_s - 0.49).abs() < 1e-9, "{work:?}");
+        assert_eq!(at("softirq 99 1 2 3", Instant::now(), 0).work().receive_softirqs, None);
     }
 
     #[test]

@@ -77,8 +77,8 @@ pub fn all() -> io::Result<BTreeMap<u32, DeviceCounters>> {
     }
     for answer in dump(&socket, RouteNetlinkMessage::GetQueueDiscipline(TcMessage::default()))? {
         let RouteNetlinkMessage::NewQueueDiscipline(queue) = answer else { continue };
-        // The root shows what its children dropped as well (HTB does): only roots are read. Under `mq` a
-        // device has several, one for each of its hardware queues, whose parent has a minor number.
+        // The root shows what its children dropped as well (HTB counts it, `mq` sums it up): only roots are
+        // read, or a drop would count twice.
         if queue.header.parent != TcHandle::ROOT {
             continue;
         }

@@ -103,7 +103,7 @@ impl JournalFile {
             fs::create_dir_all(dir)?;
         }
         let (mut file, journal) =
-            lock(path, true)?.ok_or(JournalFault::Io(io::ErrorKind::NotFound.into()))?;
+            lock(path, true)?.ok_or_else(|| JournalFault::Io(io::ErrorKind::NotFound.into()))?;
         let of_another = journal.as_ref().is_some_and(|journal| journal.boot != identity.boot);
         if let Some(journal) = journal.filter(|_| !of_another) {
             if journal.network != identity.network {

@@ -41,6 +41,7 @@ pub fn calibrate(like: &NetworkPlan, payload_bytes: usize) -> Result<Calibration
         scenario: id,
         places: Vec::new(),
         namespaces: layout.namespaces.clone(),
+        groups: Vec::new(),
         addresses: Vec::new(),
     };
     let _entry = Entry::write(&found)?;
@@ -83,7 +84,7 @@ pub fn calibrate(like: &NetworkPlan, payload_bytes: usize) -> Result<Calibration
 }
 
 fn host(name: &str) -> HostPlan {
-    HostPlan { name: name.into(), agent: None, address: None, sysctls: std::collections::BTreeMap::new() }
+    HostPlan { name: name.into(), ..HostPlan::default() }
 }
 
 /// Three hosts at a switch like the first of `like`, on cables like its first, without rates.

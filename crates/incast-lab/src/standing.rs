@@ -128,6 +128,7 @@ fn describe(id: &str, scenario: &str, layout: &Layout, network: &NetworkPlan) ->
         scenario: scenario.to_owned(),
         places: hosts.chain(switches).collect(),
         namespaces: layout.namespaces.clone(),
+        groups: Vec::new(),
         addresses,
     }
 }

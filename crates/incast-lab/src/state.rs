@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::LabError;
 use crate::layout::PREFIX;
-use crate::namespace;
+use crate::{namespace, quota};
 
 /// Where labs are written down.
 const DIR: &str = "/run/incast";
@@ -31,6 +31,9 @@ pub struct Found {
     pub places: Vec<(String, String)>,
     /// All namespaces.
     pub namespaces: Vec<String>,
+    /// Control groups that keep the quotas of hosts.
+    #[serde(default)]
+    pub groups: Vec<String>,
     /// Addresses with the names of the hosts that have them, as in `/etc/hosts`.
     pub addresses: Vec<(String, String)>,
 }
@@ -74,7 +77,10 @@ impl Drop for Entry {
 /// Labs that stand: all, or those of a scenario or with that identifier.
 #[must_use]
 pub fn find(name: Option<&str>) -> Vec<Found> {
-    let is_meant = |found: &Found| name.is_none_or(|name| found.id == name || found.scenario == name);
+    // What has no place is no lab: quotas are written down in the same way.
+    let is_meant = |found: &Found| {
+        !found.places.is_empty() && name.is_none_or(|name| found.id == name || found.scenario == name)
+    };
     ids().iter().filter_map(|id| read(id)).filter(is_meant).filter(|found| !is_free(&found.id)).collect()
 }
 
@@ -113,6 +119,10 @@ fn clean_those(is_meant: impl Fn(&str) -> bool) -> Result<Vec<Found>, LabError> 
                     LabError::kernel(format!("remove the network namespace {name}"), error)
                 })?;
             }
+        }
+        for group in found.iter().flat_map(|found| &found.groups) {
+            quota::remove(group)
+                .map_err(|error| LabError::kernel(format!("remove the control group {group}"), error))?;
         }
         cross_out(&id);
         drop(lock);

@@ -53,6 +53,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         dscp: None,
         segments_max,
         raw: RawPlan::default(),
+        probe: None,
     };
     let clock = Clock::start();
     let receiver = match transport {

@@ -26,7 +26,7 @@ use crate::live::LiveFlow;
 use crate::raw::{self, Interface, RawHub, RawOutlet};
 use crate::socket::{self, Granted, SocketError};
 use crate::tcp::TcpOutlet;
-use crate::traffic::{Inlet, Outlet, Settings, ThreadCpu, Traffic};
+use crate::traffic::{HostGauge, Inlet, Outlet, Settings, ThreadCpu, Traffic};
 use crate::udp::{Origin, UdpOutlet};
 
 /// What a client is to do.
@@ -63,6 +63,8 @@ pub struct ClientPlan {
     pub thread_cpu: ThreadCpu,
     /// The counters of this host.
     pub read_host: ReadHost,
+    /// What this host has done.
+    pub host_gauge: HostGauge,
 }
 
 impl ClientPlan {
@@ -225,12 +227,11 @@ impl Client<'_> {
                 }
                 Transport::Udp => {
                     let (socket, granted) = socket::udp_connect(plan.data(), &plan.send)?;
-                    let outlet = UdpOutlet::open(
-                        socket,
-                        plan.send.message_bytes,
-                        Some(*stream),
-                        plan.send.segments_max,
-                    )?;
+                    let (bytes, segments_max) = (plan.send.message_bytes, plan.send.segments_max);
+                    let outlet = match plan.send.probe {
+                        Some(_) => UdpOutlet::open_probe(socket, bytes, *stream)?,
+                        None => UdpOutlet::open(socket, bytes, Some(*stream), segments_max)?,
+                    };
                     Outlet::Udp(Box::new(outlet), granted)
                 }
                 Transport::Ip | Transport::Ethernet | Transport::Xdp => {
@@ -352,6 +353,7 @@ impl Client<'_> {
         let settings = Settings {
             clock: plan.clock,
             thread_cpu: plan.thread_cpu,
+            host_gauge: plan.host_gauge,
             spin: plan.spin,
             sender_core: plan.core,
             receiver_core: plan.core,

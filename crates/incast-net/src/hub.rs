@@ -7,6 +7,7 @@
 
 mod inlet;
 mod run;
+mod timing;
 
 use std::io;
 use std::net::UdpSocket;
@@ -16,7 +17,9 @@ use std::sync::atomic::AtomicU64;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Sender, unbounded};
+use incast_core::control::SendPlan;
 use incast_core::flood::FloodReceiver;
+use incast_core::probe::ProbeReceiver;
 use incast_core::record::Cpu;
 use incast_core::time::Span;
 use incast_core::wire::ethernet::PAYLOAD_BYTES_MIN;
@@ -95,8 +98,13 @@ struct Slot {
 }
 
 enum SlotKind {
-    /// Counts messages of these lengths: one, and where frames are padded up to the smallest frame.
-    Receive { receiver: Box<FloodReceiver>, message_bytes: RangeInclusive<usize> },
+    /// Counts messages of these lengths: one, and where frames are padded up to the smallest frame. Times them if they
+    /// are those of a probe.
+    Receive {
+        receiver: Box<FloodReceiver>,
+        message_bytes: RangeInclusive<usize>,
+        probe: Option<Box<ProbeReceiver>>,
+    },
     /// Waits for the address to which the client wants its messages.
     Greeting,
 }
@@ -206,10 +214,11 @@ impl HubHandle {
     }
 
     /// Counts the messages of `stream` until its total is told and it is drained, or it is ended.
-    pub(crate) fn receive(&self, stream: u64, receiver: FloodReceiver, message_bytes: u32, report: Report) {
-        let message_bytes = usize::try_from(message_bytes).unwrap_or(usize::MAX);
-        let kind =
-            SlotKind::Receive { receiver: Box::new(receiver), message_bytes: message_bytes..=message_bytes };
+    pub(crate) fn receive(&self, stream: u64, receiver: FloodReceiver, plan: &SendPlan, report: Report) {
+        let message_bytes = usize::try_from(plan.message_bytes).unwrap_or(usize::MAX);
+        let probe = plan.probe.as_ref().map(|stream| Box::new(ProbeReceiver::new(stream)));
+        let message_bytes = message_bytes..=message_bytes;
+        let kind = SlotKind::Receive { receiver: Box::new(receiver), message_bytes, probe };
         let slot = Box::new(Slot::new(kind, report.index, report.events, report.live));
         self.order(Command::Open { stream, slot });
     }
@@ -219,12 +228,16 @@ impl HubHandle {
         &self,
         stream: u64,
         receiver: FloodReceiver,
-        message_bytes: u32,
+        plan: &SendPlan,
         report: Report,
     ) {
-        let message_bytes = usize::try_from(message_bytes).unwrap_or(usize::MAX);
+        let message_bytes = usize::try_from(plan.message_bytes).unwrap_or(usize::MAX);
         let padded = message_bytes.max(PAYLOAD_BYTES_MIN);
-        let kind = SlotKind::Receive { receiver: Box::new(receiver), message_bytes: message_bytes..=padded };
+        let kind = SlotKind::Receive {
+            receiver: Box::new(receiver),
+            message_bytes: message_bytes..=padded,
+            probe: None,
+        };
         let slot = Box::new(Slot::new(kind, report.index, report.events, report.live));
         self.order(Command::Open { stream, slot });
     }

@@ -73,5 +73,6 @@ fn send_plan(plan: &TestPlan, interval: Span, spin: bool) -> SendPlan {
         dscp: plan.dscp,
         segments_max: None,
         raw: RawPlan::default(),
+        probe: None,
     }
 }

@@ -96,6 +96,7 @@ pub struct PlainSummary {
 impl PlainServerPlan {
     fn settings(&self) -> Settings {
         Settings {
+            host_gauge: || None,
             clock: self.clock,
             thread_cpu: self.thread_cpu,
             spin: self.spin,
@@ -352,6 +353,7 @@ pub fn flood(
         run_start_unix_ns: Some(plan.run_start_unix_ns),
     };
     let settings = Settings {
+        host_gauge: || None,
         clock: plan.clock,
         thread_cpu: plan.thread_cpu,
         spin: false,

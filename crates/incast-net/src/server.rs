@@ -34,7 +34,7 @@ use crate::hub::{Hub, HubPlan};
 use crate::key::Key;
 use crate::raw::{RawHub, RawHubs};
 use crate::socket::{self, Granted, SocketError};
-use crate::traffic::{DataEvent, Settings, ThreadCpu};
+use crate::traffic::{DataEvent, HostGauge, Settings, ThreadCpu};
 use barrier::Barrier;
 
 /// Most connections that are served at once; further ones are turned away and counted.
@@ -71,6 +71,8 @@ pub struct ServerPlan {
     pub thread_cpu: ThreadCpu,
     /// The counters of this host.
     pub read_host: ReadHost,
+    /// What this host has done.
+    pub host_gauge: HostGauge,
 }
 
 /// A running server. Dropping it ends every session.
@@ -185,6 +187,7 @@ impl Shared {
         Settings {
             clock: self.plan.clock,
             thread_cpu: self.plan.thread_cpu,
+            host_gauge: self.plan.host_gauge,
             spin: self.plan.spin,
             sender_core: None,
             receiver_core: self.plan.core,

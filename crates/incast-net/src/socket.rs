@@ -382,6 +382,7 @@ mod tests {
             dscp: Some(46),
             segments_max: None,
             raw: RawPlan::default(),
+            probe: None,
         }
     }
 

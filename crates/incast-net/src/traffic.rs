@@ -14,6 +14,7 @@ use incast_core::control::SendPlan;
 use incast_core::flood::report::{Measured, Sent};
 use incast_core::flood::sender::StreamPlan;
 use incast_core::flood::{FloodReceiver, FloodSender, merge};
+use incast_core::probe::{HostWork, ProbeReceiver, ProbeSeen, ProbeSent};
 use incast_core::record::{Batching, Buffer, Cpu, RawSide, TcpSummary};
 use incast_core::time::Time;
 
@@ -28,6 +29,9 @@ use crate::wait::Wait;
 
 /// Reads the CPU spent by the calling thread; given by the binary, which knows the host.
 pub type ThreadCpu = fn() -> Option<Cpu>;
+
+/// Reads what the host has done so far, for the ends of a probe; given by the binary.
+pub type HostGauge = fn() -> Option<HostWork>;
 
 /// What a worker thread tells the owner of its flow.
 pub(crate) enum DataEvent {
@@ -57,6 +61,8 @@ pub(crate) struct SentStream {
     pub(crate) caveats: Vec<Caveat>,
     /// Why it ended early, if it did.
     pub(crate) failure: Option<String>,
+    /// Of a probe: the exchanges beside it.
+    pub(crate) probe: Option<Box<ProbeSent>>,
 }
 
 /// What a receiving thread leaves.
@@ -72,6 +78,8 @@ pub(crate) struct ReceivedStream {
     /// Raw transports: how it met the link.
     pub(crate) raw: Option<RawSide>,
     pub(crate) caveats: Vec<Caveat>,
+    /// Of a probe: what was timed, and how often the wall clock was stepped meanwhile.
+    pub(crate) probe: Option<(Box<ProbeReceiver>, u64)>,
 }
 
 /// Where a stream comes in.
@@ -91,6 +99,7 @@ pub(crate) enum Inlet {
 pub(crate) struct Settings {
     pub(crate) clock: Clock,
     pub(crate) thread_cpu: ThreadCpu,
+    pub(crate) host_gauge: HostGauge,
     pub(crate) spin: bool,
     pub(crate) sender_core: Option<u32>,
     pub(crate) receiver_core: Option<u32>,
@@ -126,14 +135,18 @@ pub(crate) struct Traffic {
     receiving: Vec<Receiving>,
     received: Vec<Option<ReceivedStream>>,
     totals: Option<Vec<u64>>,
+    /// What the host had done when a probe began.
+    work_before: Option<HostWork>,
 }
 
 impl Traffic {
     /// Nothing runs yet; the start of the data is now.
     pub(crate) fn new(plan: SendPlan, settings: Settings) -> Self {
+        let work_before = plan.probe.and_then(|_| (settings.host_gauge)());
         Self {
             plan,
             settings,
+            work_before,
             start_unix_ns: clock::unix_ns(),
             controls: Vec::new(),
             sending: Vec::new(),
@@ -167,11 +180,11 @@ impl Traffic {
             let report = Report { index, events: events.clone(), live: live.stream(index) };
             self.receiving.push(match inlet {
                 Inlet::Udp(hub, stream) => {
-                    hub.receive(stream, receiver, self.plan.message_bytes, report);
+                    hub.receive(stream, receiver, &self.plan, report);
                     Receiving::Udp(hub, stream)
                 }
                 Inlet::Frames(hub, stream) => {
-                    hub.receive_frames(stream, receiver, self.plan.message_bytes, report);
+                    hub.receive_frames(stream, receiver, &self.plan, report);
                     Receiving::Udp(hub, stream)
                 }
                 Inlet::Iperf3(source) => {
@@ -210,7 +223,18 @@ impl Traffic {
     pub(crate) fn handle_sent(&mut self, index: usize, stream: SentStream) -> Option<Sent> {
         *self.sending.get_mut(index)? = Some(stream);
         let streams: Option<Vec<&SentStream>> = self.sending.iter().map(Option::as_ref).collect();
-        streams.map(|streams| sent_account(&streams))
+        let sent = streams.map(|streams| sent_account(&streams));
+        let host = self.host_work();
+        sent.map(|mut sent| {
+            sent.probe.iter_mut().for_each(|probe| probe.host = host);
+            sent
+        })
+    }
+
+    /// What the host did since a probe began.
+    fn host_work(&self) -> Option<HostWork> {
+        let before = self.work_before?;
+        (self.settings.host_gauge)().map(|after| after.since(&before))
     }
 
     /// A receiving thread has ended; gives the account when it was the last and the totals are known.
@@ -271,6 +295,7 @@ impl Traffic {
     /// Closes the account of every stream: with the totals, the tails count.
     fn close(&mut self, complete: bool) -> Measured {
         let now: Time = self.settings.clock.now();
+        let host = self.host_work();
         let totals = self.totals.clone().unwrap_or_default();
         let mut streams: Vec<&mut ReceivedStream> = self.received.iter_mut().flatten().collect();
         for (index, stream) in streams.iter_mut().enumerate() {
@@ -278,6 +303,8 @@ impl Traffic {
                 stream.receiver.handle_total(now, *total);
             }
             stream.receiver.finish();
+            let total = stream.receiver.total_messages();
+            stream.probe.iter_mut().for_each(|(probe, _)| probe.finish(total));
         }
         let receivers: Vec<&FloodReceiver> = streams.iter().map(|stream| &stream.receiver).collect();
         let merged = merge::measured(&receivers);
@@ -295,6 +322,10 @@ impl Traffic {
             socket_drops: streams.iter().filter_map(|stream| stream.socket_drops).max(),
             partial_bytes: streams.iter().map(|stream| stream.partial_bytes).sum(),
             complete,
+            probe: streams.first().and_then(|stream| stream.probe.as_ref()).map(|(probe, steps)| {
+                let clock = clock::name();
+                Box::new(ProbeSeen { wall_clock_steps: *steps, clock, host, ..probe.seen() })
+            }),
             ..merged
         }
     }
@@ -328,6 +359,7 @@ fn sent_account(streams: &[&SentStream]) -> Sent {
         caveats: distinct(streams.iter().flat_map(|stream| &stream.caveats)),
         raw: sum_raw(streams.iter().map(|stream| stream.raw.as_ref())),
         complete: streams.iter().all(|stream| stream.failure.is_none()),
+        probe: streams.first().and_then(|stream| stream.probe.clone()),
         stopped: streams.iter().any(|stream| stream.failure.is_none() && stream.sender.is_aborted()),
         ..merge::sent(&senders)
     }

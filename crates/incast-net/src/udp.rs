@@ -11,8 +11,10 @@ pub mod drive;
 mod loopback;
 pub mod receive;
 pub mod send;
+mod two_way;
 
 pub use arrival::{Arrival, Origin, PeerAddress};
 pub use drive::{Control, flood_udp};
 pub use receive::UdpInlet;
 pub use send::UdpOutlet;
+pub(crate) use two_way::TwoWay;

@@ -64,6 +64,24 @@ pub fn sharpen_timer() {
     let _ = set_current_timer_slack(NonZeroU64::new(1));
 }
 
+/// Spinning for something that no clock tells of, with the same regard for others as [`wait_until`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Spinning {
+    looks: u32,
+}
+
+impl Spinning {
+    /// A look was in vain.
+    #[inline]
+    pub fn in_vain(&mut self) {
+        self.looks = self.looks.wrapping_add(1);
+        if self.looks.is_multiple_of(LOOKS_PER_YIELD) {
+            sched_yield();
+        }
+        std::hint::spin_loop();
+    }
+}
+
 fn spin_until(clock: &Clock, at: Time) {
     let mut looks = 0_u32;
     loop {

@@ -1,13 +1,14 @@
 //! Intervals as one flat table, for programs that analyse: CSV and Parquet.
 //!
 //! Of flows here, one row per record, flow and interval; of readouts in [`readout`], one row per record
-//! and interval. What is known of the record and of the flow is repeated in each. Columns are called as
+//! and interval; the points of probes in [`probe`]. What is known of the record and of the flow is repeated in each. Columns are called as
 //! in the record, with their units. What is unknown is null in Parquet and an empty field in CSV, never 0.
 //! Times of flows are given twice: after the start of the flow, as in the record, and after the start of
 //! the run, where flows can be laid over each other.
 
 mod columnar;
 mod csv;
+pub mod probe;
 pub mod readout;
 
 use incast_core::load::Transport;

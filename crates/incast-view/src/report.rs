@@ -13,18 +13,22 @@ mod cables;
 mod campaign;
 mod compare;
 mod ensemble;
+mod exchanges;
 mod flows;
 mod hosts;
 mod judgement;
+mod ladder;
 mod ledger;
 mod loss_runs;
 mod over_time;
 mod parts;
+mod probe;
 mod readout;
 mod sharing;
 mod sheet;
 mod simulation;
 mod stacked;
+mod stamp;
 mod switch_test;
 #[cfg(test)]
 mod tests;
@@ -95,7 +99,8 @@ fn record(html: &mut Html, at: &RecordAt<'_>, number: usize, level: usize) {
     title(html, at, number, level);
     judgement::show(html, record);
     // A readout without flows measured no messages: there is nothing to show of them.
-    let has_flows = record.readout.is_none() || !record.flows.is_empty();
+    let others = record.readout.is_some() || record.stamp.is_some() || !record.exchanges.is_empty();
+    let has_flows = !others || !record.flows.is_empty();
     readout::tiles(html, record.readout.as_ref());
     if has_flows {
         totals::tiles(html, record);
@@ -103,7 +108,11 @@ fn record(html: &mut Html, at: &RecordAt<'_>, number: usize, level: usize) {
     let part = level + 1;
     answers::show(html, record, part);
     readout::show(html, record.readout.as_ref(), part);
+    ladder::show(html, record.ladder.as_ref(), part);
+    stamp::show(html, record.stamp.as_ref(), part);
+    exchanges::show(html, record, part);
     switch_test::show(html, record.switch_test.as_ref(), part);
+    probe::show(html, record.probe.as_ref(), part);
     topology::show(html, record, part);
     asked::show(html, &record.scenario, part);
     if has_flows {

@@ -3,8 +3,11 @@
 pub(crate) mod agreement;
 pub(crate) mod campaign;
 pub(crate) mod exchanges;
+pub(crate) mod ladder;
+pub(crate) mod probe;
 pub(crate) mod readout;
 pub(crate) mod simulation;
+pub(crate) mod stamp;
 pub(crate) mod transport;
 
 use incast_core::record::{Build, Expectation, Host, Record, Verdict};

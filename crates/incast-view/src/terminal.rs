@@ -12,11 +12,16 @@ mod exchanges;
 mod flows;
 mod host_check;
 mod judgement;
+mod ladder;
 mod ledger;
 mod network;
+mod probe;
 mod readout;
 mod simulation;
+mod stamp;
 mod switch_test;
+
+pub use stamp::{stamp_heading, stamp_line};
 
 use incast_core::agreement::Agreement;
 use incast_core::record::{Campaign, Record, Verdict};
@@ -35,15 +40,19 @@ use crate::units::UNKNOWN;
 pub fn show(record: &Record, width: usize) -> String {
     let mut page = Page::new(width);
     verdict(&mut page, record);
+    ladder::show(&mut page, record.ladder.as_ref());
     readout::show(&mut page, record.readout.as_ref());
-    // A readout without flows measured no messages: there is nothing to sum and nothing to share.
-    // Nor did one that only asked: what became of its requests is a part of its own.
-    if (record.readout.is_none() && record.exchanges.is_empty()) || !record.flows.is_empty() {
+    probe::show(&mut page, record.probe.as_ref());
+    // A readout, a path or askers without flows measured no messages: there is nothing to sum and nothing to
+    // share, and what became of events and requests is a part of its own.
+    let others = record.readout.is_some() || record.stamp.is_some() || !record.exchanges.is_empty();
+    if !others || !record.flows.is_empty() {
         flows::show(&mut page, &record.flows);
         account::show(&mut page, record);
         details::show(&mut page, &record.flows);
     }
     exchanges::show(&mut page, &record.exchanges);
+    stamp::show(&mut page, record.stamp.as_ref());
     network::network(&mut page, record.network.as_ref());
     simulation::show(&mut page, record.simulation.as_ref());
     ledger::ledger(&mut page, record);

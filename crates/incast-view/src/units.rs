@@ -90,6 +90,13 @@ pub fn nanoseconds(nanoseconds: u64) -> String {
     seconds(Some(f64_of(nanoseconds) / 1e9))
 }
 
+/// A time that was counted in nanoseconds and may be negative, with four digits.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "for printing")]
+pub fn signed_nanoseconds(nanoseconds: i64) -> String {
+    seconds(Some(nanoseconds as f64 / 1e9))
+}
+
 /// A number without unit: whole ones in groups, others with six digits at most.
 #[must_use]
 pub fn number(number: Option<f64>) -> String {

@@ -7,14 +7,17 @@ mod events;
 mod flood;
 mod host;
 mod lab;
+mod ladder;
+mod probe;
 mod raw;
 mod report;
 mod serve;
 mod sim;
+mod stamp;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use answer::AnswerArgs;
 pub(crate) use ask::AskArgs;
@@ -25,9 +28,12 @@ pub(crate) use events::{
 pub(crate) use flood::{FloodArgs, message_bytes};
 pub(crate) use host::{CheckArgs, HostAction, HostArgs, TuneArgs};
 pub(crate) use lab::{LabAction, LabArgs};
+pub(crate) use ladder::LadderArgs;
+pub(crate) use probe::ProbeArgs;
 pub(crate) use report::ReportArgs;
 pub(crate) use serve::ServeArgs;
 pub(crate) use sim::SimArgs;
+pub(crate) use stamp::{ReflectArgs, StampArgs};
 
 /// Measure many-to-one networks of data acquisition, exactly.
 #[derive(Parser, Debug)]
@@ -42,6 +48,7 @@ pub(crate) use sim::SimArgs;
   incast serve --barrier 3                     on host X: wait for three senders, start them together
   incast flood X --load 1Gbit/s                on hosts Y, Z, ...: send, and be told what arrived
   incast ask X --response 2MB                  request and response: how long each answer takes
+  incast probe X --message 64B..1472B --gap 10us..100us   delay, order and loss at many sizes and gaps
   incast serve --plain --transport udp         count what a program written from the lab sheet sends
   incast report runs/*                         what the records show, side by side, in one HTML file
   incast events check sink-0/*.mdf             verify what a sink has stored
@@ -64,16 +71,24 @@ pub(crate) enum Command {
     Ask(AskArgs),
     /// Answer any number of askers on one port
     Answer(AnswerArgs),
+    /// Time paced messages to a server at many sizes and gaps: delay, order, loss, what a message costs
+    Probe(ProbeArgs),
     /// Run a scenario file: every host a process on this machine, or an agent on another
     Run(RunArgs),
     /// Test what is between hosts as a switch: throughput, delay at it, loss beyond it (RFC 2544, RFC 2889)
     BenchSwitch(RunArgs),
     /// Build the network of a scenario on this machine (as root), run it there, and take it away
     Lab(LabArgs),
+    /// Measure what each optimisation is worth: rungs in turn, round after round, in a lab (as root)
+    Ladder(LadderArgs),
     /// Simulate a scenario: the same machines in virtual time, over modelled links, switches and hosts
     Sim(SimArgs),
     /// Play a scenario many times: how its loss is spread, how sure the mean is, where messages died
     Campaign(CampaignArgs),
+    /// Ask a reflector: loss by direction, round trips and delays of a path, once or for ever (STAMP, RFC 8762)
+    Stamp(StampArgs),
+    /// Answer the tests of STAMP and TWAMP Light senders
+    Reflect(ReflectArgs),
     /// Take part in other hosts' runs: wait for a coordinator and play the roles it gives
     Agent(AgentArgs),
     /// Check this host's settings against a rate, tune them, and put them back
@@ -92,9 +107,15 @@ pub(crate) enum Command {
         /// File to write it to, readable by you alone; standard output otherwise
         file: Option<PathBuf>,
     },
-    /// Print the JSON Schema of the record
-    #[command(after_help = "Example:\n  incast schema > record.schema.json")]
-    Schema,
+    /// Print the JSON Schema of the record, or of what a campaign came to
+    #[command(
+        after_help = "Examples:\n  incast schema > record.schema.json\n  incast schema campaign > campaign.schema.json"
+    )]
+    Schema {
+        /// Of which document
+        #[arg(value_enum, default_value_t = Document::Record)]
+        of: Document,
+    },
     /// Print the completion script of a shell
     #[command(
         after_help = "Example:\n  incast completions bash > ~/.local/share/bash-completion/completions/incast"
@@ -112,6 +133,15 @@ pub(crate) enum Command {
     /// Play one role of a run, told on standard input (used by `run` and `agent`)
     #[command(hide = true)]
     Role,
+}
+
+/// A document that has a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Document {
+    /// The record of a run
+    Record,
+    /// What many runs came to
+    Campaign,
 }
 
 /// `incast run`

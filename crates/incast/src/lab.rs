@@ -5,10 +5,12 @@ mod books;
 pub(crate) mod link;
 mod links;
 mod others;
+pub(crate) mod settings;
 mod traced;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -16,13 +18,14 @@ use incast_core::caveat::{Caveat, CaveatKind};
 use incast_core::record::{Calibration, Network, Record};
 use incast_core::scenario::{NetworkPlan, ReadoutPlan, Scenario};
 use incast_core::time::Span;
-use incast_lab::Lab;
+use incast_lab::{Lab, Quotas};
 
 use crate::cli::{LabAction, LabArgs};
 use crate::drop_trace::{Tracer, Wish};
 use crate::endpoint::key;
 use crate::measured::Measured;
 use crate::output::{deliver, note};
+use crate::probe;
 use crate::record_dir::RecordDir;
 use crate::run::places::Places;
 use crate::run::{Production, describe};
@@ -31,6 +34,7 @@ use crate::switch_test;
 use crate::variants::{self, Variant};
 use books::Books;
 use links::Links;
+use settings::MachineSettings;
 use traced::Witness;
 
 /// Carries out `incast lab` and its kin.
@@ -85,11 +89,13 @@ fn run_one(
         let production = Production { scenario, tagged, places, variant, ahead, ..production };
         standing.play(production, &dir)
     };
-    let record = match &scenario.search {
-        None => play(scenario, false)?.record(),
-        Some(plan) => switch_test::trials(scenario, plan, stops, play)?,
+    let record = match (&scenario.search, &scenario.probe) {
+        (None, None) => play(scenario, false)?.record(),
+        (None, Some(plan)) => probe::points(scenario, plan, stops, |scenario| play(scenario, false))?,
+        (Some(plan), _) => switch_test::trials(scenario, plan, stops, play)?,
     };
     drop(standing);
+    probe::write_points(&record, &dir.path().join(probe::POINTS))?;
     deliver(&record, &args.output, Some(&dir))?;
     Ok((record, dir.path().to_owned()))
 }
@@ -104,6 +110,8 @@ pub(crate) struct Standing {
     /// What is doubtful before anything was measured.
     doubts: Vec<Caveat>,
     longest_delay: Duration,
+    /// What hosts may use of the CPU, for as long as the lab stands.
+    quotas: Option<Arc<Quotas>>,
 }
 
 impl Standing {
@@ -114,14 +122,16 @@ impl Standing {
         let tracer = Tracer::start(trace)?;
         let (calibration, doubts) = calibrate(scenario, network)?;
         let lab = Lab::build(name, &scenario.hosts, network)?;
+        settings::set_interfaces(scenario, &lab)?;
+        let quotas = Quotas::set(name, &scenario.hosts)?.map(Arc::new);
         let build_s = Some(lab.built_in_s());
         let shown = Network { calibration, build_s, ..scenario.describe_network().unwrap_or_default() };
-        Ok(Self { lab, tracer, shown, doubts, longest_delay: longest_delay(network) })
+        Ok(Self { lab, tracer, shown, doubts, longest_delay: longest_delay(network), quotas })
     }
 
     /// Where the roles of the scenario are.
     pub(crate) fn places(&self, scenario: &Scenario) -> Places {
-        Places::of_lab(scenario, &self.lab)
+        Places::of_lab(scenario, &self.lab).with_quotas(self.quotas.clone())
     }
 
     /// What stands, in a line.
@@ -141,6 +151,7 @@ impl Standing {
     /// Plays a scenario once, between two readings of every counter.
     pub(crate) fn play(&mut self, production: Production<'_>, dir: &RecordDir) -> anyhow::Result<Measured> {
         let (scenario, stops) = (production.scenario, production.stops);
+        let machine = MachineSettings::set(scenario)?;
         let lab = &mut self.lab;
         let mut links = Links::start(lab, scenario)?;
         let before = Books::open_still(lab)?;
@@ -162,6 +173,7 @@ impl Standing {
         measured.caveats.extend(left_out(scenario));
         measured.caveats.append(&mut self.doubts.clone());
         measured.network = Some(shown);
+        machine.put_back()?;
         Ok(measured)
     }
 }
@@ -213,9 +225,9 @@ fn calibrate(
     if network.cables.iter().any(|cable| cable.offloads) || scenario.flows.is_empty() {
         return Ok((None, Vec::new()));
     }
-    let (needed, size) = (scenario.packets_per_s(), scenario.smallest_packet_bytes());
+    let Some(needed) = scenario.packets_per_s() else { return Ok((None, Vec::new())) };
+    let size = scenario.smallest_packet_bytes();
     let can = incast_lab::calibrate(network, usize::try_from(size.unwrap_or(1))?)?.packets_per_s;
-    let Some(needed) = needed else { return Ok((None, Vec::new())) };
     let load = needed / can.max(1.0);
     let calibration = Calibration { packets_per_s: can, needed_packets_per_s: needed, load };
     let caveats = (load > 1.0).then(|| {

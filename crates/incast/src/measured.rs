@@ -10,6 +10,7 @@ use incast_core::exchange::{self, AnswererAccount, AskerAccount};
 use incast_core::flood::{assemble, totals};
 use incast_core::ledger::reading::HostBook;
 use incast_core::ledger::{self, Evidence};
+use incast_core::probe::HostWork;
 use incast_core::record::{
     Build, CoreInterval, Cpu, Exchange, Faults, Flow, Host, Ledger, Network, Readout, Record, RoundTrip,
     SCHEMA, ScenarioSummary, Verdict,
@@ -28,6 +29,11 @@ use crate::readout::catalogue::Entry;
 /// CPU of the calling thread, for the data threads.
 pub(crate) fn thread_cpu() -> Option<Cpu> {
     usage::cpu(Whose::Thread).ok()
+}
+
+/// What this host has done so far, for the ends of a probe.
+pub(crate) fn host_gauge() -> Option<HostWork> {
+    HostSnapshot::take().ok().map(|snapshot| snapshot.work())
 }
 
 /// This host while a run lasts.
@@ -204,14 +210,17 @@ impl Measured {
             caveats.append(&mut doubts);
             flows.push(flow);
         }
-        let closed = match self.evidence {
-            Some(evidence) => Some(close(&flows, evidence, &self.round_trips)),
-            None => self.own_book.map(|own| close_hosts(&flows, own, &self.outcomes)),
-        };
         let (exchanges, doubts): (Vec<Exchange>, Vec<_>) =
             self.exchanges.iter().map(ExchangeOutcome::record).unzip();
         incomplete |= exchanges.iter().any(|exchange| !exchange.complete);
         caveats.extend(doubts.into_iter().flatten());
+        let closed = match self.evidence {
+            Some(evidence) => {
+                let tags = exchanged(&self.outcomes, &exchanges, &self.round_trips);
+                Some(ledger::close(&flows, &Evidence { tags, ..evidence }))
+            }
+            None => self.own_book.map(|own| close_hosts(&flows, own, &self.outcomes)),
+        };
         let (ledger, doubts) = closed.unzip();
         // What is not known of the flows cannot be held against the kernel's counters.
         caveats.extend(doubts.into_iter().flatten().filter(|_| !incomplete));
@@ -286,16 +295,37 @@ fn absent(flows: &[Flow], books: &[HostBook]) -> Vec<String> {
     absent
 }
 
-/// The two books closed against each other. A tagged message and its answer are a datagram each, and
-/// read by those who should.
-fn close(
-    flows: &[Flow],
-    evidence: Evidence,
+/// Datagrams beside the messages: how many were sent, and how many were read by those who should. A tagged message
+/// and its answer are one each, and so are a two-way message of a probe and its answer, and requests and
+/// responses over UDP.
+fn exchanged(
+    outcomes: &[FlowOutcome],
+    exchanges: &[Exchange],
     round_trips: &BTreeMap<String, RoundTrip>,
-) -> (Ledger, Vec<Caveat>) {
+) -> (u64, u64) {
     let tags = |of: fn(&RoundTrip) -> u64| round_trips.values().map(of).sum::<u64>();
-    let (sent, answered) = (tags(|trip| trip.sent), tags(|trip| trip.answered));
-    ledger::close(flows, &Evidence { tags: (sent + answered, answered * 2), ..evidence })
+    let (mut sent, mut read) =
+        (tags(|trip| trip.sent) + tags(|trip| trip.answered), tags(|trip| trip.answered) * 2);
+    for outcome in outcomes {
+        let ours = outcome.sent.as_ref().and_then(|side| side.probe.as_deref());
+        let theirs = outcome.measured.as_ref().and_then(|side| side.probe.as_deref());
+        let answered = theirs.map_or(0, |probe| probe.answered);
+        sent += ours.map_or(0, |probe| probe.requests).saturating_add(answered);
+        read += ours.map_or(0, |probe| probe.answers_read).saturating_add(answered);
+    }
+    let (asked, heard) = datagrams(exchanges);
+    (sent + asked, read + heard)
+}
+
+/// Datagrams of exchanges, both ways: sent, and read by those who should.
+fn datagrams(exchanges: &[Exchange]) -> (u64, u64) {
+    let (mut sent, mut read) = (0, 0);
+    for peer in exchanges.iter().flat_map(|exchange| &exchange.peers) {
+        let Some((there, back)) = peer.datagrams_sent.zip(peer.datagrams_received) else { continue };
+        sent += peer.asked.unwrap_or(0) + there;
+        read += peer.requests_received.unwrap_or(0) + back + peer.datagrams_copies.unwrap_or(0);
+    }
+    (sent, read)
 }
 
 /// Judges a record, whose verdict says no more than how it ended, by what was expected of it.

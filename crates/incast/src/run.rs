@@ -7,6 +7,7 @@
 pub(crate) mod agent;
 pub(crate) mod agent_link;
 mod cast;
+mod exchanges;
 mod flows;
 pub(crate) mod lines;
 pub(crate) mod places;
@@ -18,6 +19,7 @@ pub(crate) mod telling;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -26,6 +28,7 @@ use incast_core::caveat::{Caveat, CaveatKind};
 use incast_core::record::{Cpu, Faults, Host, Record, RoundTrip, ScenarioSummary};
 use incast_core::scenario::{Scenario, Setting, Start};
 
+use incast_lab::Quotas;
 use incast_net::clock;
 use incast_net::key::Key;
 
@@ -36,12 +39,14 @@ use crate::measured::{HostWatch, Measured};
 use crate::observe::ProgressLine;
 use crate::output::{deliver, note};
 use crate::own_book::OwnBook;
+use crate::probe;
 use crate::readout;
 use crate::record_dir::RecordDir;
 use crate::signals::Stops;
 use crate::switch_test;
 use crate::variants::{self, Variant};
 use cast::{Cast, Kind};
+use exchanges::Exchanges;
 use flows::Flows;
 use lines::{RoleLine, RoleOrder};
 use places::Places;
@@ -73,7 +78,7 @@ fn run_one(
     (key, stops): (&Key, &Stops),
 ) -> anyhow::Result<(Record, PathBuf)> {
     let scenario = &variant.scenario;
-    if let Some(why) = scenario.only_simulable().first() {
+    if let Some(why) = scenario.only_simulable().iter().chain(&scenario.only_in_a_lab()).next() {
         anyhow::bail!("`incast run` cannot do this: {why}");
     }
     describe(scenario);
@@ -83,20 +88,23 @@ fn run_one(
         world: "run",
         key,
         stops,
-        places: Places::default(),
+        places: Places::default().with_quotas(Quotas::set(&scenario.name, &scenario.hosts)?.map(Arc::new)),
         tagged: false,
         trace: args.trace.drop_trace,
         ahead: String::new(),
     };
     let dir = production.record_dir(out)?;
-    let record = match &scenario.search {
-        None => production.play(&dir)?.record(),
-        Some(plan) => switch_test::trials(scenario, plan, stops, |scenario, tagged| {
-            let (variant, ahead) = (production.variant.clone(), String::new());
-            let places = Places::default();
-            Production { scenario, tagged, places, variant, ahead, ..production }.play(&dir)
-        })?,
+    let replay = |scenario: &Scenario, tagged: bool| {
+        let (variant, ahead) = (production.variant.clone(), String::new());
+        let places = production.places.clone();
+        Production { scenario, tagged, places, variant, ahead, ..production }.play(&dir)
     };
+    let record = match (&scenario.search, &scenario.probe) {
+        (None, None) => production.play(&dir)?.record(),
+        (None, Some(plan)) => probe::points(scenario, plan, stops, |scenario| replay(scenario, false))?,
+        (Some(plan), _) => switch_test::trials(scenario, plan, stops, replay)?,
+    };
+    probe::write_points(&record, &dir.path().join(probe::POINTS))?;
     deliver(&record, &args.output, Some(&dir))?;
     Ok((record, dir.path().to_owned()))
 }
@@ -177,6 +185,7 @@ impl Production<'_> {
             partial: Instant::now(),
             told_to_stop: 0,
             round_trips: BTreeMap::new(),
+            exchanges: Exchanges::default(),
         };
         stage.perform()?;
         Ok(stage.measured())
@@ -201,8 +210,26 @@ pub(crate) fn describe(scenario: &Scenario) {
             flow.streams
         ));
     }
+    if let Some(plan) = &scenario.probe {
+        note(&format!("  probe of {}: {}", plan.flow, probe::describe(&plan.sweep)));
+    }
     if scenario.flows.len() > shown {
         note(&format!("  ... and {} more flows", scenario.flows.len() - shown));
+    }
+    for exchange in scenario.exchanges.iter().take(shown) {
+        note(&format!(
+            "  {}: {} asks {} over {}, {} B for {} B, {} outstanding",
+            exchange.name,
+            exchange.from,
+            exchange.to.join(", "),
+            exchange.terms.transport.name(),
+            exchange.terms.request_bytes,
+            exchange.terms.response_bytes,
+            exchange.asker.outstanding
+        ));
+    }
+    if scenario.exchanges.len() > shown {
+        note(&format!("  ... and {} more exchanges", scenario.exchanges.len() - shown));
     }
 }
 
@@ -221,6 +248,7 @@ struct Stage<'a> {
     told_to_stop: usize,
     /// Of tagged messages, by flow.
     round_trips: BTreeMap<String, RoundTrip>,
+    exchanges: Exchanges,
 }
 
 impl Stage<'_> {
@@ -228,6 +256,7 @@ impl Stage<'_> {
     fn perform(&mut self) -> anyhow::Result<()> {
         let (scenario, stops) = (self.production.scenario, self.production.stops);
         self.cast.start_receivers(scenario)?;
+        self.cast.start_answerers(scenario)?;
         if self.production.tagged {
             self.cast.start_echoes(scenario)?;
         }
@@ -238,6 +267,7 @@ impl Stage<'_> {
             self.cast.start_tags(scenario)?;
         }
         self.cast.start_senders(scenario)?;
+        self.cast.start_askers(scenario)?;
         if scenario.start == Start::Together {
             self.until(READY_MAX, "wait for every sender to be ready", |cast| {
                 cast.all(Kind::is_sender, |role| role.armed)
@@ -259,7 +289,7 @@ impl Stage<'_> {
             }
         }
         self.cast.say(Kind::is_tag, RoleOrder::Stop);
-        self.cast.say(Kind::is_receiver, RoleOrder::Stop);
+        self.cast.say(Kind::is_server, RoleOrder::Stop);
         let mut echoes_stopped = false;
         let deadline = Instant::now() + END_MAX;
         while !self.cast.all(|_| true, |role| role.is_over())
@@ -318,6 +348,9 @@ impl Stage<'_> {
                     self.cast.heard(role);
                 } else if let RoleLine::Tagged { flow, round_trip } = *line {
                     self.round_trips.insert(flow, round_trip);
+                    self.cast.heard(role);
+                } else if let RoleLine::Asked { exchange, asked, told, failures } = *line {
+                    self.exchanges.handle_asked(exchange, *asked, told, failures);
                     self.cast.heard(role);
                 } else if let RoleLine::Progress { flows } = *line {
                     self.flows.handle_progress(self.cast.is_sender(role), &flows);
@@ -404,6 +437,7 @@ impl Stage<'_> {
             faults,
             socket_drops: drops,
             outcomes: self.flows.outcomes(),
+            exchanges: self.exchanges.outcomes(self.production.scenario),
             expectations: self.production.scenario.expectations.clone(),
             asks: self.production.scenario.asks.clone(),
             round_trips: std::mem::take(&mut self.round_trips),

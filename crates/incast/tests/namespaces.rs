@@ -10,7 +10,7 @@
 //! is larger than the queue (else the sender waits and nothing is dropped), and the control
 //! connection has a class of its own, so that no drop of TCP's is among those of the messages.
 //!
-//! Needs root, `iproute2` and `ethtool`. In CI it fails without them; elsewhere it says so and passes.
+//! Needs root, `iproute2`, `ethtool` and `nftables`. In CI it fails without them; elsewhere it says so and passes.
 
 #[path = "support/account.rs"]
 mod account;
@@ -19,10 +19,12 @@ mod program;
 #[path = "support/two_hosts.rs"]
 mod two_hosts;
 
+use std::process::Command;
+
 use account::{assert_all_explained, flow, only_flow};
-use incast_core::record::Faults;
+use incast_core::record::{Faults, Record};
 use program::write_key;
-use two_hosts::{TwoHosts, may_make_namespaces};
+use two_hosts::{TwoHosts, may_make_namespaces, run};
 
 #[test]
 fn what_is_lost_is_what_the_kernel_dropped_to_the_message() {
@@ -35,7 +37,7 @@ fn what_is_lost_is_what_the_kernel_dropped_to_the_message() {
     for (load, must_drop) in [("unlimited", true), ("100Mbit/s", false), ("20Mbit/s", false)] {
         let (passed_before, dropped_before) = hosts.queue();
         let busy_before = hosts.dropped_on_the_way_in();
-        let (server, port) = hosts.serve(&["--once", "--open"]);
+        let (server, port) = hosts.serve(&["--once", "--open", "--name", "x"]);
         let args: Vec<&str> = common.split(' ').chain(["--load", load]).collect();
         let told = hosts.flood(port, "y", &args).record();
         let record = server.record();
@@ -53,7 +55,56 @@ fn what_is_lost_is_what_the_kernel_dropped_to_the_message() {
         assert_eq!(messages.lost, Some(dropped + busy + full), "{places}");
         assert_eq!(messages.unique, Some(passed - busy - full), "{places}");
         assert!(dropped > 0 || !must_drop, "{places}: the test must be able to fail");
+        for record in [&record, &told] {
+            assert_eq!(died(record, "host_queue"), dropped, "{places}: {:?}", record.ledger);
+            assert_all_attributed(record);
+        }
     }
+}
+
+/// Messages that died at a stage, by the ledger.
+fn died(record: &Record, stage: &str) -> u64 {
+    let ledger = record.ledger.as_ref().expect("real hosts have a ledger");
+    ledger.stages.iter().filter(|entry| entry.stage == stage).map(|entry| entry.messages).sum()
+}
+
+/// Every lost message has its stage, and both ends told what they counted.
+fn assert_all_attributed(record: &Record) {
+    let ledger = record.ledger.as_ref().expect("real hosts have a ledger");
+    assert_eq!(ledger.unexplained, Some(0), "{ledger:?}");
+    let read = |name: &str, host: &str| {
+        ledger.sources.iter().any(|source| source.read && source.name == name && source.host == host)
+    };
+    for host in ["x", "y"] {
+        assert!(read("snmp", host) && read("devices", host), "{host}: {:?}", ledger.sources);
+    }
+}
+
+#[test]
+fn losses_inside_the_other_host_are_in_the_records_of_both() {
+    if !may_make_namespaces() {
+        return;
+    }
+    let hosts = TwoHosts::new();
+    run(&format!("ip netns exec {} nft add table ip t", hosts.x));
+    let nft = |words: &str| {
+        let done = Command::new("ip").args(["netns", "exec", &hosts.x, "nft", words]).status();
+        assert!(done.expect("nft runs (Debian's nftables)").success(), "{words}");
+    };
+    nft("add chain ip t in { type filter hook input priority 0; }");
+    nft("add rule ip t in iifname e0 meta l4proto udp numgen inc mod 10 3 counter drop");
+    let (server, port) = hosts.serve(&["--once", "--open", "--name", "x"]);
+    let words = "--transport udp --segments-max 1 --messages 2000 --load 5kHz --drop-trace off";
+    let told = hosts.flood(port, "y", &words.split(' ').collect::<Vec<_>>()).record();
+    for record in [&server.record(), &told] {
+        assert_all_explained(record);
+        assert_all_attributed(record);
+        assert_eq!(died(record, "firewall"), 200, "{:?}", record.ledger);
+    }
+    let sources = &told.ledger.as_ref().expect("a ledger").sources;
+    let trace = sources.iter().find(|source| source.name == "drop trace").expect("it says why not");
+    assert_eq!((trace.read, trace.why.as_deref()), (false, Some("switched off")));
+    assert_eq!(trace.uncertain, ["neighbour"]);
 }
 
 #[test]

@@ -199,7 +199,7 @@ impl Effort {
 
 impl Running {
     /// Starts `command` and waits until a line of its standard output or error begins with `ready`.
-    fn start(
+    pub(super) fn start(
         command: &mut Command,
         ready: &str,
         on_error: bool,

@@ -3,8 +3,8 @@
 use super::RunOutcome;
 use super::compare::welch;
 use super::stages::stages;
-use crate::record::{CampaignBin, CampaignDistribution, CampaignDrift, CampaignPeak};
-use crate::stats::peaks::Peak;
+use crate::record::{CampaignBin, CampaignComb, CampaignDistribution, CampaignDrift, CampaignPeak};
+use crate::stats::peaks::{Peak, SIGNIFICANCE_MIN, find_peaks};
 use crate::stats::quantile::of_sorted;
 use crate::stats::trend::Trend;
 
@@ -48,8 +48,31 @@ fn bins(sorted: &[f64]) -> Vec<CampaignBin> {
     (0..BINS).map(bin).collect()
 }
 
+/// The peaks of the lost fraction, each with the stages of its runs, and the comb that they make.
+///
+/// Runs that lost nothing are a peak of their own when they are many more than those that lost a single message: no
+/// kernel, however wide, then smears them over what others lost.
+#[expect(clippy::cast_precision_loss, reason = "counts of runs are far below 2^53")]
+pub(super) fn peaks(runs: &[RunOutcome], resolution: f64) -> (Vec<CampaignPeak>, Option<CampaignComb>) {
+    let with =
+        |is_meant: fn(u64) -> bool| runs.iter().filter(|run| run.sent > 0 && is_meant(run.lost)).count();
+    let (none, one) = (with(|lost| lost == 0), with(|lost| lost == 1));
+    let significance = (none as f64 - one as f64) / ((none + one) as f64).sqrt();
+    let is_apart = significance >= SIGNIFICANCE_MIN;
+    let fractions = runs.iter().filter_map(RunOutcome::lost_fraction);
+    let sample: Vec<f64> = fractions.filter(|fraction| !is_apart || *fraction > 0.0).collect();
+    let found = find_peaks(&sample, resolution);
+    let valley = if is_apart { resolution / 2.0 } else { 0.0 };
+    let apart = Peak { fraction: 0.0, one_in: None, from: 0.0, to: valley, runs: none as u64, significance };
+    let others = found.peaks.iter().map(|peak| Peak { from: peak.from.max(valley), ..*peak });
+    let all = is_apart.then_some(apart).into_iter().chain(others);
+    let comb =
+        found.comb.map(|comb| CampaignComb { offset: comb.offset, spacing: comb.spacing, teeth: comb.teeth });
+    (all.map(|found| peak(&found, runs)).collect(), comb)
+}
+
 /// A peak with its runs' stages; what lies beyond the last valley is its own up to everything.
-pub(super) fn peak(found: &Peak, runs: &[RunOutcome]) -> CampaignPeak {
+fn peak(found: &Peak, runs: &[RunOutcome]) -> CampaignPeak {
     let is_own = |run: &&RunOutcome| {
         run.lost_fraction().is_some_and(|fraction| fraction >= found.from && fraction < found.to)
     };

@@ -7,18 +7,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::shape::{distribution, drift, peak};
+use super::shape::{distribution, drift, peaks};
 use super::stages::stages;
 use super::{RunOutcome, VALUES_MAX, summed};
 use crate::caveat::{Caveat, CaveatKind};
 use crate::record::{
-    CampaignAsked, CampaignComb, CampaignDispersion, CampaignInterval, CampaignVariant, Expectation,
-    ReplicaFigure, Verdict,
+    CampaignAsked, CampaignDispersion, CampaignInterval, CampaignVariant, Expectation, ReplicaFigure, Verdict,
 };
 use crate::scenario::ExpectationPlan;
 use crate::stats::dispersion::Dispersion;
 use crate::stats::interval::{Interval, binomial, poisson, upper_limit};
-use crate::stats::peaks::find_peaks;
 use crate::stats::quantile::student_two_sided;
 use crate::stats::ratio;
 
@@ -34,7 +32,7 @@ pub fn variant(
     let fractions: Vec<f64> = runs.iter().filter_map(RunOutcome::lost_fraction).collect();
     let sizes = runs.iter().filter(|run| run.sent > 0).map(|run| run.sent);
     let resolution = sizes.max().and_then(|most| ratio(1, most)).unwrap_or(0.0);
-    let found = find_peaks(&fractions, resolution);
+    let (peaks, comb) = peaks(runs, resolution);
     let message_bits = ratio(runs.iter().fold(0, |sum, run| sum.saturating_add(run.sent_bits)), sent);
     let message_bits = message_bits.filter(|bits| *bits > 0.0);
     let (dispersion, intervals, quoted) = intervals(runs, confidence);
@@ -59,12 +57,8 @@ pub fn variant(
         bit_error_rate_upper_limit: rate(limit),
         dispersion,
         distribution: distribution(&fractions),
-        peaks: found.peaks.iter().map(|found| peak(found, runs)).collect(),
-        comb: found.comb.map(|comb| CampaignComb {
-            offset: comb.offset,
-            spacing: comb.spacing,
-            teeth: comb.teeth,
-        }),
+        peaks,
+        comb,
         stages: stages(runs),
         unexplained: (!unexplained.is_empty()).then(|| unexplained.iter().sum()),
         drift: drift(&fractions, confidence),

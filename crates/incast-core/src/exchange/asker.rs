@@ -5,6 +5,8 @@
 //! loop: so many askers in a row, each of which thinks between an answer and its next request. It
 //! neither sends nor waits; its driver gives every request to every answerer, and tells what came.
 
+use serde::{Deserialize, Serialize};
+
 use super::account::{AskerAccount, PeerBook, Point};
 use super::pieces::Piece;
 use super::round::{Round, State};
@@ -25,7 +27,7 @@ pub const ROUNDS_MAX: u64 = u32::MAX as u64;
 const POINTS_MAX: usize = 4_096;
 
 /// What an asker is to do.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AskerPlan {
     /// Answerers; each round asks all of them.
     pub peers: usize,

@@ -145,6 +145,13 @@ impl Terms {
         Ok(())
     }
 
+    /// States to keep of each connection when there are so many answerers: fewer of each, so that a record of many
+    /// can be read.
+    #[must_use]
+    pub fn samples_of_each(peers: usize) -> u32 {
+        SAMPLES_MAX / u32::try_from(peers).unwrap_or(u32::MAX).clamp(1, 16)
+    }
+
     /// Datagrams of one response over UDP; 1 over TCP.
     #[must_use]
     pub fn datagrams(&self) -> u32 {

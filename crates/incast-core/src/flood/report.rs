@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::caveat::Caveat;
 use crate::ledger::reading::HostBook;
+use crate::probe::{ProbeSeen, ProbeSent};
 use crate::record::{Batching, Buffer, Cpu, DepartureError, LossRuns, RawSide, Reordering, TcpSummary};
 use crate::sequence::Counts;
 
@@ -45,6 +46,8 @@ pub struct Sent {
     pub foreign: bool,
     /// What the sender's host counted meanwhile.
     pub host_book: Option<Box<HostBook>>,
+    /// What the sender of a probe knows beside this.
+    pub probe: Option<Box<ProbeSent>>,
 }
 
 /// What the receiver of a flow knows.
@@ -88,6 +91,8 @@ pub struct Measured {
     pub foreign: bool,
     /// What the receiver's host counted meanwhile.
     pub host_book: Option<Box<HostBook>>,
+    /// What the receiver of a probe knows beside this.
+    pub probe: Option<Box<ProbeSeen>>,
 }
 
 impl Sent {
@@ -124,6 +129,7 @@ impl Measured {
             && self.intervals.len() <= INTERVALS_MAX
             && self.intervals.iter().all(law)
             && columns.into_iter().all(grows)
+            && self.probe.as_ref().is_none_or(|probe| probe.is_plausible())
     }
 }
 
@@ -133,6 +139,7 @@ impl Sent {
     pub fn is_plausible(&self, streams: usize) -> bool {
         let grows =
             self.intervals.is_sorted() && self.intervals.last().is_none_or(|last| *last <= self.messages());
-        self.stream_messages.len() == streams && self.intervals.len() <= INTERVALS_MAX && grows
+        let probe = self.probe.as_ref().is_none_or(|probe| probe.is_plausible());
+        self.stream_messages.len() == streams && self.intervals.len() <= INTERVALS_MAX && grows && probe
     }
 }

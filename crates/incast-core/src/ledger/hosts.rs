@@ -19,14 +19,16 @@ use crate::record::{Flow, Ledger, LedgerSource, LossStage};
 /// `absent` are hosts of the flows whose counters nobody could tell.
 #[must_use]
 pub fn close_hosts(flows: &[Flow], books: Vec<HostBook>, absent: &[String]) -> (Ledger, Vec<Caveat>) {
-    let mut books = once_each(books);
-    books.retain(HostBook::is_plausible);
-    let datagrams: Vec<&Flow> =
-        flows.iter().filter(|flow| flow.transport.is_some_and(super::has_packets)).collect();
+    let (books, nonsense): (Vec<_>, Vec<_>) = once_each(books).into_iter().partition(HostBook::is_plausible);
+    let absent: Vec<String> =
+        absent.iter().cloned().chain(nonsense.into_iter().map(|book| book.host)).collect();
+    let datagrams: Vec<&Flow> = super::datagrams(flows).collect();
     let sum = |of: fn(&Flow) -> Option<u64>| datagrams.iter().map(|flow| of(flow)).sum::<Option<u64>>();
     let (sent, delivered) = (sum(|flow| flow.messages.sent), sum(|flow| flow.messages.unique));
     let lost = sent.zip(delivered).map(|(sent, delivered)| sent.saturating_sub(delivered));
-    let trains = datagrams.iter().any(|flow| flow.batching.segments_max > Some(1));
+    let trains = datagrams
+        .iter()
+        .any(|flow| flow.transport == Some(Transport::Udp) && flow.batching.segments_max > Some(1));
 
     let mut drops: Vec<Drops> = books.iter().flat_map(places).collect();
     drops.extend(of_rings(flows));
@@ -53,7 +55,10 @@ pub fn close_hosts(flows: &[Flow], books: Vec<HostBook>, absent: &[String]) -> (
     }
     let mut sources: Vec<LedgerSource> = books.iter().flat_map(|book| book.sources.clone()).collect();
     sources.extend(absent.iter().map(|host| not_told(host)));
-    sources.push(between());
+    // Within one host there is nothing between.
+    if books.len() != 1 || !absent.is_empty() {
+        sources.push(between());
+    }
     let ledger = Ledger {
         sent: sent.filter(|_| !datagrams.is_empty()),
         delivered: delivered.filter(|_| !datagrams.is_empty()),
@@ -65,7 +70,7 @@ pub fn close_hosts(flows: &[Flow], books: Vec<HostBook>, absent: &[String]) -> (
     };
     let mut caveats: Vec<Caveat> =
         books.iter().flat_map(|book| &book.doubts).map(|text| broken(text)).collect();
-    caveats.extend(doubts(left, absent, &shared, lost.unwrap_or(0)));
+    caveats.extend(doubts(left, &absent, &shared, lost.unwrap_or(0)));
     (ledger, caveats)
 }
 

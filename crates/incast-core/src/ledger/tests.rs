@@ -201,3 +201,44 @@ fn stages_stand_in_the_order_of_the_path_and_a_broken_counter_is_said() {
     assert_eq!(caveats[0].kind, CaveatKind::CounterBroken);
     assert!(caveats[0].text.starts_with("the device e0 of x went away"), "{caveats:?}");
 }
+
+#[test]
+fn datagrams_that_a_host_joins_on_the_way_in_are_as_many_as_were_received() {
+    let hosts = HostCounters { udp_out_datagrams: 1000, udp_in_datagrams: 9, ..HostCounters::default() };
+    let flows = [flow(Transport::Udp, 1000, 400)];
+    let evidence = Evidence { drops: vec![drops("receiver_ring", 600)], hosts, ..Evidence::default() };
+    let (ledger, caveats) = close(&flows, &evidence);
+    assert_eq!((ledger.unexplained, ledger.unexplained_packets), (Some(0), Some(0)), "{ledger:?}");
+    assert_eq!(caveats, []);
+    // Some were dropped joined: packets cannot be told then, and that is no open book.
+    let hosts = HostCounters { udp_in_errors: 3, udp_rcvbuf_errors: 3, ..hosts };
+    let (ledger, caveats) = close(&flows, &Evidence { hosts, drops: Vec::new(), ..evidence });
+    assert_eq!(ledger.unexplained_packets, None);
+    assert!(caveats.iter().all(|caveat| caveat.kind == CaveatKind::StageUncertain), "{caveats:?}");
+}
+
+#[test]
+fn raw_frames_that_a_ring_had_no_room_for_died_there() {
+    let mut raw = flow(Transport::Ethernet, 1000, 900);
+    raw.receiver_drops = Some(70);
+    let evidence = Evidence { drops: vec![drops("switch_port", 30)], ..Evidence::default() };
+    let (ledger, caveats) = close(&[raw], &evidence);
+    assert_eq!((ledger.unexplained, ledger.unexplained_packets), (Some(0), Some(0)), "{ledger:?}");
+    assert_eq!((at(&ledger, "switch_port").messages, at(&ledger, "packet_ring").messages), (30, 70));
+    assert_eq!(caveats, []);
+}
+
+#[test]
+fn what_was_put_together_and_never_read_has_come() {
+    let hosts = HostCounters {
+        udp_out_datagrams: 10,
+        ip_frag_oks: 10,
+        ip_frag_creates: 60,
+        ip_reasm_reqds: 60,
+        ip_reasm_oks: 10,
+        udp_in_datagrams: 9,
+        ..HostCounters::default()
+    };
+    let (ledger, _) = close(&[], &Evidence { hosts, ..Evidence::default() });
+    assert_eq!(ledger.unexplained_packets, Some(0), "{ledger:?}");
+}

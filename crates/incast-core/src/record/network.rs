@@ -140,7 +140,7 @@ plain_data! {
     ///
     /// Over datagrams: `sent = delivered + every stage + unexplained`.
     pub struct Ledger {
-        /// Messages of UDP flows that were sent.
+        /// Messages that were sent over anything but TCP.
         pub sent: Option<u64>,
         /// Of these, received for the first time.
         pub delivered: Option<u64>,
@@ -180,13 +180,13 @@ plain_data! {
         pub place: String,
         /// Packets dropped there, of every kind.
         pub packets: u64,
-        /// Messages of UDP flows that died there.
+        /// Messages that died there: of all flows but TCP's.
         pub messages: u64,
     }
 
     /// Packets of one kind over the whole network.
     pub struct PacketAccount {
-        /// `udp`, `udp fragments` or `tcp`.
+        /// `udp`, `udp fragments`, `tcp`, `icmp`; of flows over raw transports `ip`, `ethernet` and `xdp`.
         pub kind: String,
         /// Packets that the hosts' network layers sent.
         pub sent: u64,

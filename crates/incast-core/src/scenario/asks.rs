@@ -1,5 +1,6 @@
 //! The `[[ask]]` and `[[variant]]` tables: what the run is to answer, and what else is to be tried.
 
+use super::findings::quoted;
 use super::model::{AnswerKind, AskPlan, VariantPlan};
 use super::reader::Reader;
 use super::vary::Setting;
@@ -21,11 +22,15 @@ pub(super) fn read_asks(scenario: &mut Reader<'_, '_>) -> Vec<AskPlan> {
 /// Reads every `[[variant]]`.
 pub(super) fn read_variants(scenario: &mut Reader<'_, '_>) -> Vec<VariantPlan> {
     let mut variants: Vec<VariantPlan> = Vec::new();
+    // Compared with a variant that may stand further down.
+    let mut compared = Vec::new();
     for (table, header) in scenario.tables("variant", VARIANTS_MAX).unwrap_or_default() {
-        let mut reader = Reader::open(table, "[[variant]]", header, &["name", "set"], scenario.findings);
+        let mut reader =
+            Reader::open(table, "[[variant]]", header, &["against", "name", "set"], scenario.findings);
         reader.require("name", "its record is called by it");
         reader.require("set", "say what it changes, for example set = \"flow.congestion=cubic\"");
         let name = reader.name("name").map(|name| (*name.get_ref()).to_owned());
+        let against = reader.name("against").map(|name| ((*name.get_ref()).to_owned(), name.span()));
         let mut settings = Vec::new();
         for text in reader.names("set").unwrap_or_default() {
             match text.get_ref().parse::<Setting>() {
@@ -38,11 +43,24 @@ pub(super) fn read_variants(scenario: &mut Reader<'_, '_>) -> Vec<VariantPlan> {
             reader.fault("name", format!("there is already a variant `{name}`; names are unique"));
             continue;
         }
-        variants.push(VariantPlan { name, settings });
+        compared.extend(against.clone());
+        let against = against.map(|(against, _)| against).filter(|against| against != BASE);
+        variants.push(VariantPlan { name, against, settings });
+    }
+    for (name, place) in compared {
+        let name = name.as_str();
+        if name != BASE && !variants.iter().any(|variant| variant.name == name) {
+            let names = variants.iter().map(|variant| variant.name.as_str());
+            let advice =
+                scenario.findings.advice(name, names.chain([BASE]), "base, or the name of another variant");
+            scenario.findings.add(&place, format!("unknown variant {}{advice}", quoted(name)));
+        }
     }
     variants
 }
 
+/// What the scenario as it stands is called beside its variants.
+const BASE: &str = "base";
 const ANSWERS: &[(&str, AnswerKind)] = &[
     ("shares", AnswerKind::Shares),
     ("loss", AnswerKind::Loss),

@@ -58,7 +58,7 @@ fn scope(
     }
     let name = reader.text("flow")?;
     if let Some(metric) = metric.filter(|metric| metric.totals_only()) {
-        let is_of_simulation = metric.is_of_simulation();
+        let is_of_simulation = metric.is_of_simulation() || metric.is_of_exchange();
         let metric = metric.name();
         if is_of_simulation {
             reader.fault("flow", format!("`{metric}` is of no flow: leave `flow` out"));
@@ -136,7 +136,7 @@ fn wanted(unit: Unit) -> String {
         Unit::Seconds => format!("a number of seconds, or a text such as {SPAN_EXAMPLES}"),
         Unit::Fraction => "a number from 0 to 1".to_owned(),
         Unit::Bytes => format!("a number of bytes, or a text such as {BYTES_EXAMPLES}"),
-        Unit::Count | Unit::Difference | Unit::Number => "a number".to_owned(),
+        Unit::Count | Unit::Difference | Unit::Number | Unit::Signed => "a number".to_owned(),
     }
 }
 
@@ -146,7 +146,7 @@ fn read_quantity(unit: Unit, text: &str) -> Option<Result<f64, UnitError>> {
         Unit::BitRate => Some(text.parse().map(|rate: BitRate| rate.0 as f64)),
         Unit::Seconds => Some(text.parse().map(Span::as_s_f64)),
         Unit::Bytes => Some(text.parse().map(|bytes: Bytes| bytes.0 as f64)),
-        Unit::Fraction | Unit::Count | Unit::Difference | Unit::Number => None,
+        Unit::Fraction | Unit::Count | Unit::Difference | Unit::Number | Unit::Signed => None,
     }
 }
 
@@ -154,6 +154,7 @@ fn read_quantity(unit: Unit, text: &str) -> Option<Result<f64, UnitError>> {
 fn expected(table: &DeTable<'_>, metric: Metric, scope: &Scope) -> String {
     let whose = match scope {
         Scope::Totals if metric.is_of_queue() => "all queues",
+        Scope::Totals if metric.is_of_exchange() => "all exchanges",
         Scope::Totals => "all flows",
         Scope::Flows { name, .. } | Scope::Queues { name } => name,
     };

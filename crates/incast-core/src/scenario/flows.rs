@@ -108,7 +108,7 @@ impl<'h> Flows<'h> {
         reader.require("to", "write a host's name");
         let from = reader.names("from");
         let to = reader.text("to");
-        let senders = from.and_then(|from| self.senders(&from, reader.findings));
+        let senders = from.and_then(|from| self.meant(&from, "from", reader.findings));
         let receiver = to.as_ref().and_then(|to| self.receiver(to, reader.findings));
         let (senders, receiver) = (senders?, receiver?);
         if senders.contains(&receiver) {
@@ -119,7 +119,13 @@ impl<'h> Flows<'h> {
         Some((senders, receiver))
     }
 
-    fn senders(&self, from: &[Spanned<&str>], findings: &mut Findings<'_>) -> Option<Vec<usize>> {
+    /// The hosts that a list of names means, each once; `key` is where the list stands.
+    pub(super) fn meant(
+        &self,
+        from: &[Spanned<&str>],
+        key: &str,
+        findings: &mut Findings<'_>,
+    ) -> Option<Vec<usize>> {
         let mut senders = Vec::new();
         let mut taken = vec![false; self.hosts.count()];
         let mut good = true;
@@ -130,7 +136,7 @@ impl<'h> Flows<'h> {
             };
             if let Some(twice) = meant.clone().find(|host| taken[*host]) {
                 let twice = self.hosts.name_of(twice);
-                findings.add(&name.span(), format!("host `{twice}` is in `from` twice"));
+                findings.add(&name.span(), format!("host `{twice}` is in `{key}` twice"));
                 good = false;
                 continue;
             }
@@ -141,7 +147,7 @@ impl<'h> Flows<'h> {
     }
 
     /// For each sender the network on which it reaches the receiver: the one named, or the first that both have.
-    fn networks(
+    pub(super) fn networks(
         &self,
         reader: &mut Reader<'_, '_>,
         senders: &[usize],
@@ -223,15 +229,35 @@ impl<'h> Flows<'h> {
         None
     }
 
+    /// These hosts have a part in the scenario.
+    pub(super) fn take_part<'a>(&mut self, hosts: impl IntoIterator<Item = &'a usize>) {
+        hosts.into_iter().for_each(|host| self.takes_part[*host] = true);
+    }
+
+    /// The name of the host with this index.
+    pub(super) fn host_name(&self, index: usize) -> &'h str {
+        self.hosts.name_of(index)
+    }
+
     /// Which hosts have a part in the scenario.
     pub(super) fn takes_part(&mut self) -> &mut [bool] {
         &mut self.takes_part
     }
 
-    /// The flows, in the order of the file; notes hosts that have no part in them.
-    pub(super) fn finish(self, is_readout: bool, findings: &mut Findings<'_>) -> Vec<FlowPlan> {
-        if self.plans.is_empty() && !self.incomplete && !is_readout {
-            findings.add(&(0..0), "there is no [[flow]]: nothing would be sent");
+    /// The flows, in the order of the file; notes hosts that have no part in them, nor in an exchange.
+    pub(super) fn finish(
+        self,
+        is_readout: bool,
+        has_exchanges: bool,
+        findings: &mut Findings<'_>,
+    ) -> Vec<FlowPlan> {
+        if self.plans.is_empty() && !self.incomplete && !is_readout && !has_exchanges {
+            findings.add(&(0..0), "there is no [[flow]] and no [[exchange]]: nothing would be sent");
+        } else if is_readout && has_exchanges {
+            findings.add(
+                &(0..0),
+                "a scenario has exchanges or a readout, not both: give the other a file of its own",
+            );
         } else if is_readout && !self.plans.is_empty() {
             findings.add(
                 &(0..0),
@@ -284,6 +310,7 @@ fn read_pattern(reader: &mut Reader<'_, '_>, default_duration: Span) -> Option<F
         spin: reader.flag("spin").unwrap_or_default(),
         receiver: reader.name("receiver").map(|name| (*name.get_ref()).to_owned()),
         network: None,
+        probe: None,
     };
     transport.map(|_| pattern)
 }

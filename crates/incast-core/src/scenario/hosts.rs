@@ -12,6 +12,7 @@ use toml::de::DeTable;
 use super::findings::{Findings, quoted};
 use super::model::HostPlan;
 use super::reader::Reader;
+use crate::tune::LINK_KEYS;
 
 /// Every host of a scenario, by name and by group.
 #[derive(Default)]
@@ -43,6 +44,8 @@ impl Hosts {
         let agent = checked(&mut reader, "agent", wrong_agent);
         let address = checked(&mut reader, "address", wrong_address);
         let sysctls = read_sysctls(&mut reader);
+        let interface = read_interface(&mut reader);
+        let cpu_quota_millicores = read_quota(&mut reader);
         let count = reader.small::<usize>("count", 1..=HOSTS_MAX as u64);
         let name = reader.name("name");
         let (Some(name), true) = (name, count.is_some() || !reader.has("count")) else {
@@ -76,6 +79,8 @@ impl Hosts {
                 agent: agent.clone(),
                 address: address.clone(),
                 sysctls: sysctls.clone(),
+                interface: interface.clone(),
+                cpu_quota_millicores,
             });
         }
         self.names.insert(group.to_owned(), meant.clone());
@@ -186,7 +191,7 @@ fn is_address(text: &str) -> bool {
 }
 
 /// The kernel settings of a host: `sysctl = { "net.ipv4.tcp_rmem" = "4096 131072 67108864" }`.
-fn read_sysctls(reader: &mut Reader<'_, '_>) -> BTreeMap<String, String> {
+pub(super) fn read_sysctls(reader: &mut Reader<'_, '_>) -> BTreeMap<String, String> {
     let mut sysctls = BTreeMap::new();
     for (name, value) in reader.settings("sysctl") {
         let (key, text) = (*name.get_ref(), *value.get_ref());
@@ -206,7 +211,43 @@ fn read_sysctls(reader: &mut Reader<'_, '_>) -> BTreeMap<String, String> {
     sysctls
 }
 
-pub(super) const KEYS: &[&str] = &["address", "agent", "count", "name", "sysctl"];
+/// The settings of a host's interfaces: `interface = { gro = "on", napi_defer_hard_irqs = "2" }`.
+fn read_interface(reader: &mut Reader<'_, '_>) -> BTreeMap<String, String> {
+    let mut settings = BTreeMap::new();
+    for (name, value) in reader.settings("interface") {
+        let (key, text) = (*name.get_ref(), *value.get_ref());
+        if !LINK_KEYS.contains(&key) {
+            let advice = reader.findings.advice(key, LINK_KEYS.iter().copied(), &LINK_KEYS.join(", "));
+            reader
+                .findings
+                .add(&name.span(), format!("unknown setting of an interface {}{advice}", quoted(key)));
+        } else if text.is_empty() || text.len() > SYSCTL_BYTES_MAX || text.chars().any(char::is_control) {
+            let message = format!("the value of {} is empty, too long or does not print", quoted(key));
+            reader.findings.add(&value.span(), message);
+        } else {
+            settings.insert(key.to_owned(), text.to_owned());
+        }
+    }
+    settings
+}
+
+/// How many cores the processes of a host may use: `cpu_quota = 0.5`.
+fn read_quota(reader: &mut Reader<'_, '_>) -> Option<u32> {
+    let cores = reader.number("cpu_quota", "a number of cores, for example 0.5", |_| None)?;
+    if !(QUOTA_MIN..=QUOTA_MAX).contains(&cores) {
+        reader
+            .fault("cpu_quota", format!("`cpu_quota` is {cores}; allowed: {QUOTA_MIN} to {QUOTA_MAX} cores"));
+        return None;
+    }
+    // A kernel counts in microseconds of a period of 20 ms: thousandths of a core are enough.
+    format!("{:.0}", cores * 1e3).parse().ok()
+}
+
+pub(super) const KEYS: &[&str] = &["address", "agent", "count", "cpu_quota", "interface", "name", "sysctl"];
+/// Below a hundredth of a core a process sleeps for seconds at a time.
+const QUOTA_MIN: f64 = 0.01;
+/// More cores than any machine has.
+const QUOTA_MAX: f64 = 1_024.0;
 /// Longest value of a kernel setting.
 const SYSCTL_BYTES_MAX: usize = 256;
 /// Most hosts of a scenario, groups expanded: as many as flows.

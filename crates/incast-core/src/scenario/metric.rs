@@ -98,10 +98,54 @@ pub enum Metric {
     PacketsDropped,
     /// What is left of the account of bytes; simulator only.
     ByteResidual,
+    /// Smallest one-way delay of all points, microseconds; probe only.
+    ProbeDelayMin,
+    /// Median one-way delay of the point where it is largest, microseconds; probe only.
+    ProbeDelayP50,
+    /// Largest error bar of a point's delays, microseconds; probe only.
+    ProbeDelayError,
+    /// 99th percentile of the delay above the smallest, of the point where it is largest, microseconds; probe only.
+    ProbeVariationP99,
+    /// Messages that all points lost; probe only.
+    ProbeLost,
+    /// Messages that came after a later one in all points; probe only.
+    ProbeReordered,
+    /// Messages received again in all points; probe only.
+    ProbeDuplicate,
+    /// Points that were played; probe only.
+    ProbePoints,
     /// Median delay of whole messages, microseconds; simulator only.
     DelayP50,
     /// Its 99th percentile, microseconds; simulator only.
     DelayP99,
+    /// Requests answered in time; exchanges only.
+    Answered,
+    /// Requests that timed out, failed or stayed open; exchanges only.
+    NotAnswered,
+    /// What is left of the account of requests; exchanges only.
+    ExchangeResidual,
+    /// Rounds answered per second; exchanges only.
+    RoundRate,
+    /// First round, microseconds; exchanges only.
+    FirstRound,
+    /// Median from a request to its response, microseconds; exchanges only.
+    ResponseP50,
+    /// Its 99th percentile, microseconds; exchanges only.
+    ResponseP99,
+    /// The same from when the request was meant to leave, microseconds; exchanges only.
+    IntendedP99,
+    /// Median of whole rounds, microseconds; exchanges only.
+    RoundP50,
+    /// Its 99th percentile, microseconds; exchanges only.
+    RoundP99,
+    /// Answers that took over twice the median of their round, as a fraction; exchanges only.
+    StragglerFraction,
+    /// Segments with data for one response; exchanges only.
+    PacketsPerResponse,
+    /// Segments without data for one response; exchanges only.
+    AcknowledgementsPerResponse,
+    /// Segments of responses that were sent again; exchanges only.
+    ResponseRetransmits,
 }
 
 /// What kind of number a metric is: says which texts and which values make sense.
@@ -121,11 +165,13 @@ pub(super) enum Unit {
     Bytes,
     /// Any number that is not negative, without texts.
     Number,
+    /// Any number, without texts.
+    Signed,
 }
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 47] = [
+    pub const ALL: [Self; 69] = [
         Self::Sent,
         Self::Received,
         Self::Unique,
@@ -173,6 +219,28 @@ impl Metric {
         Self::ByteResidual,
         Self::DelayP50,
         Self::DelayP99,
+        Self::ProbeDelayMin,
+        Self::ProbeDelayP50,
+        Self::ProbeDelayError,
+        Self::ProbeVariationP99,
+        Self::ProbeLost,
+        Self::ProbeReordered,
+        Self::ProbeDuplicate,
+        Self::ProbePoints,
+        Self::Answered,
+        Self::NotAnswered,
+        Self::ExchangeResidual,
+        Self::RoundRate,
+        Self::FirstRound,
+        Self::ResponseP50,
+        Self::ResponseP99,
+        Self::IntendedP99,
+        Self::RoundP50,
+        Self::RoundP99,
+        Self::StragglerFraction,
+        Self::PacketsPerResponse,
+        Self::AcknowledgementsPerResponse,
+        Self::ResponseRetransmits,
     ];
 
     /// Its name in scenario files and records.
@@ -226,6 +294,22 @@ impl Metric {
             Self::ByteResidual => "byte_residual",
             Self::DelayP50 => "delay_us_p50",
             Self::DelayP99 => "delay_us_p99",
+            Self::Answered => "answered",
+            Self::NotAnswered => "not_answered",
+            Self::ExchangeResidual => "exchange_residual",
+            Self::RoundRate => "rounds_per_s",
+            Self::FirstRound => "first_round_us",
+            Self::ResponseP50 => "response_us_p50",
+            Self::ResponseP99 => "response_us_p99",
+            Self::IntendedP99 => "intended_us_p99",
+            Self::RoundP50 => "round_us_p50",
+            Self::RoundP99 => "round_us_p99",
+            Self::StragglerFraction => "straggler_fraction",
+            Self::PacketsPerResponse => "packets_per_response",
+            Self::AcknowledgementsPerResponse => "acknowledgements_per_response",
+            Self::ResponseRetransmits => "response_retransmits",
+            // Those of a probe: the test of all names holds that nothing else is left.
+            _ => self.probe_name(),
         }
     }
 
@@ -233,6 +317,8 @@ impl Metric {
     #[must_use]
     pub const fn totals_only(self) -> bool {
         self.is_of_readout()
+            || self.is_of_probe()
+            || self.is_of_exchange()
             || (self.is_of_simulation() && !matches!(self, Self::DelayP50 | Self::DelayP99))
             || matches!(self, Self::Fairness | Self::Overlap | Self::Throughput | Self::ThroughputFraction)
     }
@@ -262,6 +348,28 @@ impl Metric {
         )
     }
 
+    /// Whether only exchanges have it.
+    #[must_use]
+    pub const fn is_of_exchange(self) -> bool {
+        matches!(
+            self,
+            Self::Answered
+                | Self::NotAnswered
+                | Self::ExchangeResidual
+                | Self::RoundRate
+                | Self::FirstRound
+                | Self::ResponseP50
+                | Self::ResponseP99
+                | Self::IntendedP99
+                | Self::RoundP50
+                | Self::RoundP99
+                | Self::StragglerFraction
+                | Self::PacketsPerResponse
+                | Self::AcknowledgementsPerResponse
+                | Self::ResponseRetransmits
+        )
+    }
+
     /// Whether only a simulator sees it.
     #[must_use]
     pub const fn is_of_simulation(self) -> bool {
@@ -288,6 +396,10 @@ impl Metric {
             Self::Unexplained | Self::EventResidual | Self::CreditResidual | Self::ByteResidual => {
                 Unit::Difference
             }
+            Self::ExchangeResidual => Unit::Difference,
+            Self::Answered | Self::NotAnswered | Self::ResponseRetransmits => Unit::Count,
+            Self::StragglerFraction => Unit::Fraction,
+            _ if self.is_of_exchange() => Unit::Number,
             Self::DeadTime | Self::NodeFairness | Self::QueueBusy => Unit::Fraction,
             Self::QueueBytesMax | Self::QueueBytesMean => Unit::Bytes,
             Self::QueueWaitMean | Self::QueueWaitP99 | Self::DelayP50 | Self::DelayP99 => Unit::Number,
@@ -302,6 +414,8 @@ impl Metric {
             Self::Goodput | Self::OfferedLoad | Self::WireRate | Self::Throughput => Unit::BitRate,
             Self::Duration => Unit::Seconds,
             Self::CpuSecondsPerGigabyte | Self::RoundTripMedian => Unit::Number,
+            Self::ProbeDelayMin | Self::ProbeDelayP50 => Unit::Signed,
+            Self::ProbeDelayError | Self::ProbeVariationP99 => Unit::Number,
             _ => Unit::Count,
         }
     }
@@ -328,6 +442,10 @@ impl Metric {
     pub fn of_record(self, record: &Record) -> Option<f64> {
         if self.is_of_simulation() {
             return self.of_simulation(record, None);
+        } else if self.is_of_probe() {
+            return record.probe.as_ref().and_then(|probe| self.of_probe(probe));
+        } else if self.is_of_exchange() {
+            return self.of_exchanges(&record.exchanges);
         } else if !self.is_of_readout() {
             return self.of_totals(&record.totals);
         }
@@ -404,7 +522,7 @@ impl Unit {
     /// The smallest and largest value that a number of this kind can have.
     pub(super) const fn range(self) -> (f64, f64) {
         match self {
-            Self::Difference => (f64::NEG_INFINITY, f64::INFINITY),
+            Self::Difference | Self::Signed => (f64::NEG_INFINITY, f64::INFINITY),
             Self::Fraction => (0.0, 1.0),
             _ => (0.0, f64::INFINITY),
         }

@@ -9,11 +9,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::metric::Metric;
+use super::model_exchange::ExchangePlan;
 use super::model_fault::CableFaultPlan;
 use super::model_network::NetworkPlan;
 use super::model_readout::ReadoutPlan;
 use super::model_sim::{HostModel, SimPlan, StatedModel};
+use super::probe::ProbePlan;
 use crate::load::{Load, Spacing, Stop, Transport};
+use crate::probe::ProbeStream;
 use crate::random::Random;
 use crate::raw::RawPlan;
 use crate::switch_test::SearchPlan;
@@ -35,10 +38,14 @@ pub struct Scenario {
     pub interval: Span,
     /// Every host, groups expanded; each takes part in a flow.
     pub hosts: Vec<HostPlan>,
+    /// Settings of the kernel that all hosts of a lab share.
+    pub machine_sysctls: BTreeMap<String, String>,
     /// The network between them, if the file describes one.
     pub network: Option<NetworkPlan>,
     /// Every flow: one sender, one receiver.
     pub flows: Vec<FlowPlan>,
+    /// Every exchange: one asker, its answerers.
+    pub exchanges: Vec<ExchangePlan>,
     /// The event-building system, if the file describes one.
     pub readout: Option<ReadoutPlan>,
     /// What the simulator is told beside this.
@@ -53,6 +60,8 @@ pub struct Scenario {
     pub expectations: Vec<ExpectationPlan>,
     /// The scenario is a switch test: its flows are sent at many loads.
     pub search: Option<SearchPlan>,
+    /// One of its flows is probed: sent at many sizes and gaps.
+    pub probe: Option<ProbePlan>,
     /// What the run is to answer.
     pub asks: Vec<AskPlan>,
     /// The same scenario with some values replaced, to be run as well.
@@ -73,7 +82,7 @@ pub enum Start {
 }
 
 /// A machine, or a process that stands for one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostPlan {
     /// Its name, unique.
     pub name: String,
@@ -83,6 +92,10 @@ pub struct HostPlan {
     pub address: Option<String>,
     /// Settings of its kernel by their sysctl names, where it has a network of its own.
     pub sysctls: BTreeMap<String, String>,
+    /// Settings of its interfaces, by the keys of `tune::LINK_KEYS`, in a lab.
+    pub interface: BTreeMap<String, String>,
+    /// Thousandths of a core that its processes may use together; as much as there is otherwise.
+    pub cpu_quota_millicores: Option<u32>,
 }
 
 impl HostPlan {
@@ -136,6 +149,9 @@ pub struct FlowPlan {
     pub receiver: Option<String>,
     /// The network that carries it, by the index of its first switch, when the file describes one.
     pub network: Option<usize>,
+    /// Its messages are timed, at one point of a probe.
+    #[serde(default)]
+    pub probe: Option<ProbeStream>,
 }
 
 impl FlowPlan {
@@ -192,6 +208,8 @@ pub enum AnswerKind {
 pub struct VariantPlan {
     /// What it is called.
     pub name: String,
+    /// The variant that it is compared with; the scenario as it stands otherwise.
+    pub against: Option<String>,
     /// What is replaced.
     pub settings: Vec<super::vary::Setting>,
 }

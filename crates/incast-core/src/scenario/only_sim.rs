@@ -7,6 +7,8 @@ use super::model_network::{CableEnd, NetworkPlan, SwitchPlan};
 use super::model_sim::{Queueing, SwitchModel};
 use crate::readout::algorithm::AlgorithmKind;
 
+/// Why a probe is not simulated.
+const PROBED: &str = "a probe ([probe]) times messages by real clocks: use `incast lab` or `incast run`";
 /// The congestion controls that the simulator's TCP has.
 const CONGESTIONS: [&str; 3] = ["reno", "cubic", "bbr"];
 
@@ -23,6 +25,7 @@ impl Scenario {
                 and_more(agents.len())
             ));
         }
+        why.extend(self.of_a_kernel());
         if self.search.is_some() {
             why.push("a switch test ([search]) needs many runs in a row: use `incast lab`".to_owned());
         }
@@ -31,6 +34,15 @@ impl Scenario {
                 "flow {} goes over {}, and the simulator models TCP and UDP: use `incast run` or `incast lab`",
                 flow.name,
                 flow.transport.name()
+            ));
+        }
+        why.extend(self.probe.as_ref().map(|_| PROBED.to_owned()));
+        if let Some(exchange) = self.exchanges.first() {
+            why.push(format!(
+                "exchange {}{} asks and answers over real connections, and the simulator has no answerers: use \
+                 `incast run` or `incast lab`",
+                exchange.name,
+                and_more(self.exchanges.len())
             ));
         }
         // Another one in its place would give the numbers of another scenario.
@@ -68,6 +80,51 @@ impl Scenario {
                 "node {first}{} runs {what}, and nobody knows how long that takes in virtual time: use \
                  `incast run` or `incast lab`, or say `time` of the built-in algorithm",
                 and_more(nodes.len())
+            ));
+        }
+        why
+    }
+
+    /// What only a kernel has; empty when there is nothing.
+    fn of_a_kernel(&self) -> Vec<String> {
+        let mut why = Vec::new();
+        if let Some(host) = self.hosts.iter().find(|host| host.cpu_quota_millicores.is_some()) {
+            why.push(format!(
+                "host {} has a `cpu_quota`, which a kernel keeps: use `incast lab`, or say in a [[model]] what a \
+                 packet costs",
+                host.name
+            ));
+        }
+        if let Some(host) = self.hosts.iter().find(|host| !host.interface.is_empty()) {
+            why.push(format!("host {} has settings of an `interface`: use `incast lab`", host.name));
+        }
+        if !self.machine_sysctls.is_empty() {
+            why.push("[machine] has settings of a kernel: use `incast lab`".to_owned());
+        }
+        why
+    }
+
+    /// What is only for the hosts of a lab; empty when there is nothing. `incast run` refuses it: these are
+    /// settings of the machine that it runs on.
+    #[must_use]
+    pub fn only_in_a_lab(&self) -> Vec<String> {
+        let mut why = Vec::new();
+        if let Some(host) = self.hosts.iter().find(|host| !host.interface.is_empty()) {
+            why.push(format!(
+                "host {} has settings of an `interface`: use `incast lab`, or `incast host tune` on a real one",
+                host.name
+            ));
+        }
+        if !self.machine_sysctls.is_empty() {
+            why.push(
+                "[machine] has settings of the kernel: use `incast lab`, or `incast host tune`".to_owned(),
+            );
+        }
+        let is_far = |host: &&super::HostPlan| host.cpu_quota_millicores.is_some() && host.agent.is_some();
+        if let Some(host) = self.hosts.iter().find(is_far) {
+            why.push(format!(
+                "host {} is played by an agent, and a `cpu_quota` is kept on this machine",
+                host.name
             ));
         }
         why

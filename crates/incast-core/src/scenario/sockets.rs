@@ -34,7 +34,7 @@ fn only(reader: &mut Reader<'_, '_>, found: Option<Transport>, needed: Transport
 }
 
 /// The kernel knows which are loaded; here it only has to look like a name.
-fn congestion(reader: &mut Reader<'_, '_>) -> Option<String> {
+pub(super) fn congestion(reader: &mut Reader<'_, '_>) -> Option<String> {
     let name = reader.text("congestion")?.into_inner();
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-');
     if name.is_empty() || name.len() > CONGESTION_CHARACTERS_MAX || !name.chars().all(fits) {

@@ -1,7 +1,7 @@
 //! A value of the scenario file replaced before it is read: `y.congestion=cubic`.
 //!
 //! What stands before the last dot is the name of a table (a host, a flow, a switch, an expectation), or a kind of
-//! table (`host`, `flow`, `switch`, `cable`, `model`, `expect`, and then all of that kind are meant; `sim`);
+//! table (`host`, `flow`, `exchange`, `switch`, `cable`, `model`, `expect`, and then all of that kind are meant; `sim`);
 //! without a dot it is a key of the scenario itself. The value is TOML, or else a text.
 
 use std::fmt;
@@ -11,7 +11,7 @@ use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
 use super::findings::{Findings, quoted, shortened};
-use super::{cable, expect, fault, flows, host_model, hosts, readout, switch};
+use super::{cable, exchanges, expect, fault, flows, host_model, hosts, readout, switch};
 
 /// One value to be replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ pub(super) fn apply<'t>(table: &mut DeTable<'t>, settings: &'t [Setting], findin
         let Some((_, value)) = document.into_inner().into_iter().next() else { continue };
         if replace(table, setting, value.get_ref()) == 0 {
             let message = format!(
-                "{}: there is no table of that name or kind (host, flow, switch, cable, readout, trigger, source, builder, node, sink, model, sim, ...)",
+                "{}: there is no table of that name or kind (host, flow, exchange, switch, cable, readout, trigger, source, builder, node, sink, model, sim, machine, ...)",
                 shown(setting)
             );
             findings.add(&(0..0), message);
@@ -137,7 +137,7 @@ fn replace<'t>(table: &mut DeTable<'t>, setting: &Setting, value: &DeValue<'t>) 
 fn add_missing(table: &mut DeTable<'_>, wanted: &str) {
     let empty = || Spanned::new(0..0, DeValue::Table(DeTable::new()));
     let added = match wanted {
-        "sim" => empty(),
+        "sim" | "machine" => empty(),
         "model" => {
             let mut models = DeArray::new();
             models.push(empty());
@@ -164,6 +164,7 @@ type Kind = (&'static str, &'static [&'static str]);
 const KINDS: &[Kind] = &[
     ("host", hosts::KEYS),
     ("flow", flows::KEYS),
+    ("exchange", exchanges::KEYS),
     ("switch", switch::KEYS),
     ("cable", cable::KEYS),
     ("expect", expect::KEYS),

@@ -8,7 +8,7 @@ use crate::clock_fit::{ClockEstimate, TwoWay};
 use crate::stats::LogHistogram;
 use crate::time::Time;
 
-use super::signed::SignedHistogram;
+use crate::stats::signed::SignedHistogram;
 
 /// Tests of a window whose times are kept: 4 MiB. Of more, the delays of the first.
 pub(super) const SAMPLES_MAX: usize = 100_000;

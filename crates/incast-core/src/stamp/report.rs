@@ -8,7 +8,7 @@ use crate::wire::stamp::time::Format;
 
 use super::delays::{Spread, WindowFigures};
 use super::sender::{Counting, Sender};
-use super::signed::SignedHistogram;
+use crate::stats::signed::SignedHistogram;
 
 /// What a path has to keep, in each window and in all.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -234,11 +234,14 @@ impl Sender {
         if self.plan.synchronised_ns.is_some() {
             return None;
         }
-        let error = Span::from_ns(clock.error_ns.div_ceil(1_000) * 1_000);
+        let (error, unit) = match clock.error_ns {
+            ns @ 10_000_000.. => (ns.div_ceil(1_000_000), "ms"),
+            ns => (ns.div_ceil(1_000), "us"),
+        };
         Some(Caveat::new(
             CaveatKind::ClockUncertain,
             format!(
-                "the two clocks are not known to agree: one-way delays are known to {error}, half a round trip"
+                "the two clocks are not known to agree: one-way delays are known to {error} {unit}, half a round trip"
             ),
             "if they agree (PTP, one machine), say how closely with --synchronised; variations need no clock",
         ))
@@ -247,10 +250,8 @@ impl Sender {
 
 /// A limit in its unit.
 fn said(judged: &Judged) -> String {
-    if judged.name == "loss" {
-        return format!("{} %", judged.at_most * 100.0);
-    }
-    format!("{} s", judged.at_most)
+    let unit = if judged.name == "loss" { "" } else { " s" };
+    format!("{}{unit}", judged.at_most)
 }
 
 fn spread(values: &Spread, ipdv_ns_p99: Option<u64>) -> StampSpread {

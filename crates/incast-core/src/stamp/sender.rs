@@ -6,94 +6,21 @@
 
 use crate::clock_fit::{ClockEstimate, ClockFit, TwoWay};
 use crate::time::{Span, Time};
-use crate::wire::stamp::mac::MacKey;
-use crate::wire::stamp::time::{ErrorEstimate, Format, Stamp};
-use crate::wire::stamp::tlv::{self, Counters};
-use crate::wire::stamp::{Mode, Reply, Test};
+use crate::wire::stamp::Reply;
+use crate::wire::stamp::time::{ErrorEstimate, Stamp};
 
 use super::account::{Account, ReflectorCount};
 use super::delays::{Gathering, Totals, WindowFigures};
 use super::faults::SenderFaults;
-use super::outstanding::{Outstanding, State, TESTS_KEPT, Tests};
+use super::outstanding::{Outstanding, State, Tests};
+use super::plan::SenderPlan;
 
-/// What a sender does.
-#[derive(Clone, Debug)]
-pub struct SenderPlan {
-    /// Tests to send; `None` until it is told to stop.
-    pub tests: Option<u64>,
-    /// From one to the next.
-    pub gap: Span,
-    /// A reply that comes later than this is late, and its test was lost until then.
-    pub timeout: Span,
-    /// Length of a window.
-    pub window: Span,
-    /// Bytes of a test, and of its reply, without UDP and IP.
-    pub packet_bytes: usize,
-    /// Session id; zero for none.
-    pub ssid: u16,
-    /// Format of timestamps.
-    pub format: Format,
-    /// Key of authenticated mode; none for open mode.
-    pub key: Option<MacKey>,
-    /// Whether to ask the reflector for its counts, by an extension of RFC 8972.
-    pub counters: bool,
-    /// Both clocks agree within so many nanoseconds: delays are differences, and nothing is estimated.
-    pub synchronised_ns: Option<u64>,
-}
-
-/// Smallest gap: as many tests as are remembered, within a second and some.
-pub const GAP_MIN: Span = Span::from_us(10);
-/// Largest test: what a UDP datagram over IPv4 holds.
-pub const PACKET_BYTES_MAX: usize = 65_507;
 /// Tests that follow when the last one has no reply.
 const MORE_MAX: u64 = 5;
+/// A reply is overdue after twice what the slowest took, and at least this: a host may sleep so long.
+const OVERDUE_MIN: Span = Span::from_ms(20);
 /// A departure that is later than this is given up: as `pacer::CATCH_UP`.
 const CATCH_UP: Span = crate::pacer::CATCH_UP;
-
-impl SenderPlan {
-    /// Whether it can be done.
-    ///
-    /// # Errors
-    /// What cannot, and what would.
-    pub fn check(&self) -> Result<(), String> {
-        let least = self.packet_bytes_min();
-        let padded = least + tlv::HEAD_BYTES;
-        if self.packet_bytes != least && !(padded..=PACKET_BYTES_MAX).contains(&self.packet_bytes) {
-            return Err(format!(
-                "a test of {} B: these have {least} B, or {padded} to {PACKET_BYTES_MAX} B",
-                self.packet_bytes
-            ));
-        }
-        if self.gap < GAP_MIN {
-            return Err(format!("a gap of {}: at least {GAP_MIN}", self.gap));
-        }
-        let waiting = self.timeout.0 / self.gap.0.max(1);
-        if self.timeout == Span::ZERO || waiting > TESTS_KEPT as u64 / 2 {
-            return Err(format!(
-                "a time-out of {} with a gap of {}: at least one gap and at most {} of them",
-                self.timeout,
-                self.gap,
-                TESTS_KEPT / 2
-            ));
-        }
-        if self.window < self.gap {
-            return Err(format!("windows of {} with a gap of {}: at least one gap", self.window, self.gap));
-        }
-        Ok(())
-    }
-
-    /// Bytes of the smallest test.
-    #[must_use]
-    pub fn packet_bytes_min(&self) -> usize {
-        let counters = if self.counters { tlv::DIRECT_MEASUREMENT_BYTES } else { 0 };
-        let proof = if self.counters && self.key.is_some() { tlv::HMAC_BYTES } else { 0 };
-        self.mode().base_bytes() + counters + proof
-    }
-
-    fn mode(&self) -> Mode {
-        if self.key.is_some() { Mode::Authenticated } else { Mode::Open }
-    }
-}
 
 /// How the reflector's count is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -119,6 +46,8 @@ pub struct Sender {
     tests: Tests,
     pub(super) account: Account,
     furthest: Option<u64>,
+    /// What the slowest reply took.
+    slowest: Span,
     pub(super) faults: SenderFaults,
     count: ReflectorCount,
     by_sequence: ReflectorCount,
@@ -146,6 +75,7 @@ impl Sender {
             tests: Tests::default(),
             account: Account::default(),
             furthest: None,
+            slowest: Span::ZERO,
             faults: SenderFaults::default(),
             count: ReflectorCount::default(),
             by_sequence: ReflectorCount::default(),
@@ -167,25 +97,22 @@ impl Sender {
     /// Writes the next test into `packet` if one is due, and tells its length. It leaves at `our_ns`: nanoseconds
     /// since 1970 by a clock of this host that is never stepped.
     pub fn poll_transmit(&mut self, now: Time, our_ns: i64, packet: &mut [u8]) -> Option<usize> {
-        let is_more = self.is_over();
-        if is_more && !self.wants_more() || now < self.next_departure {
-            return None;
-        }
+        let departure = self.departure().filter(|at| *at <= now)?;
         let packet = packet.get_mut(..self.plan.packet_bytes)?;
-        if is_more {
-            self.more += 1
+        if self.is_over() {
+            self.more += 1;
         } else {
-            self.planned += 1
+            self.planned += 1;
+            let late = now.since(departure);
+            if late > CATCH_UP {
+                self.skipped += late.0 / self.plan.gap.0.max(1);
+                self.next_departure = now;
+            }
+            self.next_departure += self.plan.gap;
         }
-        let late = now.since(self.next_departure);
-        if late > CATCH_UP {
-            self.skipped += late.0 / self.plan.gap.0.max(1);
-            self.next_departure = now;
-        }
-        self.next_departure += self.plan.gap;
         let sequence = self.account.sent;
         let stamp = Stamp::from_unix_ns(our_ns, self.plan.format);
-        self.write(sequence, stamp, packet);
+        self.plan.write(sequence, stamp, packet);
         self.account.sent += 1;
         self.tests.push(Outstanding {
             sequence,
@@ -235,6 +162,7 @@ impl Sender {
         test.reflected = reply.sequence;
         let is_late = test.state == State::Lost || now.since(test.at) > self.plan.timeout;
         let (sequence, t1) = (test.sequence, test.t1);
+        self.slowest = self.slowest.max(now.since(test.at));
         let times = times(&reply, t1, our_ns, &mut self.faults);
         if is_late {
             // One that was settled as lost is given back.
@@ -257,9 +185,7 @@ impl Sender {
         self.furthest = self.furthest.max(Some(sequence));
         let came = times.map(|times| times.t2);
         self.by_sequence.record(sequence, reply.sequence.wrapping_add(1), came);
-        let mut parts = tlv::walk(extensions).filter(|_| self.plan.counters);
-        let filled = parts.find(|part| part.kind == tlv::DIRECT_MEASUREMENT && part.flags == 0);
-        if let Some(counters) = filled.and_then(|part| Counters::parse(part.value(extensions))) {
+        if let Some(counters) = self.plan.filled_in(reply.sequence, extensions) {
             self.count.record(sequence, counters.received, came);
             self.counting = Counting::Counters;
         } else if self.counting == Counting::None && reply.sequence != reply.sender_sequence {
@@ -332,28 +258,31 @@ impl Sender {
     /// When something is due: a departure, or the end of a wait.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Time> {
-        let departure = (!self.is_over() || self.wants_more()).then_some(self.next_departure);
         let end = self.tests.oldest().map(|test| test.at + self.plan.timeout);
-        departure.into_iter().chain(end).min()
+        self.departure().into_iter().chain(end).min()
     }
 
     /// Whether all tests are sent and settled.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.is_over() && self.tests.oldest().is_none() && !self.wants_more()
+        self.is_over() && self.tests.oldest().is_none() && self.departure().is_none()
     }
 
     fn is_over(&self) -> bool {
         self.is_stopped || self.plan.tests.is_some_and(|tests| self.planned >= tests)
     }
 
-    /// Whether the last test was lost by a path that answers others.
-    fn wants_more(&self) -> bool {
-        let is_lost = |test: &Outstanding| matches!(test.state, State::Lost | State::Late);
-        self.more < MORE_MAX
-            && self.counting != Counting::None
-            && self.tests.oldest().is_none()
-            && self.tests.newest().is_some_and(is_lost)
+    /// When the next test is due. After the last one: when a reply to it is overdue, on a path that answers others.
+    fn departure(&self) -> Option<Time> {
+        if !self.is_over() {
+            return Some(self.next_departure);
+        }
+        let last = self.tests.newest().filter(|_| self.more < MORE_MAX && self.counting != Counting::None)?;
+        match last.state {
+            State::Answered => None,
+            State::Waiting => Some(last.at + (self.slowest + self.slowest).max(OVERDUE_MIN)),
+            State::Lost | State::Late => Some(last.at),
+        }
     }
 
     /// The account so far.
@@ -388,42 +317,6 @@ impl Sender {
     #[must_use]
     pub fn skipped(&self) -> u64 {
         self.skipped
-    }
-
-    /// Writes a test with its extensions.
-    fn write(&self, sequence: u64, sent: Stamp, packet: &mut [u8]) {
-        let plan = &self.plan;
-        let [.., a, b, c, d] = sequence.to_be_bytes();
-        let number = u32::from_be_bytes([a, b, c, d]);
-        let error = ErrorEstimate::new(plan.format, plan.synchronised_ns);
-        Test { sequence: number, sent, error, ssid: plan.ssid }.emit(plan.mode(), packet);
-        let (base, extensions) = packet.split_at_mut(plan.mode().base_bytes());
-        let mut at = 0;
-        if plan.counters {
-            tlv::emit_head(extensions, tlv::DIRECT_MEASUREMENT, 12);
-            let counters = Counters { sent: number.wrapping_add(1), ..Counters::default() };
-            counters.emit(&mut extensions[tlv::HEAD_BYTES..]);
-            at = tlv::DIRECT_MEASUREMENT_BYTES;
-        }
-        if let Some(key) = plan.key.as_ref().filter(|_| plan.counters) {
-            tlv::emit_head(&mut extensions[at..], tlv::HMAC, 16);
-            let proof = key.proof(&[&base[..4], &extensions[..at]]);
-            extensions[at + tlv::HEAD_BYTES..at + tlv::HMAC_BYTES].copy_from_slice(&proof);
-            at += tlv::HMAC_BYTES;
-        }
-        pad(&mut extensions[at..], plan.counters);
-        if let Some(key) = &plan.key {
-            key.seal(packet);
-        }
-    }
-}
-
-/// Fills the rest: with an extension, or as TWAMP senders do if there are no others.
-fn pad(rest: &mut [u8], is_extension: bool) {
-    rest.fill(0);
-    let value = rest.len().checked_sub(tlv::HEAD_BYTES).and_then(|bytes| u16::try_from(bytes).ok());
-    if let Some(value) = value.filter(|_| is_extension) {
-        tlv::emit_head(rest, tlv::EXTRA_PADDING, value);
     }
 }
 

@@ -61,7 +61,7 @@ pub struct Comb {
 
 /// Standard deviations that a peak stands above its valleys. Some thousand places and widths are looked at:
 /// noise alone shows a peak in about one sample in thirty.
-const SIGNIFICANCE_MIN: f64 = 4.0;
+pub const SIGNIFICANCE_MIN: f64 = 4.0;
 /// Teeth of a comb: three peaks are too easily in line.
 const TEETH_MIN: usize = 4;
 /// A tooth is at most so far off, in spacings.

@@ -7,7 +7,13 @@
 //! Both are u64 little endian. The counter comes first, so that a program written from the lab
 //! sheet (`struct.unpack('Q', message[0:8])`) counts our messages and we count its; the plain
 //! protocol has nothing else. The stream id is random, told over the control connection only, and
-//! is what lets a datagram in.
+//! is what lets a datagram in. A message of a probe has its departure behind them (i64 nanoseconds, little
+//! endian, of the sender's `CLOCK_MONOTONIC`):
+//!
+//! ```text
+//!  0        8        16          24
+//!  | counter | stream | departure | payload, never looked at ...
+//! ```
 
 /// Bytes of the counter: all that the plain protocol needs.
 pub const COUNTER_BYTES: usize = 8;
@@ -26,6 +32,10 @@ pub const GREETING_BYTES_MAX: usize = 46;
 pub fn is_greeting(message: &[u8]) -> bool {
     (HEAD_BYTES..=GREETING_BYTES_MAX).contains(&message.len()) && counter(message) == Some(0)
 }
+/// Bytes of the head of a probe's message: counter, stream id and departure.
+pub const PROBE_HEAD_BYTES: usize = 24;
+/// [`PROBE_HEAD_BYTES`] as a message size: the smallest message of a probe.
+pub const PROBE_MESSAGE_BYTES_MIN: u32 = 24;
 
 /// The counter of a message; `None` if it is too short to have one.
 #[inline]
@@ -39,6 +49,19 @@ pub fn counter(message: &[u8]) -> Option<u64> {
 #[must_use]
 pub fn stream_id(message: &[u8]) -> Option<u64> {
     message.get(COUNTER_BYTES..)?.first_chunk().map(|id| u64::from_le_bytes(*id))
+}
+
+/// When a message of a probe left; `None` if it is too short to say.
+#[inline]
+#[must_use]
+pub fn departure_ns(message: &[u8]) -> Option<i64> {
+    message.get(HEAD_BYTES..)?.first_chunk().map(|at| i64::from_le_bytes(*at))
+}
+
+/// Writes the departure behind the stream id; `message` must hold at least 24 bytes.
+#[inline]
+pub fn emit_departure(message: &mut [u8], departure_ns: i64) {
+    message[HEAD_BYTES..PROBE_HEAD_BYTES].copy_from_slice(&departure_ns.to_le_bytes());
 }
 
 /// Writes the counter at the head of `message`, which must hold at least 8 bytes.
@@ -65,5 +88,13 @@ mod tests {
         assert_eq!(message[..8], [8, 7, 6, 5, 4, 3, 2, 1]);
         assert_eq!((counter(&message), stream_id(&message)), (Some(0x0102_0304_0506_0708), Some(9)));
         assert_eq!((counter(&message[..7]), stream_id(&message[..15])), (None, None));
+    }
+
+    #[test]
+    fn a_departure_is_signed_and_stands_behind_the_stream() {
+        let mut message = [0xff_u8; 25];
+        emit_departure(&mut message, -2);
+        assert_eq!(message[16..24], [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
+        assert_eq!((departure_ns(&message), departure_ns(&message[..23])), (Some(-2), None));
     }
 }

@@ -284,6 +284,7 @@ impl Line {
         let now = clock.now();
         if self.session.next_timeout().is_some_and(|at| at <= now) {
             self.session.handle_timeout(now);
+            self.handle_notices();
         }
         while let Some(message) = self.session.poll_transmit() {
             self.channel.send(&message)?;
@@ -295,10 +296,18 @@ impl Line {
                         self.session.handle_message(now, message);
                     }
                 }
-                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Empty) => return Ok(()),
                 Err(TryRecvError::Disconnected) => return Err(ChannelError::Closed),
             }
+            // At once: an answerer that has told its account closes the connection behind it.
+            self.handle_notices();
+            if self.told.is_some() || self.failure.is_some() {
+                return Ok(());
+            }
         }
+    }
+
+    fn handle_notices(&mut self) {
         while let Some(notice) = self.session.poll_notice() {
             match notice {
                 Notice::Granted { host, ticket, port } => self.granted = Some((host, ticket, port)),
@@ -307,6 +316,5 @@ impl Line {
                 Notice::Wanted(_) | Notice::PeerOver => {}
             }
         }
-        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! What a hub takes messages from, and where it reads what was dropped on the way to it.
 
 use std::io;
+use std::net::UdpSocket;
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use incast_core::caveat::Caveat;
@@ -30,6 +31,14 @@ pub(crate) trait Inlet {
     fn raw(&self) -> Option<RawSide> {
         None
     }
+
+    /// Whether packets are to be timed; what cannot time them has them told by the reader's clock.
+    fn set_timed(&mut self, _is_timed: bool) {}
+
+    /// A socket that sends from the same port, for answers; `None` where nobody is answered.
+    fn answers(&self) -> Option<UdpSocket> {
+        None
+    }
 }
 
 impl Inlet for UdpInlet {
@@ -48,6 +57,14 @@ impl Inlet for UdpInlet {
 
     fn caveats(&self) -> &[Caveat] {
         self.caveats()
+    }
+
+    fn set_timed(&mut self, is_timed: bool) {
+        self.set_timed(is_timed);
+    }
+
+    fn answers(&self) -> Option<UdpSocket> {
+        self.socket().try_clone().ok()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The hub's thread: takes orders, takes datagrams, counts.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -10,8 +10,9 @@ use incast_core::flood::FloodReceiver;
 use incast_core::record::{Batching, RawSide};
 use incast_core::sequence::Arrival as Order;
 use incast_core::time::Time;
-use incast_core::wire::probe;
+use incast_core::wire::{probe, two_way};
 
+use super::timing::{self, Timing};
 use super::{Command, DropCounter, HubPlan, Inlet, PLAIN_SOURCES_MAX, PlainPlan, Slot, SlotKind};
 use crate::faults::{FaultCounters, count};
 use crate::live::Live;
@@ -44,6 +45,10 @@ pub(super) struct Run {
     batch: u64,
     /// Streams that the current batch brought something for.
     touched: Vec<u64>,
+    /// While somebody probes.
+    timing: Option<Timing>,
+    /// Sends the answers to two-way messages.
+    answers: Option<UdpSocket>,
 }
 
 impl Run {
@@ -68,22 +73,29 @@ impl Run {
             draining: Vec::new(),
             batch: 0,
             touched: Vec::new(),
+            timing: None,
+            answers: None,
         }
     }
 
     pub(super) fn run(mut self, inlet: &mut impl Inlet) {
         self.granted.caveats.extend(self.plan.core.and_then(socket::pin_to_core));
         self.granted.caveats.extend(inlet.caveats().iter().cloned());
+        self.answers = inlet.answers();
         if self.plan.held {
             self.wait_for_begin();
         }
         while self.handle_commands(inlet) {
             self.batch += 1;
+            inlet.set_timed(self.timing.is_some());
             // Without a stream there is nothing to be quick for, and others may need the core.
             let wait = if self.plan.spin && !self.streams.is_empty() { Wait::Poll } else { Wait::Block };
             let (clock, mut now) = (self.plan.clock, None);
             let taken = inlet.receive(wait, |arrival| {
-                let now = *now.get_or_insert_with(|| clock.now());
+                let now = *now.get_or_insert_with(|| {
+                    self.timing.iter_mut().for_each(Timing::handle_batch);
+                    clock.now()
+                });
                 match self.plan.plain.is_some() {
                     false => self.handle_native(now, &arrival),
                     true => self.handle_plain(now, &arrival),
@@ -155,6 +167,15 @@ impl Run {
         now.into_iter().for_each(|(stream, _)| self.finish(stream, inlet));
     }
 
+    /// Times packets while one of the streams is a probe, and no longer.
+    fn time_if_probed(&mut self) {
+        let is_probe = |slot: &Slot| matches!(&slot.kind, SlotKind::Receive { probe: Some(_), .. });
+        let is_probed = self.streams.values().any(is_probe);
+        if is_probed != self.timing.is_some() {
+            self.timing = is_probed.then(Timing::start);
+        }
+    }
+
     fn open(&mut self, stream: u64, mut slot: Slot) {
         slot.drops_before = self.read_drops().unwrap_or(0);
         // CPU belongs to a flow only while the thread serves nobody else.
@@ -165,6 +186,7 @@ impl Run {
             slot.greetings += greeter.greetings;
         }
         self.streams.insert(stream, slot);
+        self.time_if_probed();
     }
 
     fn read_drops(&mut self) -> Option<u64> {
@@ -179,7 +201,9 @@ impl Run {
         let Some(slot) = self.streams.remove(&stream) else { return };
         // A plain source that speaks again after its end is a new stream.
         self.sources.retain(|_, known| *known != stream);
-        let SlotKind::Receive { receiver, .. } = slot.kind else { return };
+        let SlotKind::Receive { receiver, probe, .. } = slot.kind else { return };
+        let wall_clock_steps = self.timing.map_or(0, |timing| timing.steps());
+        self.time_if_probed();
         let cpu = slot.alone_since.zip((self.plan.thread_cpu)()).map(|(before, after)| after.since(&before));
         let drops = self.read_drops();
         let received = ReceivedStream {
@@ -192,6 +216,7 @@ impl Run {
             buffer: Some(self.granted.buffer.clone()),
             batching: Batching { receive_calls: Some(inlet.receive_calls()), ..Batching::default() },
             caveats: self.granted.caveats.clone(),
+            probe: probe.map(|probe| (probe, wall_clock_steps)),
         };
         let _ =
             slot.events.send(DataEvent::Received { stream, index: slot.index, account: Box::new(received) });
@@ -210,7 +235,7 @@ impl Run {
                 messages.next();
                 continue;
             };
-            let SlotKind::Receive { receiver, message_bytes } = &mut slot.kind else {
+            let SlotKind::Receive { receiver, message_bytes, probe } = &mut slot.kind else {
                 slot.greetings += 1;
                 if let Some(from) = arrival.from.origin() {
                     let _ = slot.events.send(DataEvent::Greeted { index: slot.index, from });
@@ -223,17 +248,31 @@ impl Run {
                 receiver.handle_batch(now);
                 self.touched.extend(stream);
             }
+            // A probe has one datagram in each buffer, and a stamp for it.
+            let mut timed = probe.as_deref_mut().zip(self.timing.map(|timing| timing.arrival_ns(arrival)));
             // All that follow of the same stream, without looking the stream up again.
             while let Some(message) = messages.next_if(|message| probe::stream_id(message) == stream) {
+                let counter = probe::counter(message)
+                    .filter(|_| message_bytes.contains(&message.len()) && !arrival.truncated);
+                if let Some((probe, (arrived_ns, source))) = &mut timed {
+                    if let Some(times) = two_way::parse(message) {
+                        let stream = stream.unwrap_or_default();
+                        let answers = self.answers.as_ref();
+                        if timing::answer(answers, arrival.from, stream, times.t1, *arrived_ns) {
+                            probe.handle_answered();
+                        }
+                        continue;
+                    }
+                    if let Some((counter, left_ns)) = counter.zip(probe::departure_ns(message)) {
+                        probe.handle_message(counter, left_ns, *arrived_ns, *source);
+                    }
+                }
                 // One that was on its way when the stream began.
                 if probe::is_greeting(message) {
                     slot.greetings += 1;
                     continue;
                 }
-                match probe::counter(message)
-                    .filter(|_| message_bytes.contains(&message.len()) && !arrival.truncated)
-                    .map(|counter| receiver.handle_message(counter))
-                {
+                match counter.map(|counter| receiver.handle_message(counter)) {
                     None => count(&self.faults.wrong_sizes),
                     Some(Order::Implausible) => count(&self.faults.implausible_counters),
                     Some(_) => slot.counted = true,
@@ -251,7 +290,7 @@ impl Run {
             count(&self.faults.strangers);
             return;
         };
-        let SlotKind::Receive { receiver, message_bytes } = &mut slot.kind else { return };
+        let SlotKind::Receive { receiver, message_bytes, .. } = &mut slot.kind else { return };
         if slot.batch != self.batch {
             slot.batch = self.batch;
             receiver.handle_batch(now);
@@ -284,7 +323,7 @@ impl Run {
         let live = Arc::<Live>::default();
         let receiver = Box::new(FloodReceiver::new(now, interval));
         let message_bytes = usize::try_from(message_bytes).ok()?;
-        let kind = SlotKind::Receive { receiver, message_bytes: message_bytes..=message_bytes };
+        let kind = SlotKind::Receive { receiver, message_bytes: message_bytes..=message_bytes, probe: None };
         let _ = events.send(DataEvent::Heard { stream, from, live: Arc::clone(&live) });
         self.open(stream, Slot::new(kind, 0, events, live));
         self.sources.insert(from, stream);

@@ -163,6 +163,7 @@ pub fn flood(
     let control = Control::open(connection).map_err(|error| session(error.to_string()))?;
     let (events, inbox) = unbounded();
     let settings = Settings {
+        host_gauge: || None,
         clock: plan.clock,
         thread_cpu: plan.thread_cpu,
         spin: plan.send.spin,

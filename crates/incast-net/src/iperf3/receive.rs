@@ -74,6 +74,7 @@ pub(crate) fn start(
         buffer: Some(granted.buffer),
         batching: Batching::default(),
         caveats: granted.caveats,
+        probe: None,
     };
     let spare = account(receiver.clone(), Granted::default());
     let mut received = account(receiver, source.granted.clone());

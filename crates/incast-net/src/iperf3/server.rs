@@ -186,6 +186,7 @@ impl Shared {
 
     pub(super) fn settings(&self) -> Settings {
         Settings {
+            host_gauge: || None,
             clock: self.plan.clock,
             thread_cpu: self.plan.thread_cpu,
             spin: self.plan.spin,

@@ -8,7 +8,8 @@ use std::net::SocketAddr;
 
 use incast_core::control::SendPlan;
 use incast_core::load::{Load, Spacing, Stop, Transport};
-use incast_core::stamp::sender::{Sender, SenderPlan};
+use incast_core::stamp::SenderPlan;
+use incast_core::stamp::sender::Sender;
 use incast_core::time::{Span, Time};
 use rustix::event::{PollFd, PollFlags, poll};
 
@@ -181,5 +182,6 @@ fn socket_plan(dscp: Option<u8>) -> SendPlan {
         dscp,
         segments_max: None,
         raw: incast_core::raw::RawPlan::default(),
+        probe: None,
     }
 }

@@ -13,8 +13,9 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 pub(crate) const DATAGRAMS_MAX: usize = 64;
 /// Room for a peer's address: `sockaddr_in6`, the longest there is here.
 pub(crate) const ADDRESS_BYTES: usize = size_of::<libc::sockaddr_in6>();
-/// Room for control messages: one `int` takes 24 bytes; the rest is for kernels that say more.
-pub(crate) const CONTROL_BYTES: usize = 64;
+/// Room for control messages: one `int` takes 24 bytes, the stamps of a packet 64; the rest is for kernels that
+/// say more.
+pub(crate) const CONTROL_BYTES: usize = 128;
 
 /// What `recvmmsg` tells of one datagram besides its bytes.
 #[derive(Clone, Copy, Debug)]

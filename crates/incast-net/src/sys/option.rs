@@ -22,6 +22,8 @@ pub(crate) enum Settable {
     UdpSegment,
     /// Several datagrams of one flow may be received as one (Linux 5.0).
     UdpGro,
+    /// What the kernel and the card tell of when a packet came (`SOF_TIMESTAMPING_*`); 0 is nothing.
+    Timestamping,
     /// Leave out the UDP checksum: with it, segmentation offload is refused.
     #[cfg(test)]
     NoChecksum,
@@ -48,6 +50,7 @@ pub(crate) fn set(socket: BorrowedFd<'_>, option: Settable, value: c_int) -> io:
         Settable::Ipv6HopLimit => (libc::SOL_IPV6, libc::IPV6_RECVHOPLIMIT),
         Settable::UdpSegment => (libc::SOL_UDP, libc::UDP_SEGMENT),
         Settable::UdpGro => (libc::SOL_UDP, libc::UDP_GRO),
+        Settable::Timestamping => (libc::SOL_SOCKET, libc::SO_TIMESTAMPING),
         #[cfg(test)]
         Settable::NoChecksum => (libc::SOL_SOCKET, libc::SO_NO_CHECK),
     };

@@ -40,6 +40,7 @@ fn plan(message_bytes: u32, send_buffer: Option<Bytes>) -> SendPlan {
         dscp: None,
         segments_max: None,
         raw: RawPlan::default(),
+        probe: None,
     }
 }
 

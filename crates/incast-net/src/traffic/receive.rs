@@ -40,6 +40,7 @@ pub(super) fn start(
         buffer: Some(granted.buffer),
         batching: Batching::default(),
         caveats: granted.caveats,
+        probe: None,
     };
     let run = move || {
         received.caveats.extend(settings.receiver_core.and_then(socket::pin_to_core));
@@ -60,6 +61,7 @@ pub(super) fn start(
             buffer: None,
             batching: Batching::default(),
             caveats: Vec::new(),
+            probe: None,
         };
         let _ = events.send(DataEvent::Received { stream: 0, index, account: Box::new(account) });
     }

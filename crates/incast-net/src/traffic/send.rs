@@ -7,13 +7,15 @@ use std::sync::Arc;
 use crossbeam_channel::Sender;
 use incast_core::caveat::{Caveat, CaveatKind};
 use incast_core::flood::FloodSender;
+use incast_core::probe::ProbeSent;
 use incast_core::record::Batching;
 
 use super::{DataEvent, SentStream, Settings};
+use crate::clock;
 use crate::raw::RawOutlet;
 use crate::socket::{self, Granted};
 use crate::tcp::{self, TcpOutlet};
-use crate::udp::{self, Control, UdpOutlet};
+use crate::udp::{self, Control, TwoWay, UdpOutlet};
 
 /// Where a stream goes out, and what the kernel granted for it.
 pub(crate) enum Outlet {
@@ -52,6 +54,7 @@ pub(super) fn start(
             raw: None,
             caveats: Vec::new(),
             failure: Some(format!("start a sending thread: {error}")),
+            probe: None,
         };
         let _ = events.send(DataEvent::Sent { index, account: Box::new(account) });
     }
@@ -59,11 +62,18 @@ pub(super) fn start(
 
 fn send(mut sender: FloodSender, outlet: Outlet, settings: &Settings, control: &Control) -> SentStream {
     let deadline = sender.deadline();
+    let mut probe = None;
     let closes = matches!(outlet, Outlet::Tcp(..));
     let mut raw = None;
     let (result, granted, tcp, batching, caveats) = match outlet {
         Outlet::Udp(mut outlet, granted) => {
+            // A probe whose clocks cannot be compared is still one.
+            let two_way = outlet.probed().and_then(|stream| TwoWay::start(outlet.socket(), stream).ok());
             let result = udp::flood_udp(&mut sender, &mut outlet, &settings.clock, control, deadline);
+            probe = outlet.probed().map(|_| {
+                let exchanged = two_way.map(TwoWay::finish).unwrap_or_default();
+                Box::new(ProbeSent { clock: clock::name(), ..exchanged })
+            });
             let batching = Batching {
                 send_calls: Some(outlet.send_calls()),
                 segments_max: Some(outlet.segments_used()),
@@ -99,6 +109,7 @@ fn send(mut sender: FloodSender, outlet: Outlet, settings: &Settings, control: &
         raw,
         caveats: granted.caveats.into_iter().chain(caveats).collect(),
         failure: result.err().map(|error| error.to_string()),
+        probe,
     }
 }
 

@@ -24,15 +24,17 @@ pub struct Arrival<'a> {
     pub segment_bytes: usize,
     /// The kernel had more than the buffer could hold: the last datagram is cut off.
     pub truncated: bool,
+    /// What the kernel told beside the bytes.
+    control: &'a [u8],
 }
 
 impl<'a> Arrival<'a> {
     /// One message of a raw transport.
     pub(crate) fn single(from: PeerAddress, bytes: &'a [u8], truncated: bool) -> Self {
-        Self { from, bytes, segment_bytes: bytes.len().max(1), truncated }
+        Self { from, bytes, segment_bytes: bytes.len().max(1), truncated, control: &[] }
     }
 
-    pub(crate) fn new(received: &Received, buffer: &'a [u8]) -> Self {
+    pub(crate) fn new(received: &'a Received, buffer: &'a [u8]) -> Self {
         let bytes = &buffer[..received.bytes.min(buffer.len())];
         let stride = stride(received.control()).unwrap_or(bytes.len());
         Self {
@@ -40,7 +42,13 @@ impl<'a> Arrival<'a> {
             bytes,
             segment_bytes: stride.max(1),
             truncated: received.truncated,
+            control: received.control(),
         }
+    }
+
+    /// When the first of them came, as far as the kernel was asked to tell.
+    pub(crate) fn stamps(&self) -> Stamps {
+        stamps(self.control)
     }
 
     /// The datagrams, in the order in which the kernel got them.
@@ -124,24 +132,60 @@ impl PeerAddress {
 }
 
 /// The value of the `UDP_GRO` control message, if there is one and it makes sense.
+fn stride(control: &[u8]) -> Option<usize> {
+    let data = find(control, libc::SOL_UDP, libc::UDP_GRO)?;
+    // `int` since Linux 5.0; a u16 in the first kernels that had it.
+    let bytes = match data.first_chunk() {
+        Some(bytes) => i32::from_ne_bytes(*bytes),
+        None => i32::from(u16::from_ne_bytes(*data.first_chunk()?)),
+    };
+    usize::try_from(bytes).ok().filter(|bytes| *bytes > 0)
+}
+
+/// When a packet came, nanoseconds since 1970: by the kernel's wall clock, and by that of the network card, which
+/// need not agree with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Stamps {
+    pub(crate) kernel_ns: Option<i64>,
+    pub(crate) nic_ns: Option<i64>,
+}
+
+/// The stamps in the `SCM_TIMESTAMPING` control message (Linux `Documentation/networking/timestamping.rst`).
+///
+/// ```text
+///  kernel: seconds | nanoseconds    unused: 2 words    card: seconds | nanoseconds
+/// ```
+/// A word is a `long`. Zero is no stamp.
+pub(crate) fn stamps(control: &[u8]) -> Stamps {
+    let Some(data) = find(control, libc::SOL_SOCKET, libc::SCM_TIMESTAMPING) else {
+        return Stamps::default();
+    };
+    #[expect(clippy::useless_conversion, reason = "a `long` has 32 bits on some machines")]
+    let word = |index: usize| {
+        let bytes = data.get(index * WORD_BYTES..)?.first_chunk()?;
+        Some(i64::from(libc::c_long::from_ne_bytes(*bytes)))
+    };
+    let stamp = |index: usize| {
+        let ns = word(index)?.checked_mul(1_000_000_000)?.checked_add(word(index + 1)?)?;
+        (ns != 0).then_some(ns)
+    };
+    Stamps { kernel_ns: stamp(0), nic_ns: stamp(4) }
+}
+
+/// The data of the first control message of this level and kind.
 ///
 /// ```text
 ///  cmsghdr, native order:  length usize | level int | kind int | data, padded to a multiple of 8
 /// ```
 /// `length` counts from the start of the header. A length that leads nowhere ends the search.
-fn stride(mut control: &[u8]) -> Option<usize> {
+fn find(mut control: &[u8], level: i32, kind: i32) -> Option<&[u8]> {
     loop {
         let length = usize::from_ne_bytes(*control.first_chunk()?);
-        let level = i32::from_ne_bytes(*control.get(LEVEL_AT..)?.first_chunk()?);
-        let kind = i32::from_ne_bytes(*control.get(LEVEL_AT + 4..)?.first_chunk()?);
+        let its_level = i32::from_ne_bytes(*control.get(LEVEL_AT..)?.first_chunk()?);
+        let its_kind = i32::from_ne_bytes(*control.get(LEVEL_AT + 4..)?.first_chunk()?);
         let data = control.get(CMSG_HEADER_BYTES..length)?;
-        if (level, kind) == (libc::SOL_UDP, libc::UDP_GRO) {
-            // `int` since Linux 5.0; a u16 in the first kernels that had it.
-            let bytes = match data.first_chunk() {
-                Some(bytes) => i32::from_ne_bytes(*bytes),
-                None => i32::from(u16::from_ne_bytes(*data.first_chunk()?)),
-            };
-            return usize::try_from(bytes).ok().filter(|bytes| *bytes > 0);
+        if (its_level, its_kind) == (level, kind) {
+            return Some(data);
         }
         control = control.get(length.checked_next_multiple_of(size_of::<usize>())?..)?;
     }
@@ -152,6 +196,7 @@ const CARD_FAMILY: u16 = 17;
 const CARD_BYTES: usize = 8;
 const LEVEL_AT: usize = size_of::<usize>();
 const CMSG_HEADER_BYTES: usize = size_of::<usize>() + 8;
+const WORD_BYTES: usize = size_of::<libc::c_long>();
 
 #[cfg(test)]
 mod tests {
@@ -174,6 +219,27 @@ mod tests {
         assert_eq!(stride(&[other.clone(), gro.clone()].concat()), Some(1_472));
         assert_eq!(stride(&message(libc::SOL_UDP, libc::UDP_GRO, &1_472_u16.to_ne_bytes())), Some(1_472));
         assert_eq!((stride(&other), stride(&[])), (None, None));
+    }
+
+    #[test]
+    fn stamps_are_found_and_zero_is_none() {
+        let words = |words: [libc::c_long; 6]| words.map(libc::c_long::to_ne_bytes).concat();
+        let stamped = |six| message(libc::SOL_SOCKET, libc::SCM_TIMESTAMPING, &words(six));
+        let gro = message(libc::SOL_UDP, libc::UDP_GRO, &1_472_i32.to_ne_bytes());
+        let both = [gro.clone(), stamped([7, 5, 0, 0, 8, 6])].concat();
+        assert_eq!(stamps(&both), Stamps { kernel_ns: Some(7_000_000_005), nic_ns: Some(8_000_000_006) });
+        assert_eq!(stride(&both), Some(1_472));
+        assert_eq!(
+            stamps(&stamped([7, 5, 0, 0, 0, 0])),
+            Stamps { kernel_ns: Some(7_000_000_005), nic_ns: None }
+        );
+        assert_eq!(stamps(&stamped([0; 6])), Stamps::default());
+        assert_eq!(stamps(&stamped([libc::c_long::MAX; 6])), Stamps::default(), "beyond all time");
+        let short = message(libc::SOL_SOCKET, libc::SCM_TIMESTAMPING, &[1; 20]);
+        assert_eq!(
+            (stamps(&gro), stamps(&[]), stamps(&short).nic_ns),
+            (Stamps::default(), Stamps::default(), None)
+        );
     }
 
     #[test]

@@ -39,6 +39,7 @@ fn plan(message_bytes: u32, segments_max: Option<u32>) -> SendPlan {
         dscp: None,
         segments_max,
         raw: RawPlan::default(),
+        probe: None,
     }
 }
 

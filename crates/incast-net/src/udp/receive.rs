@@ -25,6 +25,7 @@ pub struct UdpInlet {
     caveats: Vec<Caveat>,
     calls: u64,
     refused_replies: u64,
+    is_timed: bool,
 }
 
 impl UdpInlet {
@@ -46,7 +47,23 @@ impl UdpInlet {
             caveats,
             calls: 0,
             refused_replies: 0,
+            is_timed: false,
         })
+    }
+
+    /// Whether packets are to be timed: the kernel then stamps each, and joins none.
+    ///
+    /// A kernel that refuses costs the stamps, which the record shows.
+    pub(crate) fn set_timed(&mut self, is_timed: bool) {
+        if std::mem::replace(&mut self.is_timed, is_timed) == is_timed {
+            return;
+        }
+        let socket = self.socket.as_fd();
+        let _ = option::set(socket, Settable::Timestamping, if is_timed { STAMPS } else { 0 });
+        // Packets that are joined share the stamp of the first.
+        if self.caveats.is_empty() {
+            let _ = option::set(socket, Settable::UdpGro, i32::from(!is_timed));
+        }
     }
 
     /// Takes what is there and calls `on` for each buffer; returns how many buffers that were, 0 if
@@ -125,6 +142,13 @@ fn gro_refused(error: &io::Error) -> Caveat {
     let text = format!("the kernel refused receive offload (UDP_GRO): {}", reason(error));
     Caveat::new(CaveatKind::GroRefused, text, "use Linux 5.0 or newer on the receiver")
 }
+
+/// The kernel's own stamps of what is received, and those of the card if somebody has made it stamp.
+#[expect(clippy::cast_possible_wrap, reason = "bits 2, 3, 4 and 6")]
+pub(crate) const STAMPS: i32 = (libc::SOF_TIMESTAMPING_RX_SOFTWARE
+    | libc::SOF_TIMESTAMPING_SOFTWARE
+    | libc::SOF_TIMESTAMPING_RX_HARDWARE
+    | libc::SOF_TIMESTAMPING_RAW_HARDWARE) as i32;
 
 /// Buffers of one receive call.
 const DATAGRAMS: usize = 32;

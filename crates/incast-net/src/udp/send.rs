@@ -17,7 +17,7 @@ use incast_core::iperf3::datagram::{self as iperf3, Width};
 use incast_core::wire::probe;
 
 use super::drive::Outlet;
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
 use crate::socket::{SocketError, path_mtu, reason};
 use crate::sys::datagram::{self, DATAGRAMS_MAX};
 use crate::sys::option::{self, Settable};
@@ -39,6 +39,8 @@ pub struct UdpOutlet {
     segments_used: usize,
     /// iperf3's head in place of ours.
     iperf3: Option<(Width, Clock)>,
+    /// The id of a stream whose messages carry their departure, each with a reading of the clock of its own.
+    probed: Option<u64>,
 }
 
 impl UdpOutlet {
@@ -85,9 +87,24 @@ impl UdpOutlet {
             refused_replies: 0,
             segments_used: 0,
             iperf3: None,
+            probed: None,
         };
         outlet.ask_for_segments();
         Ok(outlet)
+    }
+
+    /// The same for the messages of a probe, of at least 24 bytes: each leaves alone, with its departure.
+    ///
+    /// # Errors
+    /// When the send timeout cannot be set.
+    ///
+    /// # Panics
+    /// As [`Self::open`].
+    pub fn open_probe(socket: UdpSocket, message_bytes: u32, stream: u64) -> Result<Self, SocketError> {
+        assert!(message_bytes >= probe::PROBE_MESSAGE_BYTES_MIN, "a message holds its departure");
+        let mut outlet = Self::open(socket, message_bytes, Some(stream), Some(1))?;
+        outlet.buffer.truncate(outlet.message_bytes);
+        Ok(Self { probed: Some(stream), ..outlet })
     }
 
     /// The same for datagrams of iperf3, of at least 16 bytes: their head has a time and a counter.
@@ -133,7 +150,10 @@ impl UdpOutlet {
             }
         }
         loop {
-            let bytes = &self.buffer[..count * self.message_bytes];
+            let bytes = &mut self.buffer[..count * self.message_bytes];
+            if self.probed.is_some() {
+                probe::emit_departure(bytes, clock::shared_ns());
+            }
             self.calls += 1;
             match datagram::send(self.socket.as_fd(), bytes, self.segments * self.message_bytes) {
                 Ok(datagrams) => {
@@ -146,6 +166,12 @@ impl UdpOutlet {
                 Err(error) => self.handle_refusal(error)?,
             }
         }
+    }
+
+    /// The id of the stream, if its messages are those of a probe.
+    #[must_use]
+    pub fn probed(&self) -> Option<u64> {
+        self.probed
     }
 
     /// System calls so far.

@@ -8,6 +8,7 @@ use incast_core::record::{Flow, Host, Record};
 
 use super::ensemble::Ensemble;
 use super::readout;
+use super::stamp;
 use crate::html::Html;
 use crate::plot::axis::Axis;
 use crate::plot::frame::{Area, Frame};
@@ -83,13 +84,14 @@ fn panels(record: &Record) -> Vec<Panel> {
             shade: "",
         });
     }
+    panels.extend(stamp::panels(record.stamp.as_ref()));
     panels.extend(readout::panels(record.readout.as_ref()));
     panels.extend(std::iter::once(&record.host).chain(&record.agents).filter_map(cores));
     panels
 }
 
 impl Panel {
-    fn draw(&self, html: &mut Html, x: &Axis, x_title: Option<&str>) {
+    pub(super) fn draw(&self, html: &mut Html, x: &Axis, x_title: Option<&str>) {
         let (least, most) = self.ensemble.range();
         let y = Axis::rounded(least, self.most.unwrap_or(most), self.scale);
         let legend = if self.has_legend { self.ensemble.legend() } else { Vec::new() };

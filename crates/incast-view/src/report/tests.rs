@@ -1,14 +1,16 @@
 //! Reports on records that are hard to show: empty, hostile, contradictory, large; and those of a lab.
 
+mod probe;
 mod readout;
 mod simulation;
 
 use incast_core::caveat::{Caveat, CaveatKind};
 use incast_core::load::Transport;
 use incast_core::record::{
-    Answer, Calibration, CoreInterval, CoreLoad, Expectation, Flow, Host, Impairment, Interval, Ledger,
-    LinkReport, LossRuns, LossStage, Messages, Network, NetworkCable, NetworkHost, NetworkSwitch,
-    PacketAccount, QueueReport, Record, RoundTrip, RunLength, SwitchTest, SwitchTrial, Verdict,
+    Answer, Calibration, CoreInterval, CoreLoad, Expectation, Flow, Host, Impairment, Interval, Ladder,
+    LadderFigure, LadderRung, Ledger, LinkReport, LossRuns, LossStage, Messages, Network, NetworkCable,
+    NetworkHost, NetworkSwitch, PacketAccount, QueueReport, Record, RoundTrip, RunLength, SwitchTest,
+    SwitchTrial, Verdict,
 };
 
 use super::html;
@@ -199,6 +201,7 @@ fn full() -> Record {
     record.totals.throughput_fraction = test.throughput_fraction;
     record.totals.throughput_bits_per_s = test.throughput_bits_per_s;
     record.switch_test = Some(test);
+    record.ladder = Some(ladder());
     record.host = Host {
         name: "x".into(),
         cores: vec![CoreLoad { core: 3, ..CoreLoad::default() }],
@@ -368,12 +371,70 @@ fn serde_free_text(record: &Record, text: &str) -> Record {
     ledger.packets.iter_mut().for_each(|account| account.kind = t());
     record.answers = vec![Answer { question: t(), answer: vec![t()] }];
     record.caveats = vec![Caveat::new(CaveatKind::HostBusy, text, text)];
+    for rung in &mut record.ladder.as_mut().unwrap().rungs {
+        (rung.name, rung.against, rung.settings) = (t(), Some(t()), vec![t()]);
+        rung.lacking = rung.lacking.as_ref().map(|_| t());
+    }
     let trials = &mut record.switch_test.as_mut().unwrap().trials;
     trials.iter_mut().for_each(|trial| trial.purpose = t());
     record.expectations =
         vec![Expectation { name: t(), expected: t(), source: Some(t()), ..Expectation::default() }];
     record.agents = vec![record.host.clone()];
     record
+}
+
+/// A base, a rung that is better, one that is noise, one that this machine does not have.
+fn ladder() -> Ladder {
+    let figure = |median: f64, change: Option<f64>, is_apart: Option<bool>| LadderFigure {
+        median: Some(median),
+        least: Some(median * 0.9),
+        most: Some(median * 1.1),
+        change,
+        is_apart,
+        values: vec![Some(median); 5],
+    };
+    let rung = |name: &str, goodput: f64, change: Option<f64>, is_apart| LadderRung {
+        name: name.into(),
+        against: change.map(|_| "base".into()),
+        settings: vec![format!("flow.x={name}")],
+        trials: 5,
+        goodput_bits_per_s: figure(goodput, change, is_apart),
+        lost_fraction: figure(0.25, None, None),
+        cpu_ns_per_byte: figure(3.5, change.map(|change| -change), is_apart),
+        ..LadderRung::default()
+    };
+    let lacking = Some("the interface of x: e0 rx ring: not supported".into());
+    let rungs = vec![
+        rung("base", 1e9, None, None),
+        rung("spinning", 1.5e9, Some(0.5), Some(true)),
+        rung("noise", 1.01e9, Some(0.01), Some(false)),
+        LadderRung { name: "ring".into(), lacking, ..LadderRung::default() },
+    ];
+    Ladder { rounds: 5, apart_by_chance: Some(2.0 / 252.0), rungs }
+}
+
+#[test]
+fn a_ladder_is_shown_with_what_is_noise_and_what_is_not_here() {
+    let page = shown(&Record { ladder: Some(ladder()), ..Record::default() });
+    assert_balanced(&page);
+    for words in [
+        "Ladder of optimisations",
+        "class=\"good\">+50.0 %",
+        "class=\"good\">-50.0 %",
+        ">~+1.00 %",
+        "none here",
+        "e0 rx ring: not supported",
+        "2. spinning: 1.500 Gbit/s (1.350 Gbit/s to 1.650 Gbit/s)",
+        "probability of 0.794 %",
+        "goodput of every rung, Gbit/s",
+    ] {
+        assert!(page.contains(words), "{words} is missing in\n{page}");
+    }
+    // A range is a line and its median a point; what may be noise is hollow.
+    let figure = page.split_once("class=\"area\"").unwrap().1.split_once("</svg>").unwrap().0;
+    assert_eq!((figure.matches("<title>").count(), figure.matches("hollow").count()), (3, 1), "{figure}");
+    let empty = shown(&Record { ladder: Some(Ladder::default()), ..Record::default() });
+    assert!(empty.contains("Ladder of optimisations"), "{empty}");
 }
 
 #[test]

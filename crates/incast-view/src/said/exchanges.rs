@@ -20,7 +20,9 @@ pub(crate) fn terms(exchange: &Exchange) -> String {
         format!("{request} for {response}"),
     ];
     parts.extend(exchange.outstanding.map(|outstanding| format!("{outstanding} outstanding")));
-    parts.extend(exchange.intended_rounds_per_s.map(|load| format!("{} intended", frequency(Some(load)))));
+    parts.extend(
+        exchange.intended_rounds_per_s.map(|load| format!("{} rounds/s intended", frequency(Some(load)))),
+    );
     let spans = [("think", exchange.think_us), ("service", Some(exchange.service_us))];
     let spans = spans.into_iter().filter(|(_, us)| us.is_some_and(|us| us > 0.0));
     parts.extend(spans.map(|(name, us)| format!("{name} {}", microseconds(us))));

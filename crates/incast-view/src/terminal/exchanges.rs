@@ -30,7 +30,7 @@ fn one(page: &mut Page, exchange: &Exchange) {
         let label = if exchange.residual == Some(0) { label } else { label.body(BAD) };
         page.items(&label, &said::account(exchange));
         let rate = [
-            format!("{} rounds", frequency(exchange.rounds_per_s)),
+            format!("{} rounds/s", frequency(exchange.rounds_per_s)),
             format!("{} of responses", rate(exchange.goodput_bits_per_s)),
             format!("first round {}", microseconds(exchange.first_us)),
         ];

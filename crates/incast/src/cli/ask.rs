@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use incast_core::exchange::asker::{OUTSTANDING_MAX, PEERS_MAX, ROUNDS_MAX};
-use incast_core::exchange::terms::{DATAGRAM_BYTES_DEFAULT, SAMPLE_EVERY_DEFAULT, SAMPLES_MAX};
+use incast_core::exchange::terms::{DATAGRAM_BYTES_DEFAULT, SAMPLE_EVERY_DEFAULT};
 use incast_core::exchange::{AskerPlan, Terms};
 use incast_core::load::{Load, Spacing, Stop, Transport};
 use incast_core::time::Span;
@@ -100,15 +100,13 @@ impl AskArgs {
     /// What is to be agreed with the answerers, checked.
     pub(crate) fn terms(&self) -> anyhow::Result<Terms> {
         let size = |bytes: Bytes| u32::try_from(bytes.0).unwrap_or(u32::MAX);
-        // Few of many: all connections together are to leave a record that can be read.
-        let samples_max = SAMPLES_MAX / u32::try_from(self.servers.len())?.clamp(1, 16);
         let terms = Terms {
             datagram_bytes: size(self.datagram),
             service: self.service,
             spin: self.spin,
             congestion: self.congestion.clone(),
             sample_every: self.sample,
-            samples_max,
+            samples_max: Terms::samples_of_each(self.servers.len()),
             ..Terms::new(self.transport, size(self.request), size(self.response))
         };
         terms.check()?;

@@ -146,6 +146,7 @@ impl FloodArgs {
             dscp: self.dscp,
             segments_max: self.segments_max,
             raw: self.raw.plan(self.transport)?,
+            probe: None,
         };
         if self.transport != Transport::Tcp && self.congestion.is_some() {
             let name = self.transport.name();

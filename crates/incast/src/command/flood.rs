@@ -15,7 +15,7 @@ use incast_net::plain::{self, PlainClientPlan};
 
 use crate::cli::FloodArgs;
 use crate::endpoint::{PORT_DEFAULT, host_name, key, resolve};
-use crate::measured::{HostWatch, Measured, thread_cpu};
+use crate::measured::{HostWatch, Measured, host_gauge, thread_cpu};
 use crate::observe::Watch;
 use crate::output::{deliver, note};
 use crate::own_book::{self, OwnBook};
@@ -146,6 +146,7 @@ fn start(
         run_start_unix_ns,
         thread_cpu,
         read_host: own_book::read,
+        host_gauge,
     };
     Ok(builder.spawn(move || Ok(client::run(&plan, &notices, &ordered)?))?)
 }

@@ -7,10 +7,10 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::CommandFactory as _;
-use incast_core::record::Record;
+use incast_core::record::{Campaign, Record};
 use incast_net::key::Key;
 
-use crate::cli::Cli;
+use crate::cli::{Cli, Document};
 
 /// `incast key`
 pub(crate) fn key(file: Option<&Path>) -> anyhow::Result<ExitCode> {
@@ -29,10 +29,14 @@ pub(crate) fn key(file: Option<&Path>) -> anyhow::Result<ExitCode> {
 }
 
 /// `incast schema`
-pub(crate) fn schema() -> anyhow::Result<ExitCode> {
+pub(crate) fn schema(of: Document) -> anyhow::Result<ExitCode> {
     // Of what is written: every field is there, and unknown is null. What reads is more patient.
     let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
-    let schema = settings.into_generator().into_root_schema_for::<Record>();
+    let generator = settings.into_generator();
+    let schema = match of {
+        Document::Record => generator.into_root_schema_for::<Record>(),
+        Document::Campaign => generator.into_root_schema_for::<Campaign>(),
+    };
     print(&format!("{}\n", serde_json::to_string_pretty(&schema)?))
 }
 

@@ -18,7 +18,7 @@ use incast_net::server::{Server, ServerPlan};
 
 use crate::cli::ServeArgs;
 use crate::endpoint::{host_name, key, resolve};
-use crate::measured::{HostWatch, Measured, thread_cpu};
+use crate::measured::{HostWatch, Measured, host_gauge, thread_cpu};
 use crate::observe::Watch;
 use crate::output::{deliver, note};
 use crate::own_book::{self, OwnBook};
@@ -107,6 +107,7 @@ fn serve_native(
         run_start_unix_ns: watch.started_unix_ns(),
         thread_cpu,
         read_host: own_book::read,
+        host_gauge,
     };
     let (notices, inbox) = unbounded();
     let server = Server::start(plan, notices)?;
@@ -262,6 +263,7 @@ fn plain_plan(args: &ServeArgs, message_bytes: u32) -> SendPlan {
         dscp: None,
         segments_max: None,
         raw: RawPlan::default(),
+        probe: None,
     }
 }
 

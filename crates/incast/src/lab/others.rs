@@ -52,7 +52,11 @@ pub(super) fn stand(file: &Path, set: &[String]) -> anyhow::Result<ExitCode> {
 pub(super) fn clean() -> anyhow::Result<ExitCode> {
     let cleaned = incast_lab::clean()?;
     for lab in &cleaned {
-        note(&format!("removed the lab {} with {} namespaces", lab.id, lab.namespaces.len()));
+        let what = match lab.groups.len() {
+            0 => format!("the lab {} with {} namespaces", lab.id, lab.namespaces.len()),
+            groups => format!("{groups} CPU quotas of {}", lab.scenario),
+        };
+        note(&format!("removed {what}"));
     }
     if cleaned.is_empty() {
         note("nothing was left behind");

@@ -157,6 +157,7 @@ impl Troupe {
             }
         };
         let namespace = host.and_then(|host| self.places.namespace(&host.name));
+        host.map_or(Ok(()), |host| self.places.admit(&host.name, player.process()))?;
         let part = ReadoutAssignment {
             me: member.peer,
             name: member.name.clone(),

@@ -8,13 +8,14 @@ use anyhow::Context as _;
 use crossbeam_channel::Sender;
 use incast_core::control::SendPlan;
 use incast_core::record::{Cpu, Faults, Host};
-use incast_core::scenario::{FlowPlan, HostPlan, Scenario, Start};
+use incast_core::scenario::{ExchangePlan, FlowPlan, HostPlan, Scenario, Start};
 use incast_core::units::Bytes;
 use incast_net::key::Key;
 
 use super::agent_link::AgentLink;
 use super::lines::{
-    Assignment, EchoAssignment, Part, ReceiveAssignment, RoleLine, RoleOrder, SendAssignment, TagAssignment,
+    AnswerAssignment, AskAssignment, Assignment, EchoAssignment, Part, ReceiveAssignment, RoleLine,
+    RoleOrder, SendAssignment, TagAssignment,
 };
 use super::places::Places;
 use super::player::{Heard, Player};
@@ -61,6 +62,10 @@ pub(crate) enum Kind {
     Echo(String),
     /// Sends tagged messages beside this flow.
     Tag(String),
+    /// Answers askers on a host.
+    Answerer(Answering),
+    /// Asks as this exchange.
+    Asker(String),
 }
 
 /// What tells the receivers of one host apart: a process has one UDP socket and one listener.
@@ -71,6 +76,14 @@ pub(crate) struct Receiving {
     spin: bool,
     core: Option<u32>,
     name: Option<String>,
+}
+
+/// What tells the answerers of one host apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answering {
+    host: String,
+    core: Option<u32>,
+    congestion: Option<String>,
 }
 
 /// What a role leaves at its end.
@@ -86,13 +99,19 @@ impl Kind {
         matches!(self, Self::Receiver(_))
     }
 
+    /// Whether it makes load: it is started, and the run is over when all such are.
     pub(crate) fn is_sender(&self) -> bool {
-        matches!(self, Self::Sender(_))
+        matches!(self, Self::Sender(_) | Self::Asker(_))
+    }
+
+    /// Whether it serves those, and is told to stop when they are over.
+    pub(crate) fn is_server(&self) -> bool {
+        matches!(self, Self::Receiver(_) | Self::Answerer(_))
     }
 
     /// Whether it opens a port for others.
     pub(crate) fn is_listener(&self) -> bool {
-        matches!(self, Self::Receiver(_) | Self::Echo(_))
+        matches!(self, Self::Receiver(_) | Self::Echo(_) | Self::Answerer(_))
     }
 
     pub(crate) fn is_tag(&self) -> bool {
@@ -116,6 +135,13 @@ impl Receiving {
             core: flow.receiver_core,
             name: flow.receiver.clone(),
         }
+    }
+}
+
+impl Answering {
+    fn of(exchange: &ExchangePlan, host: &str) -> Self {
+        let congestion = exchange.terms.congestion.clone();
+        Self { host: host.to_owned(), core: exchange.answerer_core, congestion }
     }
 }
 
@@ -179,13 +205,16 @@ impl Cast {
         if host.address.is_some() {
             return Ok(resolve(host.reached_at(), 0)?.ip());
         }
-        for flow in scenario.flows.iter().filter(|flow| flow.to == host.name) {
-            let from = self::host(scenario, &flow.from)?;
+        let flows = scenario.flows.iter().filter(|flow| flow.to == host.name);
+        let flows = flows.map(|flow| ("flow", &flow.name, &flow.from));
+        let exchanges = scenario.exchanges.iter().filter(|exchange| exchange.to.contains(&host.name));
+        let exchanges = exchanges.map(|exchange| ("exchange", &exchange.name, &exchange.from));
+        for (what, name, from) in flows.chain(exchanges) {
+            let from = self::host(scenario, from)?;
             if let Some(agent) = &from.agent {
                 anyhow::bail!(
-                    "flow {}: {} is played by the agent {agent}, and {} is on this machine without an `address`; \
+                    "{what} {name}: {} is played by the agent {agent}, and {} is on this machine without an `address`; \
                      say at which address it is reached",
-                    flow.name,
                     from.name,
                     host.name
                 );
@@ -267,6 +296,62 @@ impl Cast {
         Ok(())
     }
 
+    /// Starts a process for every host and core that answers.
+    pub(crate) fn start_answerers(&mut self, scenario: &Scenario) -> anyhow::Result<()> {
+        let mut started: Vec<Answering> = Vec::new();
+        for exchange in &scenario.exchanges {
+            for name in &exchange.to {
+                let answering = Answering::of(exchange, name);
+                if started.contains(&answering) {
+                    continue;
+                }
+                started.push(answering.clone());
+                let host = host(scenario, name)?;
+                let part = Part::Answer(AnswerAssignment {
+                    host: name.clone(),
+                    bind: SocketAddr::new(self.bind_address(scenario, host)?, 0),
+                    key: self.run_key.to_text(),
+                    congestion: answering.congestion.clone(),
+                    core: answering.core,
+                });
+                self.start(format!("answerer on {name}"), Kind::Answerer(answering), host, part)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts a process for every asker; every answerer's port is known.
+    pub(crate) fn start_askers(&mut self, scenario: &Scenario) -> anyhow::Result<()> {
+        for exchange in &scenario.exchanges {
+            let mut targets = Vec::new();
+            for (name, network) in exchange.to.iter().zip(&exchange.networks) {
+                let kind = Kind::Answerer(Answering::of(exchange, name));
+                let address = self.roles.iter().find(|role| role.kind == kind).and_then(|role| role.address);
+                let port = address
+                    .with_context(|| {
+                        format!("exchange {}: the answerer on {name} has no port", exchange.name)
+                    })?
+                    .port();
+                let server = match self.places.control(name) {
+                    Some(address) => address,
+                    None => resolve(host(scenario, name)?.reached_at(), port)?.ip(),
+                };
+                let data = network.and_then(|network| self.places.data_on(name, network));
+                targets.push((SocketAddr::new(server, port), data));
+            }
+            let part = Part::Ask(Box::new(AskAssignment {
+                plan: exchange.clone(),
+                targets,
+                key: self.run_key.to_text(),
+                hold: scenario.start == Start::Together,
+            }));
+            let from = host(scenario, &exchange.from)?;
+            let kind = Kind::Asker(exchange.name.clone());
+            self.start(format!("asker of {}", exchange.name), kind, from, part)?;
+        }
+        Ok(())
+    }
+
     fn start(&mut self, name: String, kind: Kind, host: &HostPlan, part: Part) -> anyhow::Result<()> {
         let number = self.roles.len();
         let player = match host.agent.as_ref().and_then(|agent| self.agents.get(agent)) {
@@ -277,6 +362,7 @@ impl Cast {
                 Player::There { agent: agent.clone(), role }
             }
         };
+        self.places.admit(&host.name, player.process()).with_context(|| name.clone())?;
         let mut role = Role {
             name,
             kind,
@@ -334,6 +420,7 @@ impl Cast {
             RoleLine::Started { .. }
             | RoleLine::SessionOver { .. }
             | RoleLine::Tagged { .. }
+            | RoleLine::Asked { .. }
             | RoleLine::Carrying { .. }
             | RoleLine::Carried { .. }
             | RoleLine::ReadoutListening { .. }
@@ -423,12 +510,14 @@ fn send_plan(flow: &FlowPlan, scenario: &Scenario, single_packets: bool) -> Send
         start_after: flow.start_after,
         interval: scenario.interval,
         seed: flow.seed(scenario.seed),
-        spin: flow.spin,
+        // Messages of a probe leave at their moment, or their gaps mean nothing.
+        spin: flow.spin || flow.probe.is_some(),
         send_buffer: flow.sockets.send_buffer,
         congestion: flow.sockets.congestion.clone(),
         no_delay: flow.sockets.no_delay.unwrap_or(false),
         dscp: flow.sockets.dscp,
         segments_max: flow.sockets.segments_max.or_else(|| single_packets.then_some(1)),
         raw: flow.raw.clone(),
+        probe: flow.probe,
     }
 }

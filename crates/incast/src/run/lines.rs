@@ -1,13 +1,15 @@
 //! What a coordinator and its roles say to each other: one JSON document per line.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use incast_core::control::SendPlan;
+use incast_core::exchange::{AnswererAccount, AskerAccount};
 use incast_core::flood::report::{Measured, Sent};
 use incast_core::link::PathPlan;
 use incast_core::readout::{Incarnation, Peer};
 use incast_core::record::{Cpu, Faults, Host, LinkReport, RoundTrip};
+use incast_core::scenario::ExchangePlan;
 use incast_core::tune::{AskedFor, HostCheck};
 use incast_core::units::Bytes;
 use incast_net::live::LiveCounts;
@@ -36,6 +38,8 @@ pub(crate) enum Part {
     Echo(EchoAssignment),
     Tag(TagAssignment),
     Readout(Box<ReadoutAssignment>),
+    Answer(AnswerAssignment),
+    Ask(Box<AskAssignment>),
     /// Reads the settings of its host and judges them.
     Check(CheckAssignment),
 }
@@ -103,6 +107,27 @@ pub(crate) struct SendAssignment {
     pub(crate) run_start_unix_ns: u64,
 }
 
+/// Answers any number of askers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct AnswerAssignment {
+    pub(crate) host: String,
+    pub(crate) bind: SocketAddr,
+    pub(crate) key: String,
+    pub(crate) congestion: Option<String>,
+    pub(crate) core: Option<u32>,
+}
+
+/// Asks in rounds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct AskAssignment {
+    pub(crate) plan: ExchangePlan,
+    /// Every answerer's server, and where requests go if not there.
+    pub(crate) targets: Vec<(SocketAddr, Option<IpAddr>)>,
+    pub(crate) key: String,
+    /// Wait for `start`.
+    pub(crate) hold: bool,
+}
+
 /// What a role is told later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -151,6 +176,13 @@ pub(crate) enum RoleLine {
     SessionOver { peer: String, failure: Option<String> },
     /// A sender of tagged messages: their round trips.
     Tagged { flow: String, round_trip: RoundTrip },
+    /// An asker is done: what it and its answerers know, and why they ended early, if they did.
+    Asked {
+        exchange: String,
+        asked: Box<AskerAccount>,
+        told: Vec<Option<AnswererAccount>>,
+        failures: Vec<String>,
+    },
     /// A link: it carries packets, and holds so many.
     Carrying { held_packets: u64 },
     /// A link: what it did.

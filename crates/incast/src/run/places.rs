@@ -3,14 +3,19 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use incast_core::load::Transport;
 use incast_core::scenario::{FlowPlan, Scenario};
-use incast_lab::{Lab, namespace};
+use incast_lab::{Lab, Quotas, namespace};
 
 /// Every host that is not simply a process here, by name.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Places(BTreeMap<String, Place>);
+pub(crate) struct Places {
+    hosts: BTreeMap<String, Place>,
+    /// What the processes of some hosts may use of the CPU.
+    quotas: Option<Arc<Quotas>>,
+}
 
 /// A host of a lab.
 #[derive(Clone, Debug)]
@@ -39,34 +44,50 @@ impl Places {
             };
             (host.name.clone(), place)
         };
-        Self(lab.hosts().iter().enumerate().map(place).collect())
+        Self { hosts: lab.hosts().iter().enumerate().map(place).collect(), quotas: None }
+    }
+
+    /// With quotas of hosts, which last as long as anybody has these places.
+    pub(crate) fn with_quotas(self, quotas: Option<Arc<Quotas>>) -> Self {
+        Self { quotas, ..self }
+    }
+
+    /// Puts a process of `host` under the host's quota, before it has done anything.
+    pub(crate) fn admit(&self, host: &str, process: Option<u32>) -> anyhow::Result<()> {
+        let Some((quotas, process)) = self.quotas.as_ref().zip(process) else { return Ok(()) };
+        Ok(quotas.admit(host, process)?)
     }
 
     /// The namespace of a host, if it has one of its own.
     pub(crate) fn namespace(&self, host: &str) -> Option<PathBuf> {
-        self.0.get(host).map(|place| place.namespace.clone())
+        self.hosts.get(host).map(|place| place.namespace.clone())
     }
 
     /// Where a host is reached without touching the network that is measured.
     pub(crate) fn control(&self, host: &str) -> Option<IpAddr> {
-        self.0.get(host).map(|place| place.control)
+        self.hosts.get(host).map(|place| place.control)
     }
 
     /// Where the messages of a flow go.
     pub(crate) fn data(&self, flow: &FlowPlan) -> Option<IpAddr> {
-        let place = self.0.get(&flow.to)?;
+        let place = self.hosts.get(&flow.to)?;
         place.addresses.get(&flow.network?).map(|(address, _)| *address)
+    }
+
+    /// Where a host is reached on a network.
+    pub(crate) fn data_on(&self, host: &str, network: usize) -> Option<IpAddr> {
+        self.hosts.get(host)?.addresses.get(&network).map(|(address, _)| *address)
     }
 
     /// Where a host is reached on the first network that it is on.
     pub(crate) fn data_of(&self, host: &str) -> Option<IpAddr> {
-        let place = self.0.get(host)?;
+        let place = self.hosts.get(host)?;
         place.addresses.values().next().map(|(address, _)| *address)
     }
 
     /// Whether every datagram of the flow is to be a packet of its own.
     pub(crate) fn are_packets_single(&self, flow: &FlowPlan) -> bool {
-        let way = self.0.get(&flow.from).zip(flow.network);
+        let way = self.hosts.get(&flow.from).zip(flow.network);
         let trains =
             way.and_then(|(place, network)| place.addresses.get(&network)).map(|(_, trains)| *trains);
         flow.transport == Transport::Udp && trains == Some(false)

@@ -65,6 +65,14 @@ impl Player {
         }
     }
 
+    /// Number of its process, if that is on this machine.
+    pub(crate) fn process(&self) -> Option<u32> {
+        match self {
+            Self::Here { child, .. } => Some(child.id()),
+            Self::There { .. } => None,
+        }
+    }
+
     /// Ends the role at once.
     pub(crate) fn kill(&mut self) {
         match self {

@@ -18,9 +18,9 @@ use incast_net::live::LiveFlow;
 use incast_net::server::{Server, ServerPlan};
 
 use super::lines::{Assignment, Counts, Part, RoleLine, RoleOrder};
-use super::tagged;
 use super::telling::{ended, tell};
-use crate::measured::{HostWatch, thread_cpu};
+use super::{exchanges, tagged};
+use crate::measured::{HostWatch, host_gauge, thread_cpu};
 use crate::own_book;
 
 /// How often a role tells how far it is, and so that it is alive.
@@ -51,6 +51,8 @@ pub(crate) fn play() -> anyhow::Result<ExitCode> {
         Part::Link(plan) => crate::lab::link::carry(&plan, &orders),
         Part::Echo(plan) => tagged::echo(&plan, &orders),
         Part::Tag(plan) => tagged::tag(&plan, &orders),
+        Part::Answer(plan) => exchanges::answer(plan, &orders),
+        Part::Ask(plan) => exchanges::ask(*plan, &orders),
         Part::Readout(plan) => crate::readout::role::play(*plan, &orders),
         Part::Check(plan) => crate::host::check::tell_check(&plan),
     };
@@ -177,7 +179,7 @@ fn send(plan: ClientPlan, orders: &Receiver<RoleOrder>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn pass_on(order: RoleOrder, client: &Sender<Order>) {
+pub(super) fn pass_on(order: RoleOrder, client: &Sender<Order>) {
     let order = match order {
         RoleOrder::Start => Order::Start,
         RoleOrder::Stop => Order::Stop,
@@ -202,6 +204,7 @@ impl super::lines::ReceiveAssignment {
             run_start_unix_ns: self.run_start_unix_ns,
             thread_cpu,
             read_host: own_book::read,
+            host_gauge,
         })
     }
 }
@@ -224,6 +227,7 @@ impl super::lines::SendAssignment {
             run_start_unix_ns: self.run_start_unix_ns,
             thread_cpu,
             read_host: own_book::read,
+            host_gauge,
         })
     }
 }

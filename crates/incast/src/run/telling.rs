@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use incast_core::record::Faults;
 use incast_net::server::Server;
 
 use super::lines::RoleLine;
@@ -17,6 +18,13 @@ pub(crate) fn tell(line: &RoleLine) {
 }
 
 /// The last word of a role: what it cost, and what its peers did wrong.
+pub(crate) fn ended_with(watch: &HostWatch, faults: Faults) -> RoleLine {
+    let cpu = watch.cpu();
+    let (host, _) = watch.host(None, &[]);
+    RoleLine::Ended { cpu, host: Box::new(host), faults, socket_drops: None }
+}
+
+/// The same of a role that is or has a server of flows.
 pub(crate) fn ended(watch: &HostWatch, server: Option<&Server>) -> RoleLine {
     let cpu = watch.cpu();
     let (host, _) = watch.host(None, &[]);

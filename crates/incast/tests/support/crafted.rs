@@ -101,6 +101,7 @@ pub(crate) fn hello(name: &str, transport: Transport, direction: Direction, stre
         dscp: None,
         segments_max: None,
         raw: RawPlan::default(),
+        probe: None,
     };
     Message::Hello(Box::new(Hello {
         version: VERSION,

@@ -170,6 +170,31 @@ fn each_peak_has_the_stage_that_made_it() {
 }
 
 #[test]
+fn runs_that_lose_nothing_are_a_peak_of_their_own_only_if_they_stand_out() {
+    // Most lose nothing and a few lose anything between ten and ten thousand: no kernel smears both.
+    let mut random = Random::named(6, "apart");
+    let mut few = runs((0..120).map(|run| if run % 10 == 0 { 10 + random.next_u64() % 10_000 } else { 0 }));
+    few[0].stages = vec![LossStage {
+        stage: "link".into(),
+        place: "a".into(),
+        packets: few[0].lost,
+        messages: few[0].lost,
+    }];
+    let found = variant(None, &few, &[], 0.95);
+    let first = &found.peaks[0];
+    assert_eq!((first.one_in, first.runs, first.stages.len()), (None, 108, 0), "{:?}", found.peaks);
+    assert!(
+        found.peaks[1..].iter().all(|peak| peak.from > 0.0 && peak.one_in.is_some()),
+        "{:?}",
+        found.peaks
+    );
+    // With one lost in a run on average, none is as frequent as one: it is the flank of one hump.
+    let mut random = Random::named(7, "hump");
+    let hump = runs((0..300).map(|_| poisson_lot(&mut random, 1.0)));
+    assert_eq!(variant(None, &hump, &[], 0.95).peaks.len(), 1);
+}
+
+#[test]
 fn a_drift_is_seen_with_its_halves() {
     let mut random = Random::named(4, "drift");
     let rising = runs((0..200).map(|number| poisson_lot(&mut random, 20.0 + f64::from(number) / 10.0)));

@@ -124,3 +124,11 @@ fn without_datagrams_and_without_books_there_is_nothing_to_explain() {
     let unknown = Flow { transport: Some(Transport::Udp), ..Flow::default() };
     assert_eq!(close_hosts(&[unknown], vec![], &[]).0.unexplained, None);
 }
+
+#[test]
+fn a_peer_that_tells_what_cannot_be_is_one_that_told_nothing() {
+    let counters = [("Udp.RcvbufErrors", u64::MAX), ("Udp.InErrors", u64::MAX), ("Udp6.InErrors", u64::MAX)];
+    let (ledger, _) = close_hosts(&[flow(20, 10)], vec![book("x", &counters)], &[]);
+    assert_eq!((died(&ledger), ledger.unexplained), (vec![], Some(10)));
+    assert!(ledger.sources.iter().any(|source| source.host == "x" && !source.read));
+}

@@ -23,7 +23,7 @@ use crate::clock::Clock;
 use crate::faults::count;
 use crate::socket::{self, Side, SocketError};
 use crate::sys::datagram::{self, DATAGRAMS_MAX};
-use crate::wait::BLOCK_MAX;
+use crate::wait::{BLOCK_MAX, Spinning};
 
 /// Send buffer of the socket: a response of 2 MB leaves without waiting for the queue behind it.
 const SEND_BUFFER: Bytes = Bytes(4 << 20);
@@ -85,6 +85,7 @@ struct Serving<'a> {
     answerer: Answerer,
     /// A datagram with the ticket has come, and the socket is connected to its sender.
     is_connected: bool,
+    spinning: Spinning,
     buffer: Vec<u8>,
     /// The datagrams of one call, one after the other.
     train: Vec<u8>,
@@ -104,6 +105,7 @@ impl<'a> Serving<'a> {
             clock,
             answerer: Answerer::new(terms),
             is_connected: false,
+            spinning: Spinning::default(),
             // A byte more, so that a longer one is seen to be longer.
             buffer: vec![0; request + 1],
             train: vec![0; together * datagram],
@@ -144,7 +146,10 @@ impl<'a> Serving<'a> {
             self.socket.recv_from(&mut self.buffer).map(|(bytes, from)| (bytes, Some(from)))
         };
         let Ok((bytes, from)) = came else {
-            return std::hint::spin_loop();
+            if self.asker.terms.spin {
+                self.spinning.in_vain();
+            }
+            return;
         };
         let is_request = bytes + 1 == self.buffer.len();
         let head = Head::parse(&self.buffer[..bytes]).filter(|_| is_request);

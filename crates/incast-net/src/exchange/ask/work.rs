@@ -14,6 +14,7 @@ use super::stream::Stream;
 use super::{AskPlan, Flags};
 use crate::clock::Clock;
 use crate::socket::{self, SocketError};
+use crate::wait::Spinning;
 
 /// Longest sleep: flags are looked at in between.
 const SLEEP_MAX: Span = Span::from_ms(20);
@@ -167,6 +168,7 @@ pub(super) fn ask(plan: &AskPlan, mut ways: Vec<Way>, flags: &Flags) -> (AskerAc
     let cpu_before = (plan.thread_cpu)();
     let mut buffer = vec![0; BUFFER_BYTES];
     let mut asker = Asker::new(plan.asker.clone(), &plan.terms, plan.clock.now());
+    let mut spinning = Spinning::default();
     let mut looked = Time::ZERO;
     let mut closed_at: Option<Time> = None;
     loop {
@@ -201,7 +203,9 @@ pub(super) fn ask(plan: &AskPlan, mut ways: Vec<Way>, flags: &Flags) -> (AskerAc
                 break;
             }
         }
-        if !is_busy && !plan.spin {
+        if !is_busy && plan.spin {
+            spinning.in_vain();
+        } else if !is_busy {
             sleep(plan, &ways, next, now);
         }
     }

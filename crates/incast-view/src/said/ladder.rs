@@ -1,0 +1,36 @@
+//! Words for a ladder's figures, the same on the terminal and on the page.
+
+use incast_core::record::{Ladder, LadderFigure, LadderRung};
+
+use crate::text::{clean, counted};
+use crate::units::{about, percent};
+
+/// How far it is from the other rung: `+12.3 %`, and `~` before what may be noise.
+pub(crate) fn change(figure: &LadderFigure) -> String {
+    let Some(change) = figure.change.filter(|change| change.is_finite()) else { return String::new() };
+    let noise = if figure.is_apart == Some(true) { "" } else { "~" };
+    let sign = if change > 0.0 { "+" } else { "" };
+    format!("{noise}{sign}{}", percent(Some(change)))
+}
+
+/// A figure with three digits; one that fell below a thousandth of the unit is as good as none.
+pub(crate) fn figure(figure: &LadderFigure) -> String {
+    about(figure.median)
+}
+
+/// How the comparison was made, in a sentence.
+pub(crate) fn method(ladder: &Ladder) -> String {
+    let rounds = counted(usize::try_from(ladder.rounds).unwrap_or(usize::MAX), "round", "rounds");
+    let chance = ladder.apart_by_chance.map_or_else(String::new, |chance| {
+        format!(", which alike ones do with a probability of {}", percent(Some(chance)))
+    });
+    format!(
+        "medians of {rounds}, rungs in turn; changes are against the rung named, round by round; with ~ they may \
+         be noise: the ranges of both do not lie apart{chance}"
+    )
+}
+
+/// Why a rung has no figures.
+pub(crate) fn lacking(rung: &LadderRung) -> Option<String> {
+    rung.lacking.as_deref().map(clean)
+}

@@ -1,0 +1,82 @@
+//! Settings that a scenario asks for beyond its namespaces' own: those of the whole machine, which are written
+//! down and put back, and those of interfaces, which go with the lab.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use incast_core::scenario::Scenario;
+use incast_core::tune::{Change, Knob, KnobKind};
+use incast_host::journal::{Changed, Identity, JournalFile, Knobs as _};
+use incast_lab::Lab;
+
+use crate::host::{HostKnobs, JOURNAL, explained, tell_put_back};
+
+/// Settings of the machine that are changed for a while. Dropping them puts them back as well; what a killed
+/// process left, `incast host restore` does.
+pub(crate) struct MachineSettings {
+    /// The journal, and its last change before ours.
+    journal: Option<(JournalFile, u32)>,
+}
+
+impl MachineSettings {
+    /// Sets what the scenario's `[machine]` says.
+    pub(crate) fn set(scenario: &Scenario) -> anyhow::Result<Self> {
+        if scenario.machine_sysctls.is_empty() {
+            return Ok(Self { journal: None });
+        }
+        let path = Path::new(JOURNAL);
+        let identity = Identity::here().context("find out which start of the machine this is")?;
+        let by = format!("the scenario {}", scenario.name);
+        let journal = JournalFile::open(path, &identity, &by).map_err(|fault| explained(path, fault))?;
+        let after = journal.last();
+        let mut this = Self { journal: Some((journal, after)) };
+        for (name, value) in &scenario.machine_sysctls {
+            let knob = Knob::here(KnobKind::Sysctl { name: name.clone() });
+            let change = Change { knob, value: value.clone() };
+            let Some((journal, _)) = &mut this.journal else { break };
+            if let Changed::Refused(error) = journal.change(&HostKnobs, &change)? {
+                anyhow::bail!("set {name} = {value} for all hosts: {error}");
+            }
+        }
+        Ok(this)
+    }
+
+    /// Puts them back.
+    pub(crate) fn put_back(mut self) -> anyhow::Result<()> {
+        self.end()
+    }
+
+    fn end(&mut self) -> anyhow::Result<()> {
+        let Some((mut journal, after)) = self.journal.take() else { return Ok(()) };
+        let mut ended = journal.put_back(&HostKnobs, after).context("write the journal")?;
+        let is_good = |how: &std::io::Result<_>| matches!(how, Ok(incast_core::tune::PutBack::Restored));
+        ended.retain(|(_, how)| !is_good(how));
+        tell_put_back(&ended);
+        journal.close().context("remove the journal")?;
+        // Only if nobody else has anything there.
+        let _ = Path::new(JOURNAL).parent().map(std::fs::remove_dir);
+        Ok(())
+    }
+}
+
+impl Drop for MachineSettings {
+    fn drop(&mut self) {
+        // Whoever cares for the outcome has called `put_back`; what could not be done stays in the journal.
+        let _ = self.end();
+    }
+}
+
+/// Sets what the scenario says of the interfaces of its hosts.
+pub(crate) fn set_interfaces(scenario: &Scenario, lab: &Lab) -> anyhow::Result<()> {
+    for (plan, host) in scenario.hosts.iter().zip(lab.hosts()) {
+        for nth in 0..host.addresses.len() {
+            for (key, value) in &plan.interface {
+                let kind =
+                    KnobKind::of_interface(&format!("e{nth}"), key).context("a key of an interface")?;
+                let knob = Knob { namespace: Some(host.namespace.clone()), kind };
+                HostKnobs.write(&knob, value).with_context(|| format!("the interface of {}", plan.name))?;
+            }
+        }
+    }
+    Ok(())
+}
