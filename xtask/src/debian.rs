@@ -31,6 +31,7 @@ const NEEDS: &[Need] = &[
     Need { program: "ethtool", package: "ethtool", used_by: "tests in network namespaces" },
     Need { program: "nft", package: "nftables", used_by: "tests of losses in packet filters" },
     Need { program: "chrt", package: "util-linux", used_by: "tests of losses in starved rings" },
+    Need { program: "setpriv", package: "util-linux", used_by: "tests of missing permissions" },
     Need { program: "ps", package: "procps", used_by: "tests that look for processes left behind" },
     Need { program: "chromium", package: "chromium", used_by: "tests of reports in a browser" },
     Need {

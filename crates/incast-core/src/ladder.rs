@@ -152,8 +152,12 @@ fn figure(
         });
         figure.change = median(changes.collect());
         let of_other = self::range(&other);
-        figure.is_apart =
-            range.zip(of_other).map(|((least, most), (below, above))| least > above || most < below);
+        // Of one round each, everything lies apart.
+        let are_ranges = own.iter().flatten().count() > 1 && other.iter().flatten().count() > 1;
+        figure.is_apart = range
+            .zip(of_other)
+            .filter(|_| are_ranges)
+            .map(|((least, most), (below, above))| least > above || most < below);
     }
     figure.values = own;
     figure
@@ -231,6 +235,9 @@ mod tests {
         assert_eq!(ladder.rungs[1].goodput_bits_per_s, unknown);
         assert_eq!(ladder.rungs[1].lacking.as_deref(), Some("no ring"));
         assert_eq!(ladder.rungs[2].goodput_bits_per_s.change, None);
+        let once = assemble(&rungs, &[vec![trial(1.0, 0.0)], vec![trial(2.0, 0.0)], vec![None]]);
+        let gain = &once.rungs[1].goodput_bits_per_s;
+        assert_eq!((gain.change, gain.is_apart), (Some(1.0), None), "one round shows no spread");
         assert_eq!(assemble(&[], &[]), Ladder::default());
     }
 

@@ -127,17 +127,23 @@ impl Hierarchy {
     }
 
     fn limit(self, path: &Path, millicores: u32) -> io::Result<()> {
-        let quota_us = u64::from(millicores) * PERIOD_US / 1_000;
+        let (period_us, quota_us) = period_and_quota(millicores);
         match self {
             Self::One => {
-                fs::write(path.join("cpu.cfs_period_us"), PERIOD_US.to_string())?;
-                fs::write(path.join("cpu.cfs_quota_us"), quota_us.max(QUOTA_US_MIN).to_string())
+                fs::write(path.join("cpu.cfs_period_us"), period_us.to_string())?;
+                fs::write(path.join("cpu.cfs_quota_us"), quota_us.to_string())
             }
-            Self::Two => {
-                fs::write(path.join("cpu.max"), format!("{} {PERIOD_US}", quota_us.max(QUOTA_US_MIN)))
-            }
+            Self::Two => fs::write(path.join("cpu.max"), format!("{quota_us} {period_us}")),
         }
     }
+}
+
+/// The period for so many thousandths of a core, and what of it may be used; microseconds. A small part of a core
+/// needs a longer period, since the kernel gives no less than [`QUOTA_US_MIN`].
+fn period_and_quota(millicores: u32) -> (u64, u64) {
+    let millicores = u64::from(millicores.max(1));
+    let period_us = PERIOD_US.max((QUOTA_US_MIN * 1_000).div_ceil(millicores));
+    (period_us, millicores * period_us / 1_000)
 }
 
 /// Removes a group that was written down; one that is not there is gone.
@@ -176,3 +182,26 @@ const PERIOD_US: u64 = 20_000;
 const QUOTA_US_MIN: u64 = 1_000;
 /// Longest wait for the last process of a group.
 const GONE_MAX: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_part_of_a_core_has_a_longer_period() {
+        let cases =
+            [(2_000, 20_000, 40_000), (500, 20_000, 10_000), (50, 20_000, 1_000), (10, 100_000, 1_000)];
+        for (millicores, period_us, quota_us) in cases {
+            assert_eq!(period_and_quota(millicores), (period_us, quota_us));
+        }
+    }
+
+    #[test]
+    fn nothing_but_our_own_groups_is_ever_removed() {
+        for path in ["/sys/fs/cgroup/cpu/system.slice", "/tmp/incast-x", "/sys/fs/cgroup/cpu/../incast-x", ""]
+        {
+            assert!(remove(path).is_err(), "{path}");
+        }
+        assert!(remove("/sys/fs/cgroup/cpu/incast-there-is-none").is_ok());
+    }
+}

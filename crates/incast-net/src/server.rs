@@ -19,6 +19,7 @@ use std::time::Instant;
 
 use crossbeam_channel::Sender;
 use incast_core::control::Hello;
+use incast_core::load::{Direction, Transport};
 use incast_core::record::Faults;
 use incast_core::time::Span;
 use incast_core::units::Bytes;
@@ -196,6 +197,10 @@ impl Shared {
     /// The hub for what `hello` wants below UDP.
     fn raw_hub(&self, hello: &Hello) -> Result<Arc<RawHub>, SocketError> {
         let (transport, plan) = (hello.plan.transport, &hello.plan.raw);
+        if transport == Transport::Xdp && (hello.plan.streams > 1 || hello.direction != Direction::Forward) {
+            let cause = "a queue of an interface has one AF_XDP socket; use one stream, from the client to the server";
+            return Err(SocketError::new("serve xdp", io::Error::other(cause)));
+        }
         let Some(address) = hello.data else {
             let cause = io::Error::other("the client does not say to which address its data goes");
             return Err(SocketError::new(format!("serve {}", transport.name()), cause));

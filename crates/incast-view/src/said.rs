@@ -8,6 +8,7 @@ pub(crate) mod probe;
 pub(crate) mod readout;
 pub(crate) mod simulation;
 pub(crate) mod stamp;
+pub(crate) mod transport;
 
 use incast_core::record::{Build, Expectation, Host, Record, Verdict};
 use incast_core::scenario::Metric;

@@ -13,21 +13,21 @@ use super::place::{End, Place, Veth};
 use crate::project::{self, Project};
 
 /// How long each measurement takes, and how many rounds are made.
-struct Effort {
-    seconds: u32,
-    rounds: usize,
+pub(super) struct Effort {
+    pub(super) seconds: u32,
+    pub(super) rounds: usize,
 }
 
 /// One thing that is measured, by everyone who can.
-struct Case {
-    name: &'static str,
-    transport: &'static str,
-    message_bytes: u32,
+pub(super) struct Case {
+    pub(super) name: &'static str,
+    pub(super) transport: &'static str,
+    pub(super) message_bytes: u32,
     /// More words for `incast flood` and `incast serve`.
-    flood: &'static [&'static str],
-    serve: &'static [&'static str],
+    pub(super) flood: &'static [&'static str],
+    pub(super) serve: &'static [&'static str],
     /// Least ratio to iperf3 that we go for.
-    goal: f64,
+    pub(super) goal: f64,
 }
 
 const CASES: &[Case] = &[
@@ -75,20 +75,18 @@ const CASES: &[Case] = &[
 
 /// What one contender reached.
 #[derive(Clone, Copy, Debug)]
-struct Reached {
+pub(super) struct Reached {
     /// Delivered: datagrams/s over UDP, bit/s over TCP.
-    rate: f64,
+    pub(super) rate: f64,
     /// Lost over sent.
-    lost: f64,
+    pub(super) lost: f64,
     /// CPU seconds of both ends per 10^9 bytes delivered, where it is known.
     cpu_per_gigabyte: Option<f64>,
 }
 
 /// Runs every case, on loopback and, as root, over a veth pair. Words: `[SECONDS [ROUNDS]]`.
 pub(crate) fn run(project: &Project, words: &[&str]) -> Result<()> {
-    let number =
-        |index: usize, default: u32| words.get(index).map_or(Ok(default), |word| word.parse::<u32>());
-    let effort = Effort { seconds: number(0, 2)?, rounds: usize::try_from(number(1, 5)?)? };
+    let effort = Effort::parse(words)?;
     project::run(&mut project.cargo(&["build", "--release", "--locked", "-p", "incast"]))?;
     let incast = project.target()?.join("release/incast").display().to_string();
     println!("{}", machine());
@@ -190,6 +188,15 @@ impl Drop for Running {
     }
 }
 
+impl Effort {
+    /// Words: `[SECONDS [ROUNDS]]`.
+    pub(super) fn parse(words: &[&str]) -> Result<Self> {
+        let number =
+            |index: usize, default: u32| words.get(index).map_or(Ok(default), |word| word.parse::<u32>());
+        Ok(Self { seconds: number(0, 2)?, rounds: usize::try_from(number(1, 5)?)? })
+    }
+}
+
 impl Running {
     /// Starts `command` and waits until a line of its standard output or error begins with `ready`.
     pub(super) fn start(
@@ -215,7 +222,7 @@ impl Running {
     }
 }
 
-fn ours(place: &Place, incast: &str, case: &Case, effort: &Effort) -> Result<Reached> {
+pub(super) fn ours(place: &Place, incast: &str, case: &Case, effort: &Effort) -> Result<Reached> {
     let mut serve = place.command(End::Receiver, incast);
     serve.args(["serve", "--bind", place.address(), "--port", "6100", "--open", "--once"]).args(case.serve);
     let (_server, _lines) = Running::start(&mut serve, "listening", true)?;
@@ -237,13 +244,13 @@ fn ours(place: &Place, incast: &str, case: &Case, effort: &Effort) -> Result<Rea
         |value: &Value, what: &str| value.as_f64().with_context(|| format!("the record has no {what}"));
     let goodput = number(&flow["goodput_bits_per_s"], "goodput")?;
     Ok(Reached {
-        rate: if case.transport == "udp" { goodput / 8.0 / f64::from(case.message_bytes) } else { goodput },
+        rate: if case.transport == "tcp" { goodput } else { goodput / 8.0 / f64::from(case.message_bytes) },
         lost: number(&flow["lost_fraction"], "lost fraction")?,
         cpu_per_gigabyte: flow["cpu"]["seconds_per_gigabyte"].as_f64(),
     })
 }
 
-fn iperf3(place: &Place, case: &Case, effort: &Effort) -> Result<Reached> {
+pub(super) fn iperf3(place: &Place, case: &Case, effort: &Effort) -> Result<Reached> {
     let mut serve = place.command(End::Receiver, "iperf3");
     serve.args(["-s", "-1", "-p", "6101", "--forceflush"]);
     let (_server, _lines) = Running::start(&mut serve, "Server listening", false)?;

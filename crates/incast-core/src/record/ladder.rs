@@ -52,6 +52,7 @@ plain_data! {
         /// fraction, of their difference. Null for `base`, and where one is not known or 0.
         pub change: Option<f64>,
         /// Whether all trials of this rung lie on one side of all trials of the other: the change is not noise.
+        /// Null with fewer than two trials of either.
         pub is_apart: Option<bool>,
         /// The value of every trial, in the order of the rounds; null where it is not known.
         pub values: Vec<Option<f64>>,

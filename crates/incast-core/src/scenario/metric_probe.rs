@@ -20,6 +20,21 @@ impl Metric {
         )
     }
 
+    /// Its name, if it is one of these.
+    pub(super) const fn probe_name(self) -> &'static str {
+        match self {
+            Self::ProbeDelayMin => "probe_delay_us_min",
+            Self::ProbeDelayP50 => "probe_delay_us_p50",
+            Self::ProbeDelayError => "probe_delay_error_us",
+            Self::ProbeVariationP99 => "probe_delay_above_min_us_p99",
+            Self::ProbeLost => "probe_lost",
+            Self::ProbeReordered => "probe_reordered",
+            Self::ProbeDuplicate => "probe_duplicate",
+            Self::ProbePoints => "probe_points",
+            _ => "",
+        }
+    }
+
     /// Its value for a probe; `None` when no point knows it.
     #[expect(clippy::cast_precision_loss, reason = "for judging: counts beyond 2^53 are not reached")]
     pub(super) fn of_probe(self, probe: &Probe) -> Option<f64> {
@@ -42,5 +57,17 @@ impl Metric {
             Self::ProbePoints => Some(points.len() as f64),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_has_a_name_of_its_own() {
+        let names: std::collections::BTreeSet<&str> =
+            Metric::ALL.iter().map(|metric| metric.name()).collect();
+        assert!(names.len() == Metric::ALL.len() && !names.contains(""), "{names:?}");
     }
 }

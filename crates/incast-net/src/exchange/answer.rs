@@ -11,6 +11,7 @@ mod stream;
 
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -50,6 +51,9 @@ pub struct AnswerPlan {
     pub open: bool,
     /// Poll without sleeping, whatever the asker wants.
     pub spin: bool,
+    /// TCP: the congestion control of the port. A connection that begins with one and is given another later keeps what
+    /// the first one set: BBR's pacing, for one.
+    pub congestion: Option<String>,
     /// Pins answering threads to this core.
     pub core: Option<u32>,
     /// Clock of the run.
@@ -127,6 +131,8 @@ impl AnswerServer {
         let address = listener
             .local_addr()
             .map_err(|error| SocketError::new("read the address of the listener", error))?;
+        // What is refused here is refused for each connection again, and told there.
+        let _ = socket::ask_congestion(listener.as_fd(), plan.congestion.as_deref());
         let shared = Arc::new(Shared {
             plan,
             stop: AtomicBool::new(false),

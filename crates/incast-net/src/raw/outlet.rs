@@ -101,7 +101,9 @@ impl RawOutlet {
         to: Origin,
         interface: Option<&Interface>,
     ) -> Result<Self, SocketError> {
-        let plan = SendPlan { message_bytes: probe::MESSAGE_BYTES_MIN, ..plan.clone() };
+        // A queue has one socket of AF_XDP, the stream's own; the frames are the same.
+        let transport = if plan.transport == Transport::Xdp { Transport::Ethernet } else { plan.transport };
+        let plan = SendPlan { message_bytes: probe::MESSAGE_BYTES_MIN, transport, ..plan.clone() };
         Self::open(&plan, stream, to, interface).map(|(outlet, _)| outlet)
     }
 

@@ -160,6 +160,7 @@ pub(crate) fn stamps(control: &[u8]) -> Stamps {
     let Some(data) = find(control, libc::SOL_SOCKET, libc::SCM_TIMESTAMPING) else {
         return Stamps::default();
     };
+    #[expect(clippy::useless_conversion, reason = "a `long` has 32 bits on some machines")]
     let word = |index: usize| {
         let bytes = data.get(index * WORD_BYTES..)?.first_chunk()?;
         Some(i64::from(libc::c_long::from_ne_bytes(*bytes)))

@@ -1,11 +1,11 @@
 //! The flows in numbers: what each sent and what became of it; below, folded, all that is behind it.
 
-use incast_core::load::Transport;
 use incast_core::record::{Buffer, Cpu, Flow, Record};
 
 use super::sheet::{Cell, Sheet};
 use super::switch_test;
 use crate::html::Html;
+use crate::said::transport::transport;
 use crate::table::Side;
 use crate::units::{UNKNOWN, about, bytes, count, difference, nanoseconds, percent, rate, seconds};
 
@@ -239,7 +239,7 @@ fn row(flow: &Flow, numbers: Vec<Cell>) -> Vec<Cell> {
     let mut row = vec![
         Cell::plain(format!("{}{star}", flow.name)),
         Cell::marked(format!("{} → {}", flow.from, flow.to), "faint"),
-        Cell::plain(flow.transport.map_or(UNKNOWN, Transport::name)),
+        Cell::plain(transport(flow)),
     ];
     row.extend(numbers);
     row

@@ -52,10 +52,10 @@ fn delays(stamp: &StampReport) -> Sheet {
         ("back", stamp.backward.as_ref()),
         ("at the reflector", stamp.held.as_ref()),
     ];
-    for (name, spread) in rows.into_iter().filter_map(|(name, spread)| Some((name, spread?))) {
+    for (name, spread) in rows.iter().filter_map(|(name, spread)| Some((name, (*spread)?))) {
         let ns =
             [spread.ns_min, spread.ns_p50, spread.ns_p90, spread.ns_p99, spread.ns_max, spread.pdv_ns_p99];
-        let mut cells = vec![Cell::plain(name), Cell::plain(count(Some(spread.samples)))];
+        let mut cells = vec![Cell::plain(*name), Cell::plain(count(Some(spread.samples)))];
         cells.extend(ns.map(|ns| Cell::plain(said::stamp::time(Some(ns)))));
         cells.push(Cell::plain(spread.ipdv_ns_p99.map_or_else(|| UNKNOWN.to_owned(), nanoseconds)));
         sheet.push(cells);

@@ -29,7 +29,7 @@ pub(crate) fn runs(campaign: &Campaign) -> String {
         count(Some(asked.runs))
     );
     if let Some(precision) = asked.precision {
-        said += &format!(", or half of an interval of {} of the mean", percent(Some(precision)));
+        said += &format!(", or half of an interval of {} of the mean", confidence(precision));
     }
     let end = match &*campaign.end {
         "all" => "all were played",

@@ -2,7 +2,7 @@
 
 use incast_core::record::{Ladder, LadderFigure, LadderRung};
 
-use crate::text::clean;
+use crate::text::{clean, counted};
 use crate::units::{about, percent};
 
 /// How far it is from the other rung: `+12.3 %`, and `~` before what may be noise.
@@ -20,12 +20,12 @@ pub(crate) fn figure(figure: &LadderFigure) -> String {
 
 /// How the comparison was made, in a sentence.
 pub(crate) fn method(ladder: &Ladder) -> String {
-    let rounds = ladder.rounds;
+    let rounds = counted(usize::try_from(ladder.rounds).unwrap_or(usize::MAX), "round", "rounds");
     let chance = ladder.apart_by_chance.map_or_else(String::new, |chance| {
         format!(", which alike ones do with a probability of {}", percent(Some(chance)))
     });
     format!(
-        "medians of {rounds} rounds, rungs in turn; changes are against the rung named, round by round; with ~ they may \
+        "medians of {rounds}, rungs in turn; changes are against the rung named, round by round; with ~ they may \
          be noise: the ranges of both do not lie apart{chance}"
     )
 }

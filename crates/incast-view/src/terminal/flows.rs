@@ -5,13 +5,13 @@
 //! very many flows the slowest and the fastest are shown. Whatever is missing is named.
 
 use anstyle::Style;
-use incast_core::load::Transport;
 use incast_core::record::Flow;
 
 use crate::page::{BAD, DOUBTFUL, FAINT, HEADING, Label, PLAIN, Page, shown_name};
+use crate::said::transport::transport;
 use crate::table::{Cell, GAP, Side, Table};
 use crate::text::wrap;
-use crate::units::{UNKNOWN, bytes, count, difference, percent, rate};
+use crate::units::{bytes, count, difference, percent, rate};
 
 /// The table of flows, and what is left out of it.
 pub(super) fn show(page: &mut Page, flows: &[Flow]) {
@@ -141,7 +141,7 @@ const COLUMNS: [Column; 13] = [
     words("from -> to", 2, |flow, cells| {
         Cell::plain(format!("{} -> {}", shown_name(&flow.from, cells), shown_name(&flow.to, cells)))
     }),
-    words("transport", 0, |flow, _| Cell::plain(flow.transport.map_or(UNKNOWN, Transport::name))),
+    words("transport", 0, |flow, _| Cell::plain(transport(flow))),
     mostly_same("message", 1, |flow, _| Cell::plain(bytes(Some(u64::from(flow.message_bytes))))),
     numbers("offered load", 4, |flow, _| Cell::plain(rate(flow.offered_load_bits_per_s))),
     numbers("goodput", KEPT, |flow, _| Cell::plain(rate(flow.goodput_bits_per_s))),

@@ -20,9 +20,9 @@ pub(super) fn show(page: &mut Page, ladder: Option<&Ladder>) {
         ("loss", Side::Right),
         ("CPU ns/B", Side::Right),
         ("change", Side::Right),
-        ("CPU ns/message", Side::Right),
-        ("interrupts/message", Side::Right),
-        ("softirqs/message", Side::Right),
+        ("CPU ns/msg", Side::Right),
+        ("irq/msg", Side::Right),
+        ("softirq/msg", Side::Right),
     ]);
     for rung in ladder.rungs.iter().filter(|rung| rung.lacking.is_none()).take(RUNGS_MAX) {
         let gain = &rung.goodput_bits_per_s;
@@ -46,7 +46,7 @@ pub(super) fn show(page: &mut Page, ladder: Option<&Ladder>) {
             Cell::plain(said::figure(&rung.softirqs_per_message)),
         ]);
     }
-    let shown = table.fit(&[KEPT, 6, KEPT, KEPT, 7, 5, 4, 3, 2, 1], page.width());
+    let shown = table.fit(&[KEPT, 6, KEPT, KEPT, 7, 5, 1, 4, 3, 2], page.width());
     for line in table.lines(&shown, HEADING) {
         page.line(&line);
     }

@@ -2,6 +2,7 @@
 //!
 //! The expected reports stand in files beside this one, as they look in a terminal.
 
+mod campaign;
 mod readout;
 #[path = "../support/readout_record.rs"]
 mod readout_record;

@@ -28,6 +28,9 @@ pub(crate) struct AnswerArgs {
     /// Poll without sleeping, whatever the asker says
     #[arg(long)]
     pub(crate) spin: bool,
+    /// TCP congestion control of every connection from its first segment on
+    #[arg(long, value_name = "NAME")]
+    pub(crate) congestion: Option<String>,
     /// Pin the answering threads to a core
     #[arg(long, value_name = "N")]
     pub(crate) core: Option<u32>,

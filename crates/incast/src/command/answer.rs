@@ -41,6 +41,7 @@ pub(crate) fn answer(args: &AnswerArgs) -> anyhow::Result<ExitCode> {
         key: key(args.key_file.as_deref())?,
         open: args.open,
         spin: args.spin,
+        congestion: args.congestion.clone(),
         core: args.core,
         clock: Clock::start(),
         thread_cpu,

@@ -126,9 +126,8 @@ pub(crate) fn explained(path: &Path, fault: JournalFault) -> anyhow::Error {
             "somebody else is changing settings of this host: {shown} is locked; wait until it is done"
         ),
         JournalFault::OtherNetwork(number) => anyhow::anyhow!(
-            "{shown} was written in another network namespace (number {number}): run it there, where {} is \
-             (ls -Li /run/netns tells numbers), or remove the file if that namespace is gone",
-            "what it changed"
+            "{shown} was written in another network namespace (number {number}): run it there (ls -Li /run/netns \
+             tells numbers), or remove the file if that namespace is gone"
         ),
         JournalFault::Damaged(what) => anyhow::anyhow!(
             "{shown} is damaged: {what}; nothing is put back by guessing: mend that line by hand, or put back \

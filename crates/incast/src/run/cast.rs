@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use crossbeam_channel::Sender;
 use incast_core::control::SendPlan;
 use incast_core::record::{Cpu, Faults, Host};
-use incast_core::scenario::{FlowPlan, HostPlan, Scenario, Start};
+use incast_core::scenario::{ExchangePlan, FlowPlan, HostPlan, Scenario, Start};
 use incast_core::units::Bytes;
 use incast_net::key::Key;
 
@@ -62,8 +62,8 @@ pub(crate) enum Kind {
     Echo(String),
     /// Sends tagged messages beside this flow.
     Tag(String),
-    /// Answers askers on this host, pinned to this core.
-    Answerer(String, Option<u32>),
+    /// Answers askers on a host.
+    Answerer(Answering),
     /// Asks as this exchange.
     Asker(String),
 }
@@ -76,6 +76,14 @@ pub(crate) struct Receiving {
     spin: bool,
     core: Option<u32>,
     name: Option<String>,
+}
+
+/// What tells the answerers of one host apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answering {
+    host: String,
+    core: Option<u32>,
+    congestion: Option<String>,
 }
 
 /// What a role leaves at its end.
@@ -98,12 +106,12 @@ impl Kind {
 
     /// Whether it serves those, and is told to stop when they are over.
     pub(crate) fn is_server(&self) -> bool {
-        matches!(self, Self::Receiver(_) | Self::Answerer(..))
+        matches!(self, Self::Receiver(_) | Self::Answerer(_))
     }
 
     /// Whether it opens a port for others.
     pub(crate) fn is_listener(&self) -> bool {
-        matches!(self, Self::Receiver(_) | Self::Echo(_) | Self::Answerer(..))
+        matches!(self, Self::Receiver(_) | Self::Echo(_) | Self::Answerer(_))
     }
 
     pub(crate) fn is_tag(&self) -> bool {
@@ -127,6 +135,13 @@ impl Receiving {
             core: flow.receiver_core,
             name: flow.receiver.clone(),
         }
+    }
+}
+
+impl Answering {
+    fn of(exchange: &ExchangePlan, host: &str) -> Self {
+        let congestion = exchange.terms.congestion.clone();
+        Self { host: host.to_owned(), core: exchange.answerer_core, congestion }
     }
 }
 
@@ -283,23 +298,23 @@ impl Cast {
 
     /// Starts a process for every host and core that answers.
     pub(crate) fn start_answerers(&mut self, scenario: &Scenario) -> anyhow::Result<()> {
-        let mut started: Vec<(&str, Option<u32>)> = Vec::new();
+        let mut started: Vec<Answering> = Vec::new();
         for exchange in &scenario.exchanges {
             for name in &exchange.to {
-                let one = (name.as_str(), exchange.answerer_core);
-                if started.contains(&one) {
+                let answering = Answering::of(exchange, name);
+                if started.contains(&answering) {
                     continue;
                 }
-                started.push(one);
+                started.push(answering.clone());
                 let host = host(scenario, name)?;
                 let part = Part::Answer(AnswerAssignment {
                     host: name.clone(),
                     bind: SocketAddr::new(self.bind_address(scenario, host)?, 0),
                     key: self.run_key.to_text(),
-                    core: exchange.answerer_core,
+                    congestion: answering.congestion.clone(),
+                    core: answering.core,
                 });
-                let kind = Kind::Answerer(name.clone(), exchange.answerer_core);
-                self.start(format!("answerer on {name}"), kind, host, part)?;
+                self.start(format!("answerer on {name}"), Kind::Answerer(answering), host, part)?;
             }
         }
         Ok(())
@@ -310,7 +325,7 @@ impl Cast {
         for exchange in &scenario.exchanges {
             let mut targets = Vec::new();
             for (name, network) in exchange.to.iter().zip(&exchange.networks) {
-                let kind = Kind::Answerer(name.clone(), exchange.answerer_core);
+                let kind = Kind::Answerer(Answering::of(exchange, name));
                 let address = self.roles.iter().find(|role| role.kind == kind).and_then(|role| role.address);
                 let port = address
                     .with_context(|| {

@@ -35,6 +35,7 @@ pub(super) fn answer(plan: AnswerAssignment, orders: &Receiver<RoleOrder>) -> an
             key: Key::parse(&plan.key).context("read the key of the assignment")?,
             open: false,
             spin: false,
+            congestion: plan.congestion,
             core: plan.core,
             clock: Clock::start(),
             thread_cpu,
@@ -123,7 +124,10 @@ impl AskAssignment {
 
 /// What was heard of the exchanges of a run.
 #[derive(Default)]
-pub(super) struct Exchanges(BTreeMap<String, (AskerAccount, Vec<Option<AnswererAccount>>, Vec<String>)>);
+pub(super) struct Exchanges(BTreeMap<String, Asked>);
+
+/// The account of an asker, those of its answerers, and why they ended early, if they did.
+type Asked = (AskerAccount, Vec<Option<AnswererAccount>>, Vec<String>);
 
 impl Exchanges {
     /// Takes the account of an asker.

@@ -113,6 +113,7 @@ pub(crate) struct AnswerAssignment {
     pub(crate) host: String,
     pub(crate) bind: SocketAddr,
     pub(crate) key: String,
+    pub(crate) congestion: Option<String>,
     pub(crate) core: Option<u32>,
 }
 

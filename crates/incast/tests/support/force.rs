@@ -40,7 +40,7 @@ enum During {
 const QUIET: Force =
     Force { stage: "", sender_cable: "", receiver_cable: "", flow: "", rules: &[], during: During::Nothing };
 
-pub(crate) const FORCES: [Force; 11] = [
+pub(crate) const FORCES: [Force; 12] = [
     Force {
         stage: "host_queue",
         sender_cable: r#"queue = "32KiB""#,
@@ -75,6 +75,14 @@ pub(crate) const FORCES: [Force; 11] = [
     Force {
         stage: "socket_buffer",
         flow: r#"load = "2kHz", spacing = "burst:64", receive_buffer = "2KiB""#,
+        ..QUIET
+    },
+    // Who fills the ring and who empties it share a core.
+    Force {
+        stage: "packet_ring",
+        receiver_cable: r#"rate = "unlimited""#,
+        sender_cable: r#"rate = "unlimited""#,
+        flow: r#"transport = "ethernet", load = "unlimited", messages = 50000, receive_buffer = "64KiB", sender_core = 0, receiver_core = 0"#,
         ..QUIET
     },
     // Its stream is none of the receiver's: it is read, and ignored.
@@ -133,7 +141,7 @@ pub(crate) fn run(forces: &[&Force]) -> Record {
         match during {
             During::Nothing => {}
             During::NeighbourSilent => silence(&started, &x, &y),
-            During::RingStarved => starve(&x),
+            During::RingStarved => starve(&started, &x, &y),
         }
     }
     let ended = started.wait();
@@ -213,8 +221,9 @@ fn until_sent(started: &Started, namespace: &str, datagrams: u64) {
     });
 }
 
-/// Makes x take in its packets by a thread of the kernel that has hardly any time, on the sender's core.
-fn starve(x: &str) {
+/// Makes x take in its packets by a thread of the kernel that has hardly any time, on the sender's core,
+/// until all are sent; what is in the ring then is taken in.
+fn starve(started: &Started, x: &str, y: &str) {
     inside(x, &["ethtool", "-K", "e0", "gro", "on"]);
     inside(x, &["sh", "-c", "echo 1 > /sys/class/net/e0/threaded"]);
     let threads = words("ps", &["-e", "-o", "pid=,comm="]);
@@ -224,9 +233,13 @@ fn starve(x: &str) {
         .filter_map(|line| line.split_ascii_whitespace().next())
         .collect();
     assert!(!napi.is_empty(), "no thread takes in what comes to e0: {threads}");
-    for pid in napi {
+    for pid in &napi {
         words("taskset", &["-p", "-c", "0", pid]);
         words("chrt", &["-i", "-p", "0", pid]);
+    }
+    until_sent(started, y, 100_000);
+    for pid in &napi {
+        words("chrt", &["-o", "-p", "0", pid]);
     }
 }
 

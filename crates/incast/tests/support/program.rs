@@ -125,8 +125,13 @@ impl Program {
 
     /// Sends SIGINT, as Ctrl-C does.
     pub(crate) fn interrupt(&self) {
+        self.signal(Signal::INT);
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a pid fits")).expect("a pid is not 0");
-        kill_process(pid, Signal::INT).unwrap_or_else(|error| panic!("interrupt {}: {error}", self.name));
+        kill_process(pid, signal).unwrap_or_else(|error| panic!("{signal:?} to {}: {error}", self.name));
     }
 
     /// Kills it, as a crash would.

@@ -8,6 +8,7 @@ use std::net::TcpStream;
 use std::os::fd::AsFd as _;
 use std::sync::atomic::Ordering::Relaxed;
 
+use incast_core::caveat::{Caveat, CaveatKind};
 use incast_core::exchange::{Answerer, AnswererAccount, Terms};
 use incast_core::time::Time;
 use incast_core::wire::exchange::{HEAD_BYTES, Head};
@@ -43,7 +44,8 @@ pub(super) fn answer(shared: &Shared, asker: &Asker, connection: &TcpStream) {
         request: Request::default(),
         watch: Watch::new(&asker.terms, clock.now()),
         spinning: Spinning::default(),
-        buffer: vec![0; BUFFER_BYTES],
+        // Small requests need no large buffer, and there may be many connections.
+        buffer: vec![0; size(asker.terms.request_bytes).saturating_mul(16).clamp(4_096, BUFFER_BYTES)],
         response: vec![0; BUFFER_BYTES.min(size(asker.terms.response_bytes))],
     };
     if let Err(error) = serving.run()
@@ -60,13 +62,24 @@ pub(super) fn answer(shared: &Shared, asker: &Asker, connection: &TcpStream) {
 }
 
 /// Options of a data connection; what was refused is a doubt.
-fn prepare(connection: &TcpStream, terms: &Terms) -> Vec<incast_core::caveat::Caveat> {
+fn prepare(connection: &TcpStream, terms: &Terms) -> Vec<Caveat> {
     // Neither can fail on a connection that is there; one that is not is noticed by the first read.
     let _ = connection.set_nonblocking(false);
     let _ = connection.set_read_timeout(Some(BLOCK_MAX));
     let _ = connection.set_write_timeout(Some(BLOCK_MAX));
     let _ = sockopt::set_tcp_nodelay(connection, true);
-    socket::ask_congestion(connection.as_fd(), terms.congestion.as_deref()).into_iter().collect()
+    let began_with = sockopt::tcp_congestion(connection).unwrap_or_default();
+    let refused = socket::ask_congestion(connection.as_fd(), terms.congestion.as_deref());
+    let asked = terms.congestion.as_deref().unwrap_or(&began_with);
+    // Linux net/ipv4/tcp_bbr.c, `bbr_init`: the socket is to be paced, and nothing takes that back.
+    let paced = (began_with == "bbr" && asked != "bbr" && refused.is_none()).then(|| {
+        Caveat::new(
+            CaveatKind::SettingRefused,
+            format!("a connection began with bbr before it was given {asked}, and keeps being paced"),
+            "start the answerer with --congestion, or change the default of its host",
+        )
+    });
+    refused.into_iter().chain(paced).collect()
 }
 
 /// A connection under way.

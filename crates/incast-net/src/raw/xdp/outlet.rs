@@ -43,7 +43,15 @@ impl XdpSender {
         let sent = Ring::open(base.fd(), Which::Send, CHUNKS).map_err(failed)?;
         // Older kernels send 32 frames for each wake-up, and all the same are right.
         let _ = xdp::set_budget(base.fd(), BATCH);
-        let passing = bind(&base, interface, plan.raw.xdp).map_err(failed)?;
+        let passing = bind(&base, interface, plan.raw.xdp).map_err(|cause| {
+            let is_taken = cause.raw_os_error() == Some(libc::EBUSY);
+            let hint = if is_taken {
+                " (its first queue has an AF_XDP socket already, of another flow)"
+            } else {
+                ""
+            };
+            SocketError::new(format!("send through AF_XDP by {}{hint}", interface.name), cause)
+        })?;
         let head_bytes = u32::try_from(head.bytes()).unwrap_or(CHUNK_BYTES);
         let frame_bytes = head_bytes + plan.message_bytes;
         for chunk in 0..CHUNKS {

@@ -4,7 +4,9 @@
 //! socket wants anything, or of a queue without one, goes on to the kernel.
 
 use std::io;
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+
+use incast_core::wire::ethernet::VLAN_ETHERTYPE;
 
 use crate::sys::bpf::{self, Instruction, Place};
 
@@ -20,7 +22,7 @@ impl Attached {
     /// Loads the program for `ethertype` and attaches it to an interface of `queues` queues.
     pub(super) fn open(interface_index: u32, ethertype: u16, queues: u32, place: Place) -> io::Result<Self> {
         let map = bpf::create_socket_map(queues)?;
-        let fd = std::os::fd::AsRawFd::as_raw_fd(&map);
+        let fd = map.as_raw_fd();
         let program = assemble(ethertype, fd);
         // Interfaces whose frames may take several buffers want a program that says that it knows.
         let program = bpf::load(&program, true).or_else(|_| bpf::load(&program, false))?;
@@ -64,8 +66,6 @@ fn assemble(ethertype: u16, map: i32) -> Vec<Instruction> {
         line(EXIT, 0, 0, 0, 0),
     ]
 }
-
-use incast_core::wire::ethernet::VLAN_ETHERTYPE;
 
 const TAGGED_HEAD_BYTES: i32 = 18;
 /// Offsets in `struct xdp_md`.

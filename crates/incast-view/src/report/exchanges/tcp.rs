@@ -27,6 +27,9 @@ pub(super) fn show(html: &mut Html, exchange: &Exchange) {
             panel.draw(html, &x, (index == last).then_some(x_title.as_str()));
         }
     });
+    if exchange.peers.len() > PEERS_MAX {
+        html.note(&format!("The first {PEERS_MAX} answerers are drawn; the record has all."));
+    }
     html.note(
         "The answerer sends the responses: its window is what limits them. The asker's round trip is that of its \
          requests. A threshold that is not drawn is infinite: slow start goes on.",
@@ -93,4 +96,4 @@ fn microsecond_scale(most_us: f64) -> Scale {
 }
 
 /// Most answerers that are drawn: their lines can be told apart.
-const PEERS_MAX: usize = 6;
+const PEERS_MAX: usize = 3;
