@@ -21,6 +21,7 @@ pub mod answerer;
 pub mod asker;
 pub mod assemble;
 pub mod pieces;
+mod recent;
 mod round;
 pub mod schedule;
 pub mod series;

@@ -235,6 +235,27 @@ fn what_was_never_asked_is_nonsense_and_ends_nothing() {
 }
 
 #[test]
+fn a_copy_is_one_though_its_answer_was_whole_and_hides_no_loss() {
+    let terms = Terms::new(Transport::Udp, 64, 4_000);
+    let mut asker = Asker::new(plan(1, 1, 2), &terms, Time::ZERO);
+    assert_eq!(asker.poll_request(Time::ZERO), Some(0));
+    let pieces: Vec<Heard> = (0..3).map(|index| asker.handle_response(Time::ZERO, 0, 0, index)).collect();
+    assert_eq!(pieces, [Heard::Part, Heard::Part, Heard::RoundOver]);
+    // The next one has its place already; its own second datagram is lost.
+    assert_eq!(asker.poll_request(Time::ZERO), Some(1));
+    assert_eq!(asker.handle_response(Time::ZERO, 0, 0, 2), Heard::Late);
+    asker.handle_response(Time::ZERO, 0, 1, 0);
+    asker.handle_response(Time::ZERO, 0, 1, 2);
+    assert_eq!((asker.is_open(0, 0), asker.is_open(0, 1), asker.is_open(1, 1)), (false, true, false));
+    let end = Time::ZERO + Span::from_ms(10);
+    assert_eq!((asker.handle_timeout(end), asker.is_open(0, 1)), (1, false));
+    // What comes of a request that was given up is late, and came all the same.
+    assert_eq!(asker.handle_response(end, 0, 1, 1), Heard::Late);
+    let book = &asker.finish(end).peers[0];
+    assert_eq!((book.datagrams, book.copies, book.late), (7, 1, 1));
+}
+
+#[test]
 fn one_that_is_gone_fails_and_the_others_go_on() {
     let gone = Some((1, Time::ZERO + Span::from_us(1_050)));
     let (account, _) = World::new(plan(3, 1, 100), terms(), Ways { gone, ..GOOD }, 1).run(FOR_EVER);

@@ -41,6 +41,7 @@ fn reflector(plan: &SenderPlan, stateful: bool) -> Reflector {
         stateful,
         synchronised_ns: None,
         rate_max: RATE_MAX,
+        port: 8_620,
     })
 }
 
@@ -300,7 +301,8 @@ fn a_reflector_has_room_for_so_many_sessions_and_forgets_silent_ones() {
 
 #[test]
 fn replies_keep_to_their_rate() {
-    let plan = ReflectorPlan { key: None, stateful: false, synchronised_ns: None, rate_max: 1_000 };
+    let plan =
+        ReflectorPlan { key: None, stateful: false, synchronised_ns: None, rate_max: 1_000, port: 8_620 };
     let mut reflector = Reflector::new(plan);
     let mut packet = vec![0; 44];
     let mut answered = 0;
@@ -312,6 +314,59 @@ fn replies_keep_to_their_rate() {
     }
     assert!((2_000..=2_011).contains(&answered), "{answered}");
     assert_eq!(reflector.counts().over_rate, 200_000 - answered);
+}
+
+#[test]
+fn two_reflectors_do_not_answer_each_other() {
+    for key in [None, Some(MacKey::new([5; 32]))] {
+        let mode = if key.is_some() { Mode::Authenticated } else { Mode::Open };
+        let plan = SenderPlan { key: key.clone(), ..plan() };
+        let mut reflectors = [reflector(&plan, true), reflector(&plan, true)];
+        let mut packet = vec![0; 120];
+        let test = Test { sequence: 7, sent: Stamp(1), error: ErrorEstimate(1), ssid: 0 };
+        test.emit(mode, &mut packet);
+        key.iter().for_each(|key| key.seal(&mut packet));
+        // Somebody forges the address of the second one; ports of their own do not tell them apart from senders.
+        let answer = reflectors[0].handle_test(Time::ZERO, peer(), 64, BEGAN_NS, &mut packet).unwrap();
+        reflectors[0].seal(answer, BEGAN_NS + 20_000, &mut packet);
+        // Whatever the other one's clock says.
+        assert!(reflectors[1].handle_test(Time::ZERO, peer(), 64, 5, &mut packet).is_none());
+        assert_eq!((reflectors[1].counts().of_reflectors, reflectors[1].counts().received), (1, 1));
+        // Nor is anything that comes from a port of reflectors, whatever it is.
+        for port in [8_620, 862] {
+            test.emit(mode, &mut packet);
+            key.iter().for_each(|key| key.seal(&mut packet));
+            let from = SocketAddr::new(peer().ip(), port);
+            assert!(reflectors[0].handle_test(Time::ZERO, from, 64, BEGAN_NS, &mut packet).is_none());
+        }
+        assert_eq!((reflectors[0].counts().of_reflectors, reflectors[0].counts().answered), (2, 1));
+    }
+}
+
+#[test]
+fn a_sender_that_is_never_settled_sends_so_many_and_gives_up_the_rest() {
+    let plan = SenderPlan {
+        tests: None,
+        gap: Span::from_us(10),
+        timeout: Span::from_ms(300),
+        counters: false,
+        packet_bytes: 44,
+        ..plan()
+    };
+    plan.check().unwrap();
+    let mut sender = Sender::new(plan, Time::ZERO);
+    let mut packet = [0; 44];
+    for index in 0..200_000 {
+        let now = Time::from_ns(index * 10_000);
+        while sender.poll_transmit(now, our_ns(now), &mut packet).is_some() {}
+    }
+    let account = sender.account();
+    assert_eq!((account.sent, account.in_flight), (65_536, 65_536));
+    assert_eq!(sender.skipped(), 200_000 - 65_536, "every departure is one or the other");
+    let now = Time::from_ns(200_000 * 10_000);
+    sender.handle_timeout(now);
+    assert!(sender.poll_transmit(now, our_ns(now), &mut packet).is_some(), "and goes on when there is room");
+    assert_eq!(sender.account().lost, 65_536);
 }
 
 #[test]

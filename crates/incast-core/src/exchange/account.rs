@@ -67,9 +67,9 @@ pub struct PeerBook {
     pub failed: u64,
     /// Still open when the account was closed.
     pub unanswered: u64,
-    /// Answers to requests that had ended; no part of the account.
+    /// Answers, or datagrams of one, to requests that had ended without; no part of the account.
     pub late: u64,
-    /// Datagrams of responses that had come before.
+    /// Datagrams of responses that had come before: the last requests are known, 4 096 of them.
     pub copies: u64,
     /// Datagrams of responses, copies and late ones included.
     pub datagrams: u64,
@@ -122,7 +122,9 @@ pub struct AnswererAccount {
     pub requests: u64,
     /// Requests beyond the most that may wait: not answered.
     pub refused: u64,
-    /// Responses wholly given to the kernel.
+    /// UDP: requests that had come before: answered once.
+    pub copies: u64,
+    /// Responses wholly given to the kernel; what it took of others is in `datagrams` alone.
     pub responses: u64,
     /// Datagrams given to the kernel.
     pub datagrams: u64,

@@ -6,8 +6,11 @@
 
 use std::collections::VecDeque;
 
+use super::account::AnswererAccount;
 use super::asker::OUTSTANDING_MAX;
+use super::recent::Recent;
 use super::terms::Terms;
+use crate::load::Transport;
 use crate::time::{Span, Time};
 
 /// The answerer, for one asker over one connection.
@@ -16,8 +19,11 @@ pub struct Answerer {
     service: Span,
     /// Numbers of requests, and when their answers are due; in order.
     waiting: VecDeque<(u32, Time)>,
+    /// Requests that came lately, where the network may double them.
+    taken: Option<Recent>,
     requests: u64,
     refused: u64,
+    copies: u64,
     responses: u64,
 }
 
@@ -26,12 +32,19 @@ impl Answerer {
     #[must_use]
     pub fn new(terms: &Terms) -> Self {
         let waiting = VecDeque::with_capacity(WAITING_MAX.min(64));
-        Self { service: terms.service, waiting, requests: 0, refused: 0, responses: 0 }
+        let taken = (terms.transport == Transport::Udp).then(Recent::new);
+        Self { service: terms.service, waiting, taken, requests: 0, refused: 0, copies: 0, responses: 0 }
     }
 
-    /// Takes a request. One beyond [`WAITING_MAX`] is counted and not answered.
+    /// Takes a request. One beyond [`WAITING_MAX`] is counted and not answered, nor is a copy: a second answer would be
+    /// taken for the network's.
     pub fn handle_request(&mut self, now: Time, number: u32) {
         self.requests += 1;
+        if self.taken.as_ref().is_some_and(|taken| taken.contains(number)) {
+            self.copies += 1;
+            return;
+        }
+        self.taken.iter_mut().for_each(|taken| taken.record(number));
         if self.waiting.len() >= WAITING_MAX {
             self.refused += 1;
         } else {
@@ -41,9 +54,12 @@ impl Answerer {
 
     /// The number of the next response that is due at `now`: give it wholly to the asker before asking again.
     pub fn poll_response(&mut self, now: Time) -> Option<u32> {
-        let (number, _) = self.waiting.pop_front_if(|(_, due)| *due <= now)?;
+        self.waiting.pop_front_if(|(_, due)| *due <= now).map(|(number, _)| number)
+    }
+
+    /// What [`Self::poll_response`] gave was wholly taken by the kernel. One that was not counts for nothing.
+    pub fn handle_responded(&mut self) {
         self.responses += 1;
-        Some(number)
     }
 
     /// When the next response is due.
@@ -52,16 +68,17 @@ impl Answerer {
         self.waiting.front().map(|(_, due)| *due)
     }
 
-    /// Whether there is room for another request: a connection that is not read holds its asker back.
+    /// How many more requests there is room for: a connection that is not read holds its asker back.
     #[must_use]
-    pub fn has_room(&self) -> bool {
-        self.waiting.len() < WAITING_MAX
+    pub fn room(&self) -> usize {
+        WAITING_MAX.saturating_sub(self.waiting.len())
     }
 
-    /// Requests that came, that were refused, and responses that left.
+    /// What came, and what became of it; the rest of an account is the driver's.
     #[must_use]
-    pub fn counts(&self) -> (u64, u64, u64) {
-        (self.requests, self.refused, self.responses)
+    pub fn account(&self) -> AnswererAccount {
+        let Self { requests, refused, copies, responses, .. } = *self;
+        AnswererAccount { requests, refused, copies, responses, ..AnswererAccount::default() }
     }
 }
 
@@ -71,7 +88,6 @@ pub const WAITING_MAX: usize = OUTSTANDING_MAX as usize;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::Transport;
 
     #[test]
     fn answers_are_due_a_service_time_later_and_in_order() {
@@ -82,15 +98,30 @@ mod tests {
         answerer.handle_request(at(4_000), 8);
         assert_eq!((answerer.next_timeout(), answerer.poll_response(at(9_999))), (Some(at(10_000)), None));
         assert_eq!(answerer.poll_response(at(20_000)), Some(7));
+        answerer.handle_responded();
         assert_eq!((answerer.poll_response(at(20_000)), answerer.next_timeout()), (Some(8), None));
-        assert_eq!(answerer.counts(), (2, 0, 2));
+        assert_eq!(answerer.account().responses, 1, "the second one was not wholly given to the kernel");
     }
 
     #[test]
     fn more_than_may_wait_is_refused_and_counted() {
         let mut answerer = Answerer::new(&Terms::new(Transport::Udp, 64, 64));
+        assert_eq!(answerer.room(), WAITING_MAX);
         (0..2_000).for_each(|number| answerer.handle_request(Time::ZERO, number));
+        assert_eq!(answerer.room(), 0);
         let answered = std::iter::from_fn(|| answerer.poll_response(Time::ZERO)).count();
-        assert_eq!((answered, answerer.counts()), (WAITING_MAX, (2_000, 976, 1_024)));
+        (0..answered).for_each(|_| answerer.handle_responded());
+        let told = answerer.account();
+        assert_eq!((answered, told.requests), (WAITING_MAX, 2_000));
+        assert_eq!((told.refused, told.responses), (976, 1_024));
+    }
+
+    #[test]
+    fn a_request_that_the_network_doubled_is_answered_once() {
+        let mut answerer = Answerer::new(&Terms::new(Transport::Udp, 64, 64));
+        [0, 1, 1, 3, 0, 2].iter().for_each(|number| answerer.handle_request(Time::ZERO, *number));
+        let answered: Vec<u32> = std::iter::from_fn(|| answerer.poll_response(Time::ZERO)).collect();
+        let told = answerer.account();
+        assert_eq!((answered, told.requests, told.copies), (vec![0, 1, 3, 2], 6, 2));
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::account::{AskerAccount, PeerBook, Point};
 use super::pieces::Piece;
+use super::recent::Recent;
 use super::round::{Round, State};
 use super::schedule::Schedule;
 use super::series::Thinned;
@@ -69,6 +70,8 @@ pub struct Asker {
     start: Time,
     schedule: Option<Schedule>,
     rounds: Vec<Round>,
+    /// Of each answerer, what it has answered lately.
+    answered: Vec<Recent>,
     /// Rounds begun.
     begun: u64,
     /// Answerers that are gone: nothing is asked of them.
@@ -92,6 +95,7 @@ impl Asker {
             start,
             schedule,
             rounds: (0..outstanding).map(|_| Round::new(peers, terms.datagrams(), start)).collect(),
+            answered: vec![Recent::new(); peers],
             begun: 0,
             gone: vec![false; peers],
             stopped: false,
@@ -125,6 +129,7 @@ impl Asker {
         self.account.departure.record(now.since(intended).as_ns());
         for peer in 0..self.plan.peers {
             self.account.peers[peer].asked += 1;
+            self.answered[peer].advance(number);
             if self.gone[peer] {
                 self.end(place, peer, State::Ended, now);
                 self.account.peers[peer].failed += 1;
@@ -141,7 +146,10 @@ impl Asker {
         self.account.peers[peer].datagrams += 1;
         let place = self.rounds.iter().position(|round| round.number == Some(number));
         let Some(place) = place.filter(|place| self.rounds[*place].states[peer] == State::Open) else {
-            self.account.peers[peer].late += 1;
+            let book = &mut self.account.peers[peer];
+            // All of an answered one had come: what comes again is a copy, however late.
+            let count = if self.answered[peer].contains(number) { &mut book.copies } else { &mut book.late };
+            *count += 1;
             return Heard::Late;
         };
         match self.rounds[place].handle_piece(peer, index) {
@@ -178,8 +186,9 @@ impl Asker {
         }
     }
 
-    /// Gives up what has waited too long.
-    pub fn handle_timeout(&mut self, now: Time) {
+    /// Gives up what has waited too long; tells how many requests.
+    pub fn handle_timeout(&mut self, now: Time) -> u64 {
+        let mut given_up = 0;
         for place in 0..self.rounds.len() {
             if self.rounds[place].number.is_none() || self.rounds[place].begun + self.plan.timeout > now {
                 continue;
@@ -187,9 +196,11 @@ impl Asker {
             for peer in 0..self.plan.peers {
                 if self.end(place, peer, State::Ended, now) {
                     self.account.peers[peer].timed_out += 1;
+                    given_up += 1;
                 }
             }
         }
+        given_up
     }
 
     /// When to call [`Self::handle_timeout`] and [`Self::poll_request`] again; none when it is all over.
@@ -209,6 +220,13 @@ impl Asker {
     #[must_use]
     pub fn is_over(&self, now: Time) -> bool {
         self.is_closed(now) && self.rounds.iter().all(|round| round.number.is_none())
+    }
+
+    /// Whether the request `number` to `peer` waits for its answer.
+    #[must_use]
+    pub fn is_open(&self, peer: usize, number: u32) -> bool {
+        let round = self.rounds.iter().find(|round| round.number == Some(number));
+        round.and_then(|round| round.states.get(peer)) == Some(&State::Open)
     }
 
     /// Requests that are open.
@@ -278,6 +296,7 @@ impl Asker {
     fn answered(&mut self, place: usize, peer: usize, now: Time) -> Heard {
         let round = &self.rounds[place];
         let (took, since_intended) = (now.since(round.begun), now.since(round.intended));
+        round.number.into_iter().for_each(|number| self.answered[peer].record(number));
         // The first of those that leave together meet new connections and small windows.
         let is_first = round.number.is_some_and(|number| number < self.plan.outstanding);
         let book = &mut self.account.peers[peer];

@@ -46,12 +46,17 @@ pub(super) struct Tests {
 
 impl Tests {
     pub(super) fn push(&mut self, test: Outstanding) {
-        // One that is not settled is never dropped: the plan keeps their number far below.
+        // One that is not settled is never dropped: see [`Tests::has_room`].
         if self.tests.len() >= TESTS_KEPT && self.settled > 0 {
             self.tests.pop_front();
             self.settled -= 1;
         }
         self.tests.push_back(test);
+    }
+
+    /// Whether another may be sent. Where tests are settled in time there always is: a plan lets half as many wait.
+    pub(super) fn has_room(&self) -> bool {
+        self.tests.len() < TESTS_KEPT || self.settled > 0
     }
 
     /// The test with this number on the wire, if it is remembered.

@@ -3,7 +3,8 @@
 //! It keeps a count for each session (stateful), so that a sender can tell on which way a packet was lost, or none (stateless).
 //! A session is an address with its port and an id (RFC 8972 §3); one that is silent for [`SILENCE`] is forgotten.
 //! A reply is never longer than its test, nothing that a packet says about its own length is believed, and there is a
-//! bound on replies in a second, so that a reflector is of no use to whoever forges addresses.
+//! bound on replies in a second, so that a reflector is of no use to whoever forges addresses. What another reflector
+//! sends is not answered.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -12,7 +13,7 @@ use crate::time::{Span, Time};
 use crate::wire::stamp::mac::MacKey;
 use crate::wire::stamp::time::{ErrorEstimate, Stamp};
 use crate::wire::stamp::tlv::{self, Counters};
-use crate::wire::stamp::{Mode, Reply, Test};
+use crate::wire::stamp::{Mode, PORT, Reply, Test};
 
 /// Sessions at a time: 64 bytes each.
 pub const SESSIONS_MAX: usize = 4_096;
@@ -34,6 +35,8 @@ pub struct ReflectorPlan {
     pub synchronised_ns: Option<u64>,
     /// Replies in a second at most.
     pub rate_max: u32,
+    /// The port that it listens on: no sender's.
+    pub port: u16,
 }
 
 /// What a reflector did, and what it left alone.
@@ -43,6 +46,9 @@ pub struct ReflectorCounts {
     pub received: u64,
     /// Answered.
     pub answered: u64,
+    /// Of other reflectors: from our own port or that of the protocol, or with the times of a reply. Two that answer each
+    /// other would do so for ever.
+    pub of_reflectors: u64,
     /// Too short to be a test.
     pub too_short: u64,
     /// With the wrong proof, or none.
@@ -142,6 +148,10 @@ impl Reflector {
         packet: &mut [u8],
     ) -> Option<Answer> {
         self.counts.received += 1;
+        if from.port() == self.plan.port || from.port() == PORT || is_reply(self.mode, packet) {
+            self.counts.of_reflectors += 1;
+            return None;
+        }
         let Ok(test) = Test::parse(self.mode, packet) else {
             self.counts.too_short += 1;
             return None;
@@ -270,6 +280,15 @@ impl Reflector {
     }
 }
 
+/// Whether a packet says that it came somewhere and left soon after: a test has zeros there, or padding, which looks so
+/// once in four thousand million packets.
+fn is_reply(mode: Mode, packet: &[u8]) -> bool {
+    let Ok(reply) = Reply::parse(mode, packet) else { return false };
+    let format = reply.error.format();
+    let times = reply.received.unix_ns(format).zip(reply.sent.unix_ns(format));
+    times.is_some_and(|(came, left)| (1..HELD_MAX_NS).contains(&left.saturating_sub(came)))
+}
+
 fn is_padding(extensions: &[u8]) -> bool {
     tlv::walk(extensions).all(|part| part.kind == tlv::EXTRA_PADDING)
 }
@@ -280,5 +299,7 @@ fn burst(rate_max: u32) -> Span {
 }
 
 const PS_PER_S: u64 = 1_000_000_000_000;
+/// A reflector that is no wreck answers sooner.
+const HELD_MAX_NS: i64 = 1_000_000_000;
 /// How often silent sessions are looked for.
 const SWEEP: Span = Span::from_s(60);

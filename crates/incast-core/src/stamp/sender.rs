@@ -100,7 +100,13 @@ impl Sender {
         let departure = self.departure().filter(|at| *at <= now)?;
         let packet = packet.get_mut(..self.plan.packet_bytes)?;
         if self.is_over() {
+            // A few beyond the bound, so that the session comes to its end.
             self.more += 1;
+        } else if !self.tests.has_room() {
+            let due = 1 + now.since(departure).0 / self.plan.gap.0.max(1);
+            self.skipped += due;
+            self.next_departure += Span(due * self.plan.gap.0.max(1));
+            return None;
         } else {
             self.planned += 1;
             let late = now.since(departure);
@@ -313,7 +319,7 @@ impl Sender {
         self.fit.estimate()
     }
 
-    /// Departures that were given up because the sender was held up.
+    /// Departures that were given up because the sender was held up, or had as many tests under way as it remembers.
     #[must_use]
     pub fn skipped(&self) -> u64 {
         self.skipped

@@ -8,9 +8,11 @@
 mod datagram;
 mod session;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,6 +21,7 @@ use std::time::Instant;
 
 use crossbeam_channel::Sender;
 use incast_core::exchange::{AnswererAccount, Terms};
+use incast_core::load::Transport;
 use incast_core::record::Faults;
 use incast_core::time::Span;
 use incast_core::wire::preface::{MAGIC_BYTES, Preface};
@@ -114,6 +117,10 @@ struct Shared {
 struct Asker {
     ticket: u64,
     terms: Terms,
+    /// Where its control connection comes from.
+    control: IpAddr,
+    /// UDP: another address of its host, from which a TCP connection has shown the ticket; the last one.
+    shown: Mutex<Option<IpAddr>>,
     /// Its session is over, or this server is.
     stop: AtomicBool,
     /// Connections that are being answered.
@@ -199,11 +206,18 @@ impl Asker {
         self.stop.load(Relaxed)
     }
 
+    /// Whether it is known to be at this address: nobody else's can hold a TCP connection.
+    fn is_at(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        address == self.control.to_canonical() || *lock(&self.shown) == Some(address)
+    }
+
     /// Adds what one connection did, at its end.
     fn close(&self, done: AnswererAccount) {
         let mut sum = lock(&self.account);
         sum.requests += done.requests;
         sum.refused += done.refused;
+        sum.copies += done.copies;
         sum.responses += done.responses;
         sum.datagrams += done.datagrams;
         sum.nonsense += done.nonsense;
@@ -263,12 +277,16 @@ fn greet(shared: &Arc<Shared>, mut connection: TcpStream, peer: SocketAddr) {
     let local = is_from_this_host(&connection, peer);
     match greeting(&mut connection) {
         Ok(Greeting::Control) => match Channel::accept(connection, &shared.plan.key) {
-            Ok(channel) => session::serve(shared, channel, local),
+            Ok(channel) => session::serve(shared, channel, peer.ip(), local),
             Err(error) => shared.faults.count_channel(&error),
         },
         Ok(Greeting::Data(ticket)) => {
             let asker = lock(&shared.askers).get(&ticket).map(Arc::clone);
             match asker {
+                // Its end tells the asker that datagrams may come.
+                Some(asker) if asker.terms.transport == Transport::Udp => {
+                    *lock(&asker.shown) = Some(peer.ip().to_canonical());
+                }
                 Some(asker) => stream::answer(shared, &asker, &connection),
                 None => count(&shared.faults.strangers),
             }

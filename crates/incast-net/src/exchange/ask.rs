@@ -156,6 +156,9 @@ pub fn run(
     let wires = lines.iter().zip(&plan.targets).enumerate().map(|(peer, (line, target))| {
         let (_, ticket, port) = line.granted.clone().unwrap_or_default();
         let ip = target.data.unwrap_or_else(|| target.server.ip());
+        if port.is_some() && target.data.is_some() {
+            datagram::show_address(SocketAddr::new(ip, target.server.port()), ticket)?;
+        }
         let address = SocketAddr::new(ip, port.unwrap_or_else(|| target.server.port()));
         work::Way::open(plan, peer, address, ticket)
     });

@@ -59,6 +59,7 @@ impl Reflecting {
             stateful: plan.stateful,
             synchronised_ns: plan.synchronised_ns,
             rate_max: plan.rate_max,
+            port: address.port(),
         });
         let clock = Clock::start();
         Ok(Self {

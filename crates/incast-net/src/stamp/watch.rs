@@ -19,6 +19,12 @@ use crate::clock::Clock;
 use crate::socket::{SocketError, udp_connect};
 use crate::wait::{SLEEP_MAX, sharpen_timer};
 
+/// Tests of one turn at most. With a gap shorter than a system call one is always due, and replies, time-outs and the
+/// owner must have their turn, too.
+const TESTS_PER_TURN: u32 = 64;
+/// Calls for replies in one turn at most, of 16 datagrams each: four replies to each test, for the same reason.
+const TAKES_PER_TURN: u32 = 16;
+
 /// Whom to ask, and how.
 #[derive(Clone, Debug)]
 pub struct WatchPlan {
@@ -108,17 +114,18 @@ impl Watching {
         self.wait()?;
         self.take()?;
         self.sender.handle_timeout(self.clock.now());
-        loop {
+        for _ in 0..TESTS_PER_TURN {
             // One after the other: each leaves at the time that it says.
             let now = self.clock.now();
             let Some(bytes) = self.sender.poll_transmit(now, self.our_ns(now), &mut self.packet) else {
-                return Ok(());
+                break;
             };
             if let Err(error) = self.inlet.socket().send(&self.packet[..bytes]) {
                 self.refused += 1;
                 self.failure = Some(error);
             }
         }
+        Ok(())
     }
 
     fn wait(&self) -> io::Result<()> {
@@ -132,7 +139,7 @@ impl Watching {
     }
 
     fn take(&mut self) -> io::Result<()> {
-        loop {
+        for _ in 0..TAKES_PER_TURN {
             // In this order: what lies between the two readings makes a time of arrival later, and never too early.
             let wall_ns = wall_ns();
             let now = self.clock.now();
@@ -155,6 +162,7 @@ impl Watching {
                 Err(error) => return Err(error),
             }
         }
+        Ok(())
     }
 
     /// This host's clock, never stepped: nanoseconds since 1970.
@@ -183,5 +191,43 @@ fn socket_plan(dscp: Option<u8>) -> SendPlan {
         segments_max: None,
         raw: incast_core::raw::RawPlan::default(),
         probe: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use incast_core::wire::stamp::time::Format;
+
+    use super::*;
+
+    #[test]
+    fn a_turn_ends_though_a_test_is_always_due() {
+        let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let sender = SenderPlan {
+            tests: None,
+            // Shorter than any system call; plans that people give have at least 10 us.
+            gap: Span::from_ns(1),
+            timeout: Span::from_ms(1),
+            window: Span::from_s(1),
+            packet_bytes: 44,
+            ssid: 1,
+            format: Format::Ntp,
+            key: None,
+            counters: false,
+            synchronised_ns: None,
+        };
+        let peer = silent.local_addr().unwrap();
+        let mut watching = Watching::open(&WatchPlan { peer, sender, dscp: None }).unwrap();
+        for turn in 1..=50 {
+            watching.turn().unwrap();
+            assert!(watching.sender().account().sent <= turn * u64::from(TESTS_PER_TURN));
+        }
+        let account = watching.sender().account();
+        assert!(account.sent > u64::from(TESTS_PER_TURN), "{account:?}");
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        watching.turn().unwrap();
+        assert!(watching.sender().account().lost > 0, "time-outs have their turn");
     }
 }

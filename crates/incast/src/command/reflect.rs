@@ -49,6 +49,7 @@ fn show(reflecting: &Reflecting, json: bool) -> anyhow::Result<()> {
         ("answered", counts.answered),
         ("sessions", counts.sessions),
         ("expired", counts.expired),
+        ("of_reflectors", counts.of_reflectors),
         ("too_short", counts.too_short),
         ("not_authentic", counts.not_authentic),
         ("over_rate", counts.over_rate),

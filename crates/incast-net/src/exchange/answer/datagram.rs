@@ -1,8 +1,9 @@
 //! One asker over UDP at the answerer: a socket, a port and a thread of its own.
 //!
 //! It answers nobody before a datagram has shown the ticket, and from then on its sender alone: the socket
-//! is connected to it, so that the kernel turns all others away. A forged sender's address would have
-//! to come with a ticket that only the asker was told.
+//! is connected to it, so that the kernel turns all others away. Who has the ticket could still forge another's address
+//! and have it flooded; so that address must have held a TCP connection of this asker: the control connection, or one
+//! that showed the ticket. Everybody else is a stranger.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -66,7 +67,7 @@ fn answer(shared: &Shared, asker: &Asker, socket: &UdpSocket, caveats: Vec<incas
     }
     let mut serving = Serving::new(asker, socket, shared.plan.clock);
     serving.run();
-    (done.requests, done.refused, done.responses) = serving.answerer.counts();
+    done = AnswererAccount { caveats: done.caveats, ..serving.answerer.account() };
     done.datagrams = serving.datagrams;
     done.nonsense = serving.nonsense;
     (0..serving.nonsense.min(NONSENSE_COUNTED)).for_each(|_| count(&shared.faults.strangers));
@@ -158,6 +159,10 @@ impl<'a> Serving<'a> {
             return;
         };
         if let Some(from) = from {
+            if !self.asker.is_at(from.ip()) {
+                self.nonsense += 1;
+                return;
+            }
             self.is_connected = self.socket.connect(from).is_ok();
         }
         self.answerer.handle_request(self.clock.now(), head.number);
@@ -193,6 +198,9 @@ impl<'a> Serving<'a> {
                     _ => return,
                 },
             }
+        }
+        if next == count {
+            self.answerer.handle_responded();
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The session of one asker: grants its wish, and tells it at the end what was answered.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -22,15 +23,17 @@ const END_MAX: Duration = Duration::from_secs(3);
 struct Serving<'a> {
     shared: &'a Arc<Shared>,
     session: Session,
+    /// Where the asker is.
+    from: IpAddr,
     local: bool,
     granted: Option<(Hello, Arc<Asker>)>,
 }
 
 /// Serves one asker until its session is over.
-pub(super) fn serve(shared: &Arc<Shared>, mut channel: Channel, local: bool) {
+pub(super) fn serve(shared: &Arc<Shared>, mut channel: Channel, from: IpAddr, local: bool) {
     shared.sessions.fetch_add(1, Relaxed);
     let session = Session::answerer(shared.plan.clock.now());
-    let mut serving = Serving { shared, session, local, granted: None };
+    let mut serving = Serving { shared, session, from, local, granted: None };
     let failure = serving.run(&mut channel);
     let account = serving.end_data();
     channel.close();
@@ -115,6 +118,8 @@ impl Serving<'_> {
         let asker = Arc::new(Asker {
             ticket,
             terms,
+            control: self.from,
+            shown: std::sync::Mutex::default(),
             stop: AtomicBool::new(false),
             open: AtomicUsize::new(0),
             account: std::sync::Mutex::default(),

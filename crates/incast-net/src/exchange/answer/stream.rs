@@ -54,7 +54,7 @@ pub(super) fn answer(shared: &Shared, asker: &Asker, connection: &TcpStream) {
         done.nonsense += 1;
         count(&shared.faults.bad_messages);
     }
-    (done.requests, done.refused, done.responses) = serving.answerer.counts();
+    done = AnswererAccount { nonsense: done.nonsense, caveats: done.caveats, ..serving.answerer.account() };
     done.connection = serving.watch.finish(clock.now(), 0, connection.as_fd());
     done.cpu = cpu_before.zip((shared.plan.thread_cpu)()).map(|(before, after)| after.since(&before));
     asker.close(done);
@@ -112,15 +112,31 @@ impl Connection<'_> {
                 self.respond(number)?;
             }
             self.watch.look(self.clock.now(), self.connection.as_fd());
-            if self.answerer.has_room() && !self.read(now)? {
-                return Ok(());
+            match self.answerer.room() {
+                0 => self.wait_for_room(now)?,
+                room if !self.read(now, room)? => return Ok(()),
+                _ => {}
             }
         }
         Ok(())
     }
 
-    /// Takes what is there, or waits for it for a moment; false at the end of the stream.
-    fn read(&mut self, now: Time) -> io::Result<bool> {
+    /// Waits until a response is due: nothing is read before. Not for what comes, which would end every wait at once.
+    fn wait_for_room(&mut self, now: Time) -> io::Result<()> {
+        if self.asker.terms.spin {
+            self.spinning.in_vain();
+            return Ok(());
+        }
+        let left =
+            self.answerer.next_timeout().map_or(BLOCK_MAX, |due| due.since(now).to_std().min(BLOCK_MAX));
+        let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
+        let _ = poll(&mut [], Some(&timeout));
+        Ok(())
+    }
+
+    /// Takes what is there and has room, so many requests at most, or waits for it for a moment; false at the end of
+    /// the stream.
+    fn read(&mut self, now: Time, room: usize) -> io::Result<bool> {
         let flags = match self.answerer.next_timeout() {
             _ if self.asker.terms.spin => RecvFlags::DONTWAIT,
             None => RecvFlags::empty(),
@@ -132,7 +148,10 @@ impl Connection<'_> {
                 RecvFlags::DONTWAIT
             }
         };
-        match recv(self.connection, self.buffer.as_mut_slice(), flags) {
+        // A request beyond the room would be refused, and answers in order could never go on.
+        let most = room.saturating_mul(size(self.asker.terms.request_bytes)) - self.request.came;
+        let most = most.min(self.buffer.len());
+        match recv(self.connection, &mut self.buffer[..most], flags) {
             Ok((_, 0)) => Ok(false),
             Ok((_, bytes)) => self.handle(bytes).map(|()| true),
             Err(Errno::AGAIN | Errno::INTR) => {
@@ -201,6 +220,7 @@ impl Connection<'_> {
                 self.watch.look(self.clock.now(), self.connection.as_fd());
             }
         }
+        self.answerer.handle_responded();
         self.watch.look_at_response(self.clock.now(), self.connection.as_fd());
         Ok(())
     }

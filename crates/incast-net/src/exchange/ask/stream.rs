@@ -114,8 +114,8 @@ impl Stream {
     }
 
     /// The request that has no answer, of a connection that has one at most.
-    pub(super) fn unanswered(&mut self) -> Option<u32> {
-        self.asked.pop_front().or_else(|| self.awaited.pop_front())
+    pub(super) fn unanswered(&self) -> Option<u32> {
+        self.asked.front().or(self.awaited.front()).copied()
     }
 
     pub(super) fn next_look(&self) -> Time {

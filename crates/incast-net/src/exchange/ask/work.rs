@@ -103,6 +103,15 @@ impl Way {
         }
     }
 
+    /// Ends the connections of requests that have ended without an answer: nobody waits for it any more.
+    fn handle_given_up(&mut self, asker: &Asker, now: Time) {
+        if let Self::Streams(way) = self
+            && !way.is_kept
+        {
+            way.handle_given_up(asker, now);
+        }
+    }
+
     fn next_look(&self) -> Option<Time> {
         match self {
             Self::Datagrams(_) => None,
@@ -137,6 +146,24 @@ impl Streams {
         }
     }
 
+    fn handle_given_up(&mut self, asker: &Asker, now: Time) {
+        let mut index = 0;
+        while let Some(stream) = self.open.get(index) {
+            if stream.unanswered().is_some_and(|number| asker.is_open(self.peer, number)) {
+                index += 1;
+            } else {
+                let done = self.open.swap_remove(index);
+                self.end(done, now);
+            }
+        }
+    }
+
+    /// Ends a connection of a single request; the first one is kept in the account.
+    fn end(&mut self, mut done: Stream, now: Time) {
+        let peer = u32::try_from(self.peer).unwrap_or(u32::MAX);
+        self.first = self.first.take().or_else(|| done.finish(now, peer));
+    }
+
     fn serve(&mut self, plan: &AskPlan, buffer: &mut [u8], hearing: &mut Hearing<'_>) {
         let mut index = 0;
         while let Some(stream) = self.open.get_mut(index) {
@@ -147,13 +174,12 @@ impl Streams {
                 return hearing.asker.handle_gone(hearing.now, self.peer);
             }
             if broke || (!self.is_kept && stream.is_done()) {
-                let mut done = self.open.swap_remove(index);
+                let done = self.open.swap_remove(index);
                 hearing.is_busy = true;
                 if let Some(number) = done.unanswered() {
                     hearing.asker.handle_failed(hearing.now, self.peer, number);
                 }
-                let peer = u32::try_from(self.peer).unwrap_or(u32::MAX);
-                self.first = self.first.take().or_else(|| done.finish(plan.clock.now(), peer));
+                self.end(done, plan.clock.now());
             } else {
                 index += 1;
             }
@@ -188,15 +214,15 @@ pub(super) fn ask(plan: &AskPlan, mut ways: Vec<Way>, flags: &Flags) -> (AskerAc
         }
         let is_busy = hearing.is_busy;
         let next = asker.next_timeout(now);
-        if next.is_some_and(|at| at <= now) {
-            asker.handle_timeout(now);
+        if next.is_some_and(|at| at <= now) && asker.handle_timeout(now) > 0 {
+            ways.iter_mut().for_each(|way| way.handle_given_up(&asker, now));
         }
         if asker.is_over(now) {
             break;
         }
         if now.since(looked) >= LOOK_EVERY {
             looked = now;
-            look(&mut asker, flags, now);
+            look(&mut asker, &mut ways, flags, now);
             // Open-ended patience would let one answerer hold up the account of all.
             closed_at = closed_at.or_else(|| asker.is_closed(now).then_some(now));
             if closed_at.is_some_and(|since| now.since(since) > DRAIN_MAX) {
@@ -218,13 +244,14 @@ pub(super) fn ask(plan: &AskPlan, mut ways: Vec<Way>, flags: &Flags) -> (AskerAc
 }
 
 /// Looks at what the owner wants, and tells it how far we are.
-fn look(asker: &mut Asker, flags: &Flags, now: Time) {
+fn look(asker: &mut Asker, ways: &mut [Way], flags: &Flags, now: Time) {
     if flags.stop.load(Relaxed) {
         asker.stop();
     }
-    for (peer, gone) in flags.gone.iter().enumerate() {
+    for ((peer, gone), way) in flags.gone.iter().enumerate().zip(ways) {
         if gone.load(Relaxed) {
             asker.handle_gone(now, peer);
+            way.handle_given_up(asker, now);
         }
     }
     let (rounds, answers) = asker.progress();
@@ -245,5 +272,59 @@ fn sleep(plan: &AskPlan, ways: &[Way], next: Option<Time>, now: Time) {
     if let Ok(timeout) = Timespec::try_from(left.to_std()) {
         // A signal, or a descriptor in trouble: the caller looks at all of them anyway.
         let _ = poll(&mut polled, Some(&timeout));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+
+    use incast_core::exchange::{AskerPlan, Terms};
+    use incast_core::load::{Load, Spacing, Stop};
+
+    use super::*;
+    use crate::key::Key;
+
+    #[test]
+    fn connections_of_requests_that_are_given_up_are_ended() {
+        // It accepts, as a backlog does, and never answers.
+        let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let plan = AskPlan {
+            targets: Vec::new(),
+            host: "here".into(),
+            exchange: "e".into(),
+            terms: Terms::new(Transport::Tcp, 64, 64),
+            asker: AskerPlan {
+                peers: 1,
+                outstanding: 4,
+                load: Load::Unlimited,
+                spacing: Spacing::Fixed,
+                think: Span::ZERO,
+                stop: Stop { after: None, messages: Some(40) },
+                timeout: Span::from_ms(5),
+                seed: 1,
+            },
+            new_connections: true,
+            key: Key::none(),
+            hold: false,
+            spin: false,
+            core: None,
+            clock: Clock::start(),
+            thread_cpu: || None,
+        };
+        let address = silent.local_addr().expect("an address");
+        let way = Way::open(&plan, 0, address, 7).expect("nothing is opened yet");
+        let flags = Flags {
+            stop: AtomicBool::new(false),
+            gone: vec![AtomicBool::new(false)],
+            progress: Arc::default(),
+        };
+        let (account, ways) = ask(&plan, vec![way], &flags);
+        assert_eq!((account.peers[0].asked, account.peers[0].timed_out), (40, 40));
+        let [Way::Streams(streams)] = &ways[..] else { panic!("connections") };
+        assert_eq!(streams.open.len(), 0, "none outlives its request");
+        assert_eq!(account.connections.len(), 1, "the first one is told of all the same");
     }
 }
