@@ -55,10 +55,16 @@ impl Default for RawPlan {
     }
 }
 
-/// Protocol numbers that the kernel itself takes in, or that mean nothing.
-const PROTOCOLS_TAKEN: [u8; 7] = [0, 1, 2, 6, 17, 58, 255];
-/// EtherTypes that belong to others on every network: IPv4, ARP, IPv6 and the tags of VLANs.
-const ETHERTYPES_TAKEN: [u16; 5] = [0x0800, 0x0806, 0x86DD, 0x8100, 0x88A8];
+/// Protocol numbers that belong to others, or that mean nothing: what the kernel speaks, tunnels (4, 41, 47), IPsec (50,
+/// 51), routing (89, 103), VRRP (112), SCTP (132).
+const PROTOCOLS_TAKEN: [u8; 16] = [0, 1, 2, 4, 6, 17, 41, 47, 50, 51, 58, 89, 103, 112, 132, 255];
+/// EtherTypes that belong to others: IPv4, ARP, IPv6; the tags of VLANs; those by which a link lives: flow control, slow
+/// protocols (LACP), PPPoE, MPLS, authentication (802.1X), LLDP, MACsec and PTP. A program at an interface that took
+/// them would cut the host off.
+const ETHERTYPES_TAKEN: [u16; 15] = [
+    0x0800, 0x0806, 0x86DD, 0x8100, 0x88A8, 0x8808, 0x8809, 0x8847, 0x8848, 0x8863, 0x8864, 0x888E, 0x88CC,
+    0x88E5, 0x88F7,
+];
 
 impl RawPlan {
     /// Whether messages may be sent under this protocol number.
@@ -94,11 +100,11 @@ impl RawPlan {
         let rules = [
             (
                 Self::is_protocol_free(self.protocol),
-                "the IP protocol number (3 to 254, and none that the kernel speaks)",
+                "the IP protocol number (3 to 254, and none that others speak)",
             ),
             (
                 Self::is_ethertype_free(self.ethertype),
-                "the EtherType (0x0600 and more, and none of IP, ARP or VLAN)",
+                "the EtherType (0x0600 and more, and none by which IP or the link lives)",
             ),
             (vlan, "the VLAN tag (id 1 to 4094, priority 0 to 7)"),
             (self.interface.as_deref().is_none_or(Self::is_interface_name), "the name of the interface"),

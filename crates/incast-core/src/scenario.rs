@@ -136,7 +136,6 @@ fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Sce
     let variants = asks::read_variants(&mut reader);
     let host_tables = reader.tables("host", flows::FLOWS_MAX);
     let flow_tables = reader.tables("flow", flows::FLOWS_MAX);
-    let exchange_tables = reader.tables("exchange", flows::FLOWS_MAX);
     let expect_tables = reader.tables("expect", expect::EXPECTATIONS_MAX);
     let mut readout_tables = readout::ReadoutTables::find(&mut reader);
     let cable_faults = std::mem::take(&mut readout_tables.cable_faults);
@@ -155,14 +154,7 @@ fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Sce
     for (table, header) in flow_tables.unwrap_or_default() {
         flows.read(table, header, reader.findings);
     }
-    flows.incomplete |= exchange_tables.is_none();
-    let mut exchanges = Exchanges::new(duration, seed);
-    for (table, header) in exchange_tables.unwrap_or_default() {
-        exchanges.read(table, header, &mut flows, reader.findings);
-    }
-    if search.is_some() && !exchanges.is_empty() {
-        reader.fault("exchange", "a switch test ([search]) has flows alone: leave the exchanges out");
-    }
+    let exchanges = read_exchanges(&mut reader, &mut flows, (duration, seed), search.is_some());
     let cable_faults = fault::read_cables(cable_faults, (network.as_ref(), &ways), reader.findings);
     let is_readout = !readout_tables.is_empty();
     let readout = readout::read(readout_tables, &mut reader, (&hosts, flows.takes_part()), (seed, duration));
@@ -205,6 +197,25 @@ fn read_models<'t>(reader: &mut Reader<'_, 't>, hosts: &Hosts) -> HostModels {
         models.read(table, header, hosts, reader.findings);
     }
     models
+}
+
+/// Reads the exchanges; their hosts take part in the scenario as those of flows do.
+fn read_exchanges(
+    reader: &mut Reader<'_, '_>,
+    flows: &mut Flows<'_>,
+    (duration, seed): (Span, u64),
+    is_search: bool,
+) -> Exchanges {
+    let tables = reader.tables("exchange", flows::FLOWS_MAX);
+    flows.incomplete |= tables.is_none();
+    let mut exchanges = Exchanges::new(duration, seed);
+    for (table, header) in tables.unwrap_or_default() {
+        exchanges.read(table, header, flows, reader.findings);
+    }
+    if is_search && !exchanges.is_empty() {
+        reader.fault("exchange", "a switch test ([search]) has flows alone: leave the exchanges out");
+    }
+    exchanges
 }
 
 /// Reads switches and cables.

@@ -203,7 +203,7 @@ impl JournalFile {
     /// each, and of those that the kernel refused, why. These stay in the journal.
     ///
     /// # Errors
-    /// When the journal cannot be written.
+    /// When the journal cannot be written: everything is put back all the same, as far as it can be.
     pub fn put_back(
         &mut self,
         knobs: &impl Knobs,
@@ -213,6 +213,7 @@ impl JournalFile {
         open.retain(|change| change.number > after);
         let mut left: BTreeSet<Knob> = BTreeSet::new();
         let mut ended = Vec::new();
+        let mut unwritten = None;
         for change in open.into_iter().rev() {
             let current = match knobs.read(&change.knob) {
                 Ok(current) => Some(current),
@@ -230,12 +231,14 @@ impl JournalFile {
                 PutBack::Restored => knobs.write(&change.knob, &change.old),
                 _ => Ok(()),
             };
-            if written.is_ok() {
-                self.append(&JournalEntry::Over { number: change.number, how })?;
+            if written.is_ok()
+                && let Err(error) = self.append(&JournalEntry::Over { number: change.number, how })
+            {
+                unwritten = unwritten.or(Some(error));
             }
             ended.push((change, written.map(|()| how)));
         }
-        Ok(ended)
+        unwritten.map_or(Ok(ended), Err)
     }
 
     /// Ends the work: a journal without open changes is removed.
@@ -253,8 +256,12 @@ impl JournalFile {
     fn append(&mut self, entry: &JournalEntry) -> io::Result<()> {
         let mut line = serde_json::to_vec(entry)?;
         line.push(b'\n');
-        self.file.write_all(&line)?;
-        self.file.sync_data()?;
+        let whole = self.file.stream_position()?;
+        if let Err(error) = self.file.write_all(&line).and_then(|()| self.file.sync_data()) {
+            // Half a line must not stand before the next one, nor a whole one that we do not count.
+            let _ = self.file.set_len(whole).and_then(|()| self.file.seek(io::SeekFrom::Start(whole)));
+            return Err(error);
+        }
         if !matches!(entry, JournalEntry::Began { .. }) {
             self.journal.handle(entry.clone()).map_err(io::Error::other)?;
         }

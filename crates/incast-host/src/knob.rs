@@ -87,7 +87,10 @@ fn interface(kind: &KnobKind) -> io::Result<&str> {
 }
 
 fn named(what: &str, knob: &Knob, error: io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{what} {knob}: {error}"))
+    // A device that is gone has no kind of its own.
+    let kind =
+        if error.raw_os_error() == Some(libc::ENODEV) { io::ErrorKind::NotFound } else { error.kind() };
+    io::Error::new(kind, format!("{what} {knob}: {error}"))
 }
 
 fn number(value: &str) -> io::Result<u32> {

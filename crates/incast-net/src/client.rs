@@ -270,6 +270,10 @@ impl Client<'_> {
         let Some(end) = &self.server_end else {
             return Ok((Origin::Address(SocketAddr::new(plan.data().ip(), 0)), None));
         };
+        if end.mac.is_group() {
+            let cause = std::io::Error::other("it is a group's, which is many receivers");
+            return Err(SocketError::new(format!("send frames to {}, as the server says", end.mac), cause));
+        }
         let interface = Interface::toward(plan.data().ip(), plan.send.raw.interface.as_deref())?;
         raw::fits(&plan.send, &interface)?;
         Ok((Origin::Card(end.mac), Some(interface)))

@@ -29,7 +29,7 @@ use crate::faults::FaultCounters;
 use crate::live::Live;
 use crate::socket::Granted;
 use crate::traffic::{DataEvent, ThreadCpu};
-use crate::udp::UdpInlet;
+use crate::udp::{Origin, UdpInlet};
 
 pub(crate) use inlet::{DropCounter, Inlet};
 
@@ -93,6 +93,10 @@ struct Slot {
     drops_before: u64,
     /// Greetings of this stream that came.
     greetings: u64,
+    /// Where the last of them came from, which its flow was told.
+    greeted_from: Option<Origin>,
+    /// Steps of the wall clock that were seen before this stream began.
+    steps_before: u64,
     /// CPU of the thread when this stream began, if it has been the only one since.
     alone_since: Option<Cpu>,
 }
@@ -121,6 +125,8 @@ impl Slot {
             counted: false,
             drops_before: 0,
             greetings: 0,
+            greeted_from: None,
+            steps_before: 0,
             alone_since: None,
         }
     }

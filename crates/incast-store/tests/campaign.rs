@@ -106,7 +106,8 @@ fn what_is_of_something_else_is_refused_with_what_differs() {
     drop(open(dir.path(), false).unwrap());
     let said = open(dir.path(), false).unwrap_err().to_string();
     assert!(said.contains("--resume") && said.contains("--into"), "{said}");
-    let changes: [(&str, fn(&mut CampaignIdentity)); 5] = [
+    type Change = fn(&mut CampaignIdentity);
+    let changes: [(&str, Change); 5] = [
         ("the world was sim, and is lab", |of| of.world = "lab".into()),
         ("the scenario file has changed", |of| of.text.push('\n')),
         ("was base, tuned (flow.receive_buffer=16MiB), and is base", |of| of.variants.truncate(1)),

@@ -195,19 +195,10 @@ impl Measured {
         };
         let interrupted = self.interrupted || self.outcomes.iter().any(stopped);
         for outcome in &self.outcomes {
-            let mut flow =
-                assemble::flow(&outcome.identity, outcome.sent.as_ref(), outcome.measured.as_ref());
-            flow.complete &= outcome.failure.is_none();
+            let (mut flow, doubts) = flow_of(outcome);
             flow.round_trip = self.round_trips.get(&flow.name).cloned();
             incomplete |= !flow.complete;
-            let mut doubts = assemble::caveats(&flow, outcome.sent.as_ref(), outcome.measured.as_ref());
-            if let Some(why) = &outcome.failure {
-                // What is known of the reason, in place of the guess.
-                for doubt in doubts.iter_mut().filter(|doubt| doubt.kind == CaveatKind::PeerVanished) {
-                    doubt.text = format!("{}: {why}; the account covers what was told until then", flow.name);
-                }
-            }
-            caveats.append(&mut doubts);
+            caveats.extend(doubts);
             flows.push(flow);
         }
         let (exchanges, doubts): (Vec<Exchange>, Vec<_>) =
@@ -268,6 +259,20 @@ impl Measured {
         }
         record
     }
+}
+
+/// A flow as both of its sides told it, and what is doubtful of it.
+fn flow_of(outcome: &FlowOutcome) -> (Flow, Vec<Caveat>) {
+    let mut flow = assemble::flow(&outcome.identity, outcome.sent.as_ref(), outcome.measured.as_ref());
+    flow.complete &= outcome.failure.is_none();
+    let mut doubts = assemble::caveats(&flow, outcome.sent.as_ref(), outcome.measured.as_ref());
+    if let Some(why) = &outcome.failure {
+        // What is known of the reason, in place of the guess.
+        for doubt in doubts.iter_mut().filter(|doubt| doubt.kind == CaveatKind::PeerVanished) {
+            doubt.text = format!("{}: {why}; the account covers what was told until then", flow.name);
+        }
+    }
+    (flow, doubts)
 }
 
 /// The flows' account closed against the counters of this host, and of those that told theirs. Only a run on

@@ -23,27 +23,23 @@ fn scenario() -> String {
 
 #[test]
 fn two_hundred_runs_survive_five_kills_and_come_to_what_they_come_to_undisturbed() {
-    let dir = directory(&[("scenario.toml", &scenario())]);
+    // So long that a kill comes in the middle of a run.
+    let dir = directory(&[("scenario.toml", &scenario().replace("40ms", "120ms"))]);
     let words = |into: &'static str| ["--world", "sim", "--runs", "100", "--jobs", "2", "--into", into];
+    let began = std::time::Instant::now();
     let whole = finished(&mut start(dir.path(), &words("whole")), 0);
+    let took = began.elapsed();
     assert_eq!((whole.end.as_str(), whole.runs_finished, whole.runs_died), ("all", 200, 0));
 
     let mut random = Random::named(u64::from(std::process::id()), "kills");
-    let mut kills = 0;
-    let mut least = 0;
-    while kills < 5 {
+    for kill in 0..5 {
         let mut started = start(dir.path(), &[&words("killed")[..], &["--resume"]].concat());
-        // At a random place in each part of the campaign: a number of finished runs, and a while beyond it.
-        let place = kills * 36 + random.next_u64() % 30;
-        started.until("so many runs", PATIENCE, || {
-            (finished_runs(&dir.path().join("killed")) > place.max(least)).then_some(())
-        });
-        std::thread::sleep(std::time::Duration::from_micros(random.next_u64() % 20_000));
+        // At a random moment of a tenth of the time that all of it takes: five of them are half of it at most.
+        std::thread::sleep(took.mul_f64(0.1 * random.unit()));
         started.signal(Signal::KILL);
-        assert!(started.wait_within(PATIENCE).was_killed(), "it had not ended before: place {place}");
+        assert!(started.wait_within(PATIENCE).was_killed(), "it had not ended before kill {kill}");
         started.assert_nothing_left();
-        least = finished_runs(&dir.path().join("killed"));
-        kills += 1;
+        assert!(finished_runs(&dir.path().join("killed")) < 200, "kill {kill} came when all was done");
     }
     let resumed = finished(&mut start(dir.path(), &[&words("killed")[..], &["--resume"]].concat()), 0);
     assert_eq!(resumed.runs_finished, 200, "none is lost, and the database forbids that one is there twice");

@@ -280,7 +280,7 @@ const LOSSY: [(&str, &[&str]); 3] = [
     (
         "raw-ethernet",
         &[
-            r#"name = "f", from = "y", to = "x", transport = "ethernet", vlan = 9, load = "4kHz", message = "512B", messages = 2000"#,
+            r#"name = "f", from = "y", to = "x", transport = "ethernet", load = "4kHz", message = "512B", messages = 2000"#,
         ],
     ),
     (

@@ -12,10 +12,9 @@ use std::net::UdpSocket;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use incast_core::record::{StampReport, Verdict};
-use program::{PATIENCE, Program, say_not_run};
+use program::{Program, say_not_run};
 use serde_json::Value;
 
 /// Where `cargo xtask test` puts it; the version is in the name, so that another one is not taken for it.
@@ -35,28 +34,15 @@ fn stamp_suite() -> Option<PathBuf> {
     found
 }
 
-/// Starts a reflector of theirs on a port that is free; ready when it answers, for it says so in colours.
-fn their_reflector(suite: &Path, args: &[&str], probe: &[u8]) -> (Program, String) {
+/// Starts a reflector of theirs on a port that is free, and waits until it listens.
+fn their_reflector(suite: &Path, args: &[&str]) -> (Program, String) {
     let free = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port");
     let mut command = Command::new(suite);
     let port = free.port().to_string();
     command.args(["--is-reflector", "--local-addr", "127.0.0.1", "--local-port", &port]).args(args);
-    let reflector = Program::start(command);
-    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-    socket.set_read_timeout(Some(Duration::from_millis(50))).expect("a timeout");
-    let deadline = Instant::now() + PATIENCE;
-    let mut answer = [0; 200];
-    // Authenticated ones answer no stranger: that the port is taken has to do.
-    while probe.is_empty() && UdpSocket::bind(free).is_ok() {
-        assert!(Instant::now() < deadline, "it has not opened its port");
-    }
-    while !probe.is_empty() {
-        assert!(Instant::now() < deadline, "it does not answer");
-        let _ = socket.send_to(probe, free);
-        if socket.recv(&mut answer).is_ok() {
-            break;
-        }
-    }
+    command.env_remove("RUST_LOG");
+    let mut reflector = Program::start(command);
+    reflector.wait_for_line(|line| line.contains("Reflector listening on").then_some(()));
     (reflector, free.to_string())
 }
 
@@ -81,7 +67,7 @@ fn assert_one_clock(report: &StampReport) {
 #[test]
 fn our_sender_understands_their_reflector() {
     let Some(suite) = stamp_suite() else { return };
-    let (stateful, address) = their_reflector(&suite, &["--stateful-reflector"], &[0; 44]);
+    let (stateful, address) = their_reflector(&suite, &["--stateful-reflector"]);
     let report = watch(&address, &["--size", "200B"]);
     assert_one_clock(&report);
     assert_eq!(report.reflector_counts.as_deref(), Some("counters"), "Direct Measurement of RFC 8972");
@@ -93,7 +79,7 @@ fn our_sender_understands_their_reflector() {
     assert_one_clock(&watch(&address, &["--timestamps", "ptp"]));
     assert_one_clock(&watch(&address, &["--plain", "--size", "44B"]));
     drop(stateful);
-    let (_stateless, address) = their_reflector(&suite, &["--clock-source", "PTP"], &[0; 44]);
+    let (_stateless, address) = their_reflector(&suite, &["--clock-source", "PTP"]);
     assert_one_clock(&watch(&address, &[]));
 }
 
@@ -105,7 +91,6 @@ fn our_sender_and_their_reflector_prove_themselves_to_each_other() {
     let (_reflector, address) = their_reflector(
         &suite,
         &["-A", "A", "--hmac-key-file", &key, "--stateful-reflector", "--verify-tlv-hmac"],
-        &[],
     );
     let report = watch(&address, &["--key-file", &key]);
     assert!(report.authenticated);

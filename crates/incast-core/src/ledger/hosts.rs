@@ -19,7 +19,8 @@ use crate::record::{Flow, Ledger, LedgerSource, LossStage};
 /// `absent` are hosts of the flows whose counters nobody could tell.
 #[must_use]
 pub fn close_hosts(flows: &[Flow], books: Vec<HostBook>, absent: &[String]) -> (Ledger, Vec<Caveat>) {
-    let (books, nonsense): (Vec<_>, Vec<_>) = once_each(books).into_iter().partition(HostBook::is_plausible);
+    let (books, nonsense): (Vec<_>, Vec<_>) = books.into_iter().partition(HostBook::is_plausible);
+    let books = once_each(books);
     let absent: Vec<String> =
         absent.iter().cloned().chain(nonsense.into_iter().map(|book| book.host)).collect();
     let datagrams: Vec<&Flow> = super::datagrams(flows).collect();
@@ -166,7 +167,9 @@ fn places(book: &HostBook) -> Vec<Drops> {
 fn count_pairs_once(drops: &mut Vec<Drops>, books: &[HostBook]) {
     let pairs = books.iter().flat_map(|book| &book.devices).filter(|device| device.driver == "veth");
     let mut twice: u64 = pairs.map(|device| device.in_dropped).sum();
-    for place in drops.iter_mut().filter(|place| place.place.starts_with(BEHIND)) {
+    let of_pairs =
+        |place: &&mut Drops| place.stage == stage::RECEIVER_RING && place.place.starts_with(BEHIND);
+    for place in drops.iter_mut().filter(of_pairs) {
         let here = place.packets.min(twice);
         place.packets -= here;
         twice -= here;

@@ -101,7 +101,7 @@ pub struct HostBook {
 }
 
 /// The counters of which the books are made; they only grow.
-pub const COUNTERS: [(&str, &str); 31] = [
+pub const COUNTERS: [(&str, &str); 32] = [
     ("Udp", "OutDatagrams"),
     ("Udp", "SndbufErrors"),
     ("Udp", "InDatagrams"),
@@ -115,6 +115,7 @@ pub const COUNTERS: [(&str, &str); 31] = [
     ("Udp6", "InErrors"),
     ("Udp6", "RcvbufErrors"),
     ("Udp6", "InCsumErrors"),
+    ("Udp6", "MemErrors"),
     ("Udp6", "NoPorts"),
     ("Ip", "InReceives"),
     ("Ip", "InDelivers"),
@@ -233,9 +234,10 @@ impl HostBook {
         let words = self.sources.iter().map(|source| source.why.as_ref().map_or(0, String::len));
         let longest = names.chain(words).chain(self.doubts.iter().map(String::len)).max().unwrap_or(0);
         let counts = self.counters.values().copied().chain(self.devices.iter().flat_map(Device::counts));
+        let traced = self.traced.iter().flatten().map(|traced| traced.packets);
         lists.into_iter().chain([of_drivers]).all(|entries| entries <= ENTRIES_MAX)
             && longest <= WORDS_BYTES_MAX
-            && counts.chain(self.softnet_dropped).all(|count| count <= COUNT_MAX)
+            && counts.chain(self.softnet_dropped).chain(traced).all(|count| count <= COUNT_MAX)
     }
 }
 

@@ -294,21 +294,8 @@ impl Metric {
             Self::ByteResidual => "byte_residual",
             Self::DelayP50 => "delay_us_p50",
             Self::DelayP99 => "delay_us_p99",
-            Self::Answered => "answered",
-            Self::NotAnswered => "not_answered",
-            Self::ExchangeResidual => "exchange_residual",
-            Self::RoundRate => "rounds_per_s",
-            Self::FirstRound => "first_round_us",
-            Self::ResponseP50 => "response_us_p50",
-            Self::ResponseP99 => "response_us_p99",
-            Self::IntendedP99 => "intended_us_p99",
-            Self::RoundP50 => "round_us_p50",
-            Self::RoundP99 => "round_us_p99",
-            Self::StragglerFraction => "straggler_fraction",
-            Self::PacketsPerResponse => "packets_per_response",
-            Self::AcknowledgementsPerResponse => "acknowledgements_per_response",
-            Self::ResponseRetransmits => "response_retransmits",
-            // Those of a probe: the test of all names holds that nothing else is left.
+            // Those of exchanges and probes: the test of all names holds that nothing else is left.
+            _ if self.is_of_exchange() => self.name_of_exchange(),
             _ => self.probe_name(),
         }
     }

@@ -5,6 +5,27 @@ use super::metric::Metric;
 use crate::record::{Exchange, ExchangePeer, ExchangeTimes};
 
 impl Metric {
+    /// Its name, of those that are of exchanges; empty of any other.
+    pub(super) const fn name_of_exchange(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::NotAnswered => "not_answered",
+            Self::ExchangeResidual => "exchange_residual",
+            Self::RoundRate => "rounds_per_s",
+            Self::FirstRound => "first_round_us",
+            Self::ResponseP50 => "response_us_p50",
+            Self::ResponseP99 => "response_us_p99",
+            Self::IntendedP99 => "intended_us_p99",
+            Self::RoundP50 => "round_us_p50",
+            Self::RoundP99 => "round_us_p99",
+            Self::StragglerFraction => "straggler_fraction",
+            Self::PacketsPerResponse => "packets_per_response",
+            Self::AcknowledgementsPerResponse => "acknowledgements_per_response",
+            Self::ResponseRetransmits => "response_retransmits",
+            _ => "",
+        }
+    }
+
     /// Its value over all exchanges; `None` when one of them does not know it, or there is none.
     pub(super) fn of_exchanges(self, exchanges: &[Exchange]) -> Option<f64> {
         let values: Vec<f64> =

@@ -16,7 +16,7 @@ impl Scenario {
     /// Why the simulator cannot run this, each with the world that can; empty when it can.
     #[must_use]
     pub fn not_simulable(&self) -> Vec<String> {
-        let mut why = Vec::new();
+        let mut why = self.of_a_kernel();
         let agents: Vec<&str> =
             self.hosts.iter().filter(|host| host.agent.is_some()).map(|host| host.name.as_str()).collect();
         if let Some(first) = agents.first() {
@@ -25,7 +25,6 @@ impl Scenario {
                 and_more(agents.len())
             ));
         }
-        why.extend(self.of_a_kernel());
         if self.search.is_some() {
             why.push("a switch test ([search]) needs many runs in a row: use `incast lab`".to_owned());
         }
@@ -37,14 +36,7 @@ impl Scenario {
             ));
         }
         why.extend(self.probe.as_ref().map(|_| PROBED.to_owned()));
-        if let Some(exchange) = self.exchanges.first() {
-            why.push(format!(
-                "exchange {}{} asks and answers over real connections, and the simulator has no answerers: use \
-                 `incast run` or `incast lab`",
-                exchange.name,
-                and_more(self.exchanges.len())
-            ));
-        }
+        why.extend(self.exchanges_not_simulable());
         // Another one in its place would give the numbers of another scenario.
         let unknown = self.flows.iter().find_map(|flow| {
             let name = self.congestion_of(flow)?;
@@ -128,6 +120,16 @@ impl Scenario {
             ));
         }
         why
+    }
+
+    fn exchanges_not_simulable(&self) -> Option<String> {
+        let exchange = self.exchanges.first()?;
+        Some(format!(
+            "exchange {}{} asks and answers over real connections, and the simulator has no answerers: use \
+             `incast run` or `incast lab`",
+            exchange.name,
+            and_more(self.exchanges.len())
+        ))
     }
 
     /// What of this only the simulator can do; empty when there is nothing. `incast run` and `incast lab`

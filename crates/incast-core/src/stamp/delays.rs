@@ -6,9 +6,8 @@
 
 use crate::clock_fit::{ClockEstimate, TwoWay};
 use crate::stats::LogHistogram;
-use crate::time::Time;
-
 use crate::stats::signed::SignedHistogram;
+use crate::time::Time;
 
 /// Tests of a window whose times are kept: 4 MiB. Of more, the delays of the first.
 pub(super) const SAMPLES_MAX: usize = 100_000;

@@ -2,13 +2,13 @@
 
 use crate::caveat::{Caveat, CaveatKind};
 use crate::record::{Expectation, StampClock, StampFault, StampReport, StampSpread, StampWindow};
+use crate::stats::signed::SignedHistogram;
 use crate::stats::{LogHistogram, ratio};
 use crate::time::Span;
 use crate::wire::stamp::time::Format;
 
 use super::delays::{Spread, WindowFigures};
 use super::sender::{Counting, Sender};
-use crate::stats::signed::SignedHistogram;
 
 /// What a path has to keep, in each window and in all.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -157,7 +157,7 @@ impl Sender {
         StampClock {
             source: if agreed.is_some() { "agreed" } else { "estimated" }.to_owned(),
             offset_ns: estimate.map(|clock| clock.offset_ns),
-            error_ns: agreed.or(estimate.map(|clock| clock.error_ns)),
+            error_ns: agreed.or_else(|| estimate.map(|clock| clock.error_ns)),
             drift_ppb: estimate.map(|clock| clock.drift_ppb),
             drift_error_ppb: estimate.map(|clock| clock.drift_error_ppb),
             steps: estimate.map_or(0, |clock| clock.steps),

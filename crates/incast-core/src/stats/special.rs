@@ -254,8 +254,8 @@ mod tests {
     #[test]
     fn tails_of_the_gamma_function_are_those_of_poisson_counts() {
         // Q(k + 1, m) is the probability of at most k at a mean of m: sums by hand.
-        for mean in [0.1, 1.0, 7.5, 40.0, 300.0] {
-            let (mut term, mut sum) = ((-mean as f64).exp(), 0.0);
+        for mean in [0.1_f64, 1.0, 7.5, 40.0, 300.0] {
+            let (mut term, mut sum) = ((-mean).exp(), 0.0);
             for k in 0..60 {
                 sum += term;
                 let tails = gamma_tails(f64::from(k) + 1.0, mean);

@@ -19,6 +19,8 @@ const INFO_DRIVER_WORD: usize = 1;
 const INFO_STATISTICS_WORD: usize = 45;
 /// Most statistics that are read: the largest drivers have some thousands.
 const STATISTICS_MAX: u32 = 16_384;
+/// Statistics for which there is room.
+const ROOM: usize = 32_768;
 
 /// Name of the driver of `interface`, and how many statistics it has.
 pub(crate) fn driver(socket: BorrowedFd<'_>, interface: &str) -> io::Result<(String, u32)> {
@@ -29,7 +31,9 @@ pub(crate) fn driver(socket: BorrowedFd<'_>, interface: &str) -> io::Result<(Str
         .iter()
         .flat_map(|word| word.to_ne_bytes())
         .collect();
-    Ok((text(&name), info[INFO_STATISTICS_WORD].min(STATISTICS_MAX)))
+    // One that has more than is read has none for us.
+    let count = info[INFO_STATISTICS_WORD];
+    Ok((text(&name), if count > STATISTICS_MAX { 0 } else { count }))
 }
 
 /// The statistics of a driver that has `count` of them, by name.
@@ -38,14 +42,15 @@ pub(crate) fn statistics(
     interface: &str,
     count: u32,
 ) -> io::Result<Vec<(String, u64)>> {
-    let length = usize::try_from(count.min(STATISTICS_MAX)).map_err(|_| io::ErrorKind::InvalidInput)?;
-    // struct ethtool_gstrings: command, set, length; then the names. The kernel may write more than it
-    // was asked for if the driver has grown meanwhile: there is room for twice as many.
-    let mut names = vec![0_u32; 3 + 2 * length * NAME_BYTES / 4];
+    let length = usize::try_from(count).ok().filter(|length| *length <= ROOM / 2);
+    let length = length.ok_or(io::ErrorKind::InvalidInput)?;
+    // struct ethtool_gstrings: command, set, length; then the names. The kernel writes what the driver has now,
+    // whatever it was asked for: there is room for twice the most that is asked for, however few these are.
+    let mut names = vec![0_u32; 3 + ROOM * NAME_BYTES / 4];
     names[..3].copy_from_slice(&[GET_STRINGS, STATISTICS, count]);
     request(socket, interface, &mut names)?;
     // struct ethtool_stats: command, number; then 8 bytes each.
-    let mut values = vec![0_u32; 2 + 2 * length * 2];
+    let mut values = vec![0_u32; 2 + ROOM * 2];
     values[..2].copy_from_slice(&[GET_STATISTICS, count]);
     request(socket, interface, &mut values)?;
     let names: Vec<u8> = names[3..].iter().flat_map(|word| word.to_ne_bytes()).collect();

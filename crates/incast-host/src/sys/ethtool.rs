@@ -65,8 +65,8 @@ pub(super) fn request(socket: BorrowedFd<'_>, interface: &str, data: &mut [u32])
     request.ifr_ifru.ifru_data = data.as_mut_ptr().cast();
     // SAFETY: the descriptor is open while it is borrowed; the name ends in a zero, since it is shorter than
     // its field; `ifru_data` points to memory that lives until after the call, as aligned as the structure of
-    // any command, and larger: than every structure of fixed size (`call`), or with room for twice the names
-    // and values that the driver has told of (`driver`).
+    // any command, and larger: than every structure of fixed size (`call`), or with room for twice the most
+    // names and values that are asked for (`driver`).
     let done = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCETHTOOL, &raw mut request) };
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

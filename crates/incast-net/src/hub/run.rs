@@ -178,6 +178,7 @@ impl Run {
 
     fn open(&mut self, stream: u64, mut slot: Slot) {
         slot.drops_before = self.read_drops().unwrap_or(0);
+        slot.steps_before = self.timing.map_or(0, |timing| timing.steps());
         // CPU belongs to a flow only while the thread serves nobody else.
         slot.alone_since = if self.streams.is_empty() { (self.plan.thread_cpu)() } else { None };
         self.streams.values_mut().for_each(|other| other.alone_since = None);
@@ -202,7 +203,8 @@ impl Run {
         // A plain source that speaks again after its end is a new stream.
         self.sources.retain(|_, known| *known != stream);
         let SlotKind::Receive { receiver, probe, .. } = slot.kind else { return };
-        let wall_clock_steps = self.timing.map_or(0, |timing| timing.steps());
+        let wall_clock_steps =
+            self.timing.map_or(0, |timing| timing.steps().saturating_sub(slot.steps_before));
         self.time_if_probed();
         let cpu = slot.alone_since.zip((self.plan.thread_cpu)()).map(|(before, after)| after.since(&before));
         let drops = self.read_drops();
@@ -229,8 +231,7 @@ impl Run {
         let mut messages = arrival.datagrams().peekable();
         while let Some(message) = messages.peek() {
             let stream = probe::stream_id(message);
-            let slot =
-                stream.filter(|stream| self.streams.contains_key(stream) || self.take_late_orders(*stream));
+            let slot = stream.filter(|stream| self.is_known(*stream, message));
             let Some(slot) = slot.and_then(|stream| self.streams.get_mut(&stream)) else {
                 count(&self.faults.strangers);
                 messages.next();
@@ -238,7 +239,8 @@ impl Run {
             };
             let SlotKind::Receive { receiver, message_bytes, probe } = &mut slot.kind else {
                 slot.greetings += 1;
-                if let Some(from) = arrival.from.origin() {
+                if let Some(from) = arrival.from.origin().filter(|from| slot.greeted_from != Some(*from)) {
+                    slot.greeted_from = Some(from);
                     let _ = slot.events.send(DataEvent::Greeted { index: slot.index, from });
                 }
                 messages.next();
@@ -329,6 +331,17 @@ impl Run {
         self.open(stream, Slot::new(kind, 0, events, live));
         self.sources.insert(from, stream);
         Some(stream)
+    }
+
+    /// Whether `stream` is one of ours, and open for what `message` is: what is no greeting is the first message of
+    /// a stream whose order to receive is on its way.
+    fn is_known(&mut self, stream: u64, message: &[u8]) -> bool {
+        let waits = match self.streams.get(&stream).map(|slot| &slot.kind) {
+            Some(SlotKind::Receive { .. }) => false,
+            Some(SlotKind::Greeting) => !probe::is_greeting(message),
+            None => true,
+        };
+        !waits || self.take_late_orders(stream)
     }
 
     /// The order to receive `stream` may have come after we last looked, and before its first

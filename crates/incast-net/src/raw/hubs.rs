@@ -29,12 +29,23 @@ pub(crate) struct RawHub {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Kind {
     transport: Transport,
-    address: IpAddr,
+    place: Place,
     protocol: u8,
     ethertype: u16,
     vlan_id: Option<u16>,
     xdp: XdpMode,
 }
+
+/// Where it receives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Address(IpAddr),
+    /// The number of an interface, which may have many addresses and has one ring.
+    Interface(u32),
+}
+
+/// Most hubs that are open at a time: each has a ring, or a socket's buffer.
+const HUBS_MAX: usize = 64;
 
 /// All of a server.
 #[derive(Default)]
@@ -121,9 +132,13 @@ impl RawHubs {
         open: impl FnOnce() -> Result<RawHub, SocketError>,
     ) -> Result<Arc<RawHub>, SocketError> {
         let is_frames = transport.is_frames();
+        let place = match is_frames {
+            true => Place::Interface(Interface::of(address)?.index),
+            false => Place::Address(address.to_canonical()),
+        };
         let kind = Kind {
             transport,
-            address: address.to_canonical(),
+            place,
             protocol: if is_frames { 0 } else { raw.protocol },
             ethertype: if is_frames { raw.ethertype } else { 0 },
             vlan_id: raw.vlan.filter(|_| is_frames).map(|VlanTag { id, .. }| id),
@@ -134,6 +149,10 @@ impl RawHubs {
         let known = all.iter().find(|(other, _)| *other == kind).and_then(|(_, hub)| hub.upgrade());
         if let Some(hub) = known {
             return Ok(hub);
+        }
+        if all.len() >= HUBS_MAX {
+            let cause = std::io::Error::other(format!("{HUBS_MAX} are open, for other kinds of packets"));
+            return Err(SocketError::new("open one more receiving ring or socket", cause));
         }
         let hub = Arc::new(open()?);
         all.push((kind, Arc::downgrade(&hub)));

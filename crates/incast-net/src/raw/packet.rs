@@ -108,6 +108,11 @@ impl Inlet for PacketInlet {
             let mut socket = [PollFd::new(&self.socket, PollFlags::IN)];
             let patience = Timespec::try_from(BLOCK_MAX).map_err(io::Error::other)?;
             match poll(&mut socket, Some(&patience)) {
+                // The interface is down: the kernel says so until it is asked, and again when it goes up.
+                Ok(_) if socket[0].revents().contains(PollFlags::ERR) => {
+                    let _ = rustix::net::sockopt::socket_error(&self.socket);
+                    std::thread::sleep(BLOCK_MAX);
+                }
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }

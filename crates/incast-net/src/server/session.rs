@@ -184,10 +184,15 @@ impl Serving<'_> {
                 self.arrive_if_armed();
             }
             (DataEvent::Greeted { index, from }, Some(granted)) => {
-                // Only the host that holds the control connection may say where messages go. Below UDP it may use
-                // another of its addresses for them, and who knows the stream's id has its word from us.
-                let is_peer = |address: SocketAddr| granted.raw.is_some() || address.ip() == self.peer.ip();
-                if matches!(from, Origin::Address(address) if !is_peer(address)) {
+                // Only the host that holds the control connection may say where messages go. Greetings of streams
+                // that come to us only show that the way is open, and may have another of its addresses.
+                let is_ours_to_send = index < granted.reverse.len();
+                let may_go_to = match from {
+                    Origin::Address(address) => address.ip() == self.peer.ip(),
+                    // A card is one receiver: what goes to a group goes to everybody.
+                    Origin::Card(card) => !card.is_group(),
+                };
+                if is_ours_to_send && !may_go_to {
                     return;
                 }
                 if let Some(address) = granted.addresses.get_mut(index) {

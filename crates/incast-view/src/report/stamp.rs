@@ -18,7 +18,7 @@ pub(super) fn show(html: &mut Html, stamp: Option<&StampReport>, level: usize) {
     let Some(stamp) = stamp else { return };
     html.heading(level, "Path");
     html.tag("dl").class("facts").holds(|html| {
-        fact(html, "reflector", &[stamp.reflector.clone()]);
+        fact(html, "reflector", std::slice::from_ref(&stamp.reflector));
         fact(html, "tests", &said::stamp::tests(stamp));
         fact(html, "account", &[said::stamp::account(stamp)]);
         fact(html, "lost", &said::stamp::ways(stamp));
@@ -55,7 +55,7 @@ fn delays(stamp: &StampReport) -> Sheet {
     for (name, spread) in rows.iter().filter_map(|(name, spread)| Some((name, (*spread)?))) {
         let ns =
             [spread.ns_min, spread.ns_p50, spread.ns_p90, spread.ns_p99, spread.ns_max, spread.pdv_ns_p99];
-        let mut cells = vec![Cell::plain((*name).to_owned()), Cell::plain(count(Some(spread.samples)))];
+        let mut cells = vec![Cell::plain(*name), Cell::plain(count(Some(spread.samples)))];
         cells.extend(ns.map(|ns| Cell::plain(said::stamp::time(Some(ns)))));
         cells.push(Cell::plain(spread.ipdv_ns_p99.map_or_else(|| UNKNOWN.to_owned(), nanoseconds)));
         sheet.push(cells);

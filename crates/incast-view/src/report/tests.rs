@@ -419,8 +419,8 @@ fn a_ladder_is_shown_with_what_is_noise_and_what_is_not_here() {
     assert_balanced(&page);
     for words in [
         "Ladder of optimisations",
-        "class=\"good\">+50.0 %",
-        "class=\"good\">-50.0 %",
+        "class=\"number good\">+50.0 %",
+        "class=\"number good\">-50.0 %",
         ">~+1.00 %",
         "none here",
         "e0 rx ring: not supported",
@@ -466,6 +466,7 @@ fn a_switch_test_is_shown_with_every_trial() {
     }
     assert!(!page.contains("level line") && !page.contains("other trials"), "{page}");
     // Seven points, one of them hollow; a small loss stands well above none.
+    let page = page.split_once(">Switch test<").unwrap().1;
     let figure = page.split_once("class=\"area\"").unwrap().1.split_once("</svg>").unwrap().0;
     assert_eq!((figure.matches("<title>").count(), figure.matches("hollow").count()), (8, 1), "{figure}");
     assert!(figure.contains("M610 ") && figure.contains("M600 238v0"), "{figure}");

@@ -64,7 +64,7 @@ impl Progress {
 fn losses(schedule: &Schedule) -> String {
     let said = |variant| match schedule.losses(variant) {
         (0, sent) => format!("none of {sent}"),
-        (lost, sent) => format!("{}", number(ratio(lost, sent))),
+        (lost, sent) => number(ratio(lost, sent)),
     };
     let shown: Vec<String> = (0..schedule.variants().min(SHOWN_MAX)).map(said).collect();
     format!("; lost: {}", shown.join(", "))

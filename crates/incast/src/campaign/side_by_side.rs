@@ -1,9 +1,12 @@
 //! Simulations on several cores. Only the thread that plays the campaign touches its database.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use crossbeam_channel::{bounded, unbounded};
 use incast_store::BegunRun;
 
 use super::schedule::Task;
+use super::stage::Played;
 use super::{End, Playing, stage};
 use crate::signals::Stops;
 
@@ -17,7 +20,10 @@ pub(super) fn play(playing: &mut Playing<'_>, jobs: usize, stops: &Stops) -> any
             let (given, tell, stops) = (given.clone(), tell.clone(), run_stops.clone());
             scope.spawn(move || {
                 for (task, begun) in given {
-                    let played = stage::simulate(variants, task, &stops);
+                    // A simulation that panics is a run that failed, and the others go on.
+                    let simulated = AssertUnwindSafe(|| stage::simulate(variants, task, &stops));
+                    let played = catch_unwind(simulated)
+                        .unwrap_or_else(|_| Played::Failed("the simulation panicked".into()));
                     if tell.send((task, begun, played)).is_err() {
                         return;
                     }

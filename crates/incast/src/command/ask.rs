@@ -13,7 +13,7 @@ use incast_core::time::Span;
 use incast_net::clock::Clock;
 use incast_net::conversation::Order;
 use incast_net::exchange::ask::{self, Progress};
-use incast_net::exchange::{AskNotice, AskPlan, Target};
+use incast_net::exchange::{AskNotice, AskOutcome, AskPlan, Target};
 use incast_net::live::LiveCounts;
 
 use crate::cli::AskArgs;
@@ -73,14 +73,6 @@ pub(crate) fn ask(args: &AskArgs) -> anyhow::Result<ExitCode> {
     let outcome = worker.join().map_err(|_| anyhow::anyhow!("the asking thread panicked"))??;
     let cpu = watch.cpu();
     let (host, caveats) = watch.host(cpu.as_ref(), &[]);
-    let identity = Identity {
-        name: plan.exchange.clone(),
-        from: plan.host.clone(),
-        to: names(&args.servers, &outcome.names),
-        terms: plan.terms.clone(),
-        plan: Some(plan.asker.clone()),
-        new_connections: plan.new_connections,
-    };
     let measured = Measured {
         world: "ask",
         scenario: ScenarioSummary {
@@ -91,18 +83,27 @@ pub(crate) fn ask(args: &AskArgs) -> anyhow::Result<ExitCode> {
         },
         started_unix_ns: watch.started_unix_ns(),
         cpu,
-        exchanges: vec![ExchangeOutcome {
-            identity,
-            asked: Some(outcome.asked),
-            told: outcome.told,
-            failures: outcome.failures,
-        }],
+        exchanges: vec![exchange(args, &plan, outcome)],
         host,
         caveats,
         interrupted: told > 0,
         ..Measured::default()
     };
     deliver(&measured.record(), &args.output, dir.as_ref())
+}
+
+/// What became of it, for the record.
+fn exchange(args: &AskArgs, plan: &AskPlan, outcome: AskOutcome) -> ExchangeOutcome {
+    let identity = Identity {
+        name: plan.exchange.clone(),
+        from: plan.host.clone(),
+        to: names(&args.servers, &outcome.names),
+        terms: plan.terms.clone(),
+        plan: Some(plan.asker.clone()),
+        new_connections: plan.new_connections,
+    };
+    let AskOutcome { asked, told, failures, .. } = outcome;
+    ExchangeOutcome { identity, asked: Some(asked), told, failures }
 }
 
 fn plan(args: &AskArgs) -> anyhow::Result<AskPlan> {

@@ -124,7 +124,10 @@ impl AskAssignment {
 
 /// What was heard of the exchanges of a run.
 #[derive(Default)]
-pub(super) struct Exchanges(BTreeMap<String, (AskerAccount, Vec<Option<AnswererAccount>>, Vec<String>)>);
+pub(super) struct Exchanges(BTreeMap<String, Asked>);
+
+/// The account of an asker, those of its answerers, and why they ended early, if they did.
+type Asked = (AskerAccount, Vec<Option<AnswererAccount>>, Vec<String>);
 
 impl Exchanges {
     /// Takes the account of an asker.

@@ -138,12 +138,12 @@ fn each_peak_has_the_stage_that_made_it() {
     let mut all = Vec::new();
     for number in 0..600 {
         // A third of the runs lose 30 at a socket, a third 280 at a port, a third nothing.
-        let (place, stage, mean) = [
-            ("Udp.RcvbufErrors", "socket_buffer", 30.0),
-            ("port of main to x", "switch_port", 280.0),
-            ("", "", 0.0),
+        let (place, stage, base) = [
+            ("Udp.RcvbufErrors", "socket_buffer", 30),
+            ("port of main to x", "switch_port", 280),
+            ("", "", 0),
         ][number % 3];
-        let lost = if mean > 0.0 { mean as u64 + poisson_lot(&mut random, 4.0) } else { 0 };
+        let lost = if base > 0 { base + poisson_lot(&mut random, 4.0) } else { 0 };
         let stages =
             vec![LossStage { stage: stage.into(), place: place.into(), packets: 3 * lost, messages: lost }];
         all.push(RunOutcome { stages, unexplained: Some(0), ..run(number as u64, lost) });

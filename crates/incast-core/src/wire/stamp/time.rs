@@ -34,7 +34,8 @@ const SYNCHRONISED: u16 = 1 << 15;
 const PTP: u16 = 1 << 14;
 
 impl Stamp {
-    /// The moment so many nanoseconds after 1970; the zero stamp, which says nothing, for moments before.
+    /// The moment so many nanoseconds after 1970; moments before are told as 1970. NTP's repeat after 136 years:
+    /// up to 2104 they are read as they were written.
     #[must_use]
     pub fn from_unix_ns(ns: i64, format: Format) -> Self {
         let ns = u64::try_from(ns).unwrap_or(0);
@@ -44,8 +45,9 @@ impl Stamp {
             Format::Ntp => (seconds + NTP_TO_UNIX_S, ((below << 32) + NS_PER_S / 2) / NS_PER_S),
             Format::Ptp => (seconds, below),
         };
-        // Whole seconds wrap with the era.
-        Self((seconds << 32) | low)
+        // Whole seconds wrap with the era. The moment in 2036 at which they do is told a quarter of a nanosecond late, for
+        // zero says nothing.
+        Self(((seconds << 32) | low).max(u64::from(ns > 0)))
     }
 
     /// Nanoseconds since 1970; `None` of the zero stamp, and of one with 10^9 nanoseconds or more.
@@ -126,6 +128,7 @@ mod tests {
             1_000_000_000,
             1_795_000_000_123_456_789,
             2_085_978_495_999_999_999,
+            2_085_978_496_000_000_000,
             2_085_978_496_000_000_001,
             4_000_000_000_000_000_001,
         ] {
