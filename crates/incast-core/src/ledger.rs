@@ -95,11 +95,11 @@ pub fn close(flows: &[Flow], evidence: &Evidence) -> (Ledger, Vec<Caveat>) {
     let datagrams: Vec<&Flow> = datagrams(flows).collect();
     let ip = RawBook::of(flows, |transport| transport == Transport::Ip);
     let frames = RawBook::of(flows, Transport::is_frames);
-    let sum = |of: fn(&Flow) -> Option<u64>| datagrams.iter().map(|flow| of(flow)).sum::<Option<u64>>();
+    let sum = |of: fn(&Flow) -> Option<u64>| datagrams.iter().map(|flow| told(of(flow))).sum::<Option<u64>>();
     let (sent, delivered) = (sum(|flow| flow.messages.sent), sum(|flow| flow.messages.unique));
     // Those of raw transports do not come through UDP's sockets, and its counters do not have them.
     let over_udp = datagrams.iter().filter(|flow| flow.transport == Some(Transport::Udp));
-    let received = over_udp.map(|flow| flow.messages.received).sum::<Option<u64>>();
+    let received = over_udp.map(|flow| told(flow.messages.received)).sum::<Option<u64>>();
     // A host that joins datagrams on the way in (GRO) counts those that it joined as one; each was a message,
     // and the flows know how many.
     let read = received.map(|received| received + evidence.tags.1);
@@ -183,6 +183,12 @@ fn packets(evidence: &Evidence, [ip, frames]: [RawBook; 2]) -> (Vec<PacketAccoun
         .map(|(kind, sent, received)| PacketAccount { kind: kind.into(), sent, received })
         .collect();
     (accounts, missing)
+}
+
+/// A count that a flow's end told, so that it can be added to others': a peer may tell anything, and 10^15 messages
+/// are 30 years of 1 MHz.
+fn told(count: Option<u64>) -> Option<u64> {
+    count.map(|count| count.min(1_000_000_000_000_000))
 }
 
 /// The flows whose messages can be lost: all but TCP's.

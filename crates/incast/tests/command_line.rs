@@ -64,7 +64,7 @@ fn what_cannot_be_meant_is_refused_with_what_is_allowed() {
         (&["serve", "--bind", "nosuch.invalid"], &["nosuch.invalid"]),
         (&["serve", "--plain", "--message", "7B"], &["--message", "8 B"]),
         (&["flood"], &["<SERVER>"]),
-        (&["flood", "127.0.0.1", "--transport", "sctp"], &["sctp", "tcp or udp"]),
+        (&["flood", "127.0.0.1", "--transport", "sctp"], &["sctp", "tcp, udp, ip, ethernet or xdp"]),
         (&["flood", "127.0.0.1", "--load", "fast"], &["fast", "1Gbit/s"]),
         (&["flood", "127.0.0.1", "--message", "4B"], &["--message", "16 B"]),
         (&["flood", "127.0.0.1", "--transport", "udp", "--message", "1MB"], &["--message", "out of range"]),

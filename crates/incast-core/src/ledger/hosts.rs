@@ -24,7 +24,9 @@ pub fn close_hosts(flows: &[Flow], books: Vec<HostBook>, absent: &[String]) -> (
     let absent: Vec<String> =
         absent.iter().cloned().chain(nonsense.into_iter().map(|book| book.host)).collect();
     let datagrams: Vec<&Flow> = super::datagrams(flows).collect();
-    let sum = |of: fn(&Flow) -> Option<u64>| datagrams.iter().map(|flow| of(flow)).sum::<Option<u64>>();
+    let sum = |of: fn(&Flow) -> Option<u64>| {
+        datagrams.iter().map(|flow| super::told(of(flow))).sum::<Option<u64>>()
+    };
     let (sent, delivered) = (sum(|flow| flow.messages.sent), sum(|flow| flow.messages.unique));
     let lost = sent.zip(delivered).map(|(sent, delivered)| sent.saturating_sub(delivered));
     let trains = datagrams

@@ -1,6 +1,7 @@
 //! What the ledger knows of flows below UDP: no counter of a host tells their packets from others', so their own ends
 //! and rings are asked.
 
+use super::told;
 use crate::load::Transport;
 use crate::record::Flow;
 
@@ -25,15 +26,15 @@ impl RawBook {
         let mut rings = std::collections::BTreeMap::<(&str, Option<Transport>), u64>::new();
         for flow in flows.iter().filter(meant) {
             let greetings = |side: fn(&crate::record::RawSummary) -> Option<&crate::record::RawSide>| {
-                flow.raw.as_ref().and_then(side).map_or(0, |side| side.greetings)
+                told(flow.raw.as_ref().and_then(side).map(|side| side.greetings)).unwrap_or(0)
             };
             let greeted = greetings(|raw| raw.sender.as_ref());
             let heard = greetings(|raw| raw.receiver.as_ref());
-            book.sent += flow.messages.sent.unwrap_or(0) + greeted;
-            book.received += flow.messages.received.unwrap_or(0) + heard;
+            book.sent += told(flow.messages.sent).unwrap_or(0) + greeted;
+            book.received += told(flow.messages.received).unwrap_or(0) + heard;
             book.greetings_lost += greeted.saturating_sub(heard);
             let ring = rings.entry((&flow.to, flow.transport)).or_default();
-            *ring = flow.receiver_drops.unwrap_or(0).max(*ring);
+            *ring = told(flow.receiver_drops).unwrap_or(0).max(*ring);
         }
         book.dropped = rings.values().sum();
         book

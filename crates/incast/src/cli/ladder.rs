@@ -10,12 +10,12 @@ use super::OutputArgs;
 /// `incast ladder`
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  sudo incast ladder                           the rungs that come with incast, between two hosts of a lab
-  sudo incast ladder --rounds 3 --duration 300ms
+  incast ladder                                as root: the rungs that come with incast, between two hosts of a lab
+  incast ladder --rounds 3 --duration 300ms
                                                the same, quick and rough
-  sudo incast ladder --rung spinning --rung jumbo-frames
+  incast ladder --rung spinning --rung jumbo-frames
                                                only these, and what they are compared with
-  sudo incast ladder SCENARIO.toml             the variants of a scenario as rungs; each may say
+  incast ladder SCENARIO.toml                  the variants of a scenario as rungs; each may say
                                                against = \"another\"
 
 Every rung is measured in every round, in turn. What a rung sets is put back after each trial; after a
