@@ -28,6 +28,7 @@ fuzz_target!(|data: &[u8]| {
         stateful: choice & 2 != 0,
         synchronised_ns: None,
         rate_max: 1_000_000,
+        port: 862,
     });
     let mut sender = Sender::new(plan(key.clone(), choice & 4 != 0), Time::ZERO);
     let mut test = vec![0; 400];

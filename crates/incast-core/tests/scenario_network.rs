@@ -378,7 +378,7 @@ fn a_setting_that_replaces_nothing_or_cannot_be_is_a_fault() {
     let nothing = vary(&text, &["nobody.rate=1Mbit/s"]).expect_err("no such table");
     assert_eq!(
         nothing.trim_end(),
-        "s:1:1: --set nobody.rate=1Mbit/s: there is no table of that name or kind (host, flow, switch, cable, readout, trigger, source, builder, node, sink, model, sim, ...)"
+        "s:1:1: --set nobody.rate=1Mbit/s: there is no table of that name or kind (host, flow, exchange, switch, cable, readout, trigger, source, builder, node, sink, model, sim, machine, ...)"
     );
     let key = vary(&text, &["s.wrong=1"]).expect_err("no such key");
     assert!(key.contains("unknown key `wrong` in [[switch]]"), "{key}");
