@@ -75,7 +75,7 @@ fn the_head_of_the_file() {
         (
             "incast = 1\nname = \"t\"\ntitel = \"x\"",
             &[
-                "s:3:1: unknown key `titel` in the scenario; did you mean `title`? allowed: ask, builder, cable, duration, expect, fault, flow, host, incast, interval, model, name, node, probe, readout, search, seed, sim, sink, source, start, switch, title, trigger, variant",
+                "s:3:1: unknown key `titel` in the scenario; did you mean `title`? allowed: ask, builder, cable, duration, exchange, expect, fault, flow, host, incast, interval, machine, model, name, node, probe, readout, search, seed, sim, sink, source, start, switch, title, trigger, variant",
             ],
         ),
         (
@@ -109,7 +109,7 @@ fn the_head_of_the_file() {
     for (head, expected) in cases {
         check(&whole(head), expected);
     }
-    check("incast = 1\nname = \"t\"\n", &["s:1:1: there is no [[flow]]: nothing would be sent"]);
+    check("incast = 1\nname = \"t\"\n", &["s:1:1: there is no [[flow]] and no [[exchange]]: nothing would be sent"]);
     check(
         &format!("incast = 1\nname = \"{}\"\n{rest}{FLOW}", "n".repeat(65)),
         &["s:2:8: `name` is longer than 64 characters"],
@@ -130,7 +130,7 @@ fn hosts() {
             "nmae = \"z\"",
             &[
                 "s:7:1: `name` is missing in [[host]]; flows refer to a host by it",
-                "s:8:1: unknown key `nmae` in [[host]]; did you mean `name`? allowed: address, agent, count, name, sysctl",
+                "s:8:1: unknown key `nmae` in [[host]]; did you mean `name`? allowed: address, agent, count, cpu_quota, interface, name, sysctl",
             ],
         ),
         (
@@ -186,7 +186,7 @@ fn hosts() {
 #[test]
 fn names_and_ends_of_flows() {
     let cases: &[(&str, &[&str])] = &[
-        ("", &["s:1:1: there is no [[flow]]: nothing would be sent"]),
+        ("", &["s:1:1: there is no [[flow]] and no [[exchange]]: nothing would be sent"]),
         (
             "[[flow]]",
             &[
@@ -353,11 +353,11 @@ fn expectations() {
         ("what = \"lost\"", "s:9:1: nothing is expected; write `equals`, `at_least` or `at_most`"),
         (
             "what = \"goodput\"\nequals = 0",
-            "s:12:8: unknown metric `goodput`; did you mean `goodput_bits_per_s`? allowed: sent, received, unique, duplicate, reordered, late, stale, lost, unexplained, lost_fraction, goodput_bits_per_s, offered_load_bits_per_s, wire_rate_bits_per_s, duration_s, cpu_seconds_per_gigabyte, fairness_jain, overlap_fraction, throughput_bits_per_s, throughput_fraction, round_trip_us_p50, triggered, stored, rejected, incomplete, events_lost, events_in_flight, event_residual, credit_residual, event_rate_per_s, built_bytes_per_s, dead_time_fraction, latency_us_p50, latency_us_p99, latency_us_p999, request_us_p50, first_request_us_p50, node_fairness_jain, queue_bytes_max, queue_bytes_mean, queue_wait_us_mean, queue_wait_us_p99, queue_busy, queue_dropped_packets, packets_dropped, byte_residual, delay_us_p50, delay_us_p99",
+            "s:12:8: unknown metric `goodput`; did you mean `goodput_bits_per_s`? allowed: sent, received, unique, duplicate, reordered, late, stale, lost, unexplained, lost_fraction, goodput_bits_per_s, offered_load_bits_per_s, wire_rate_bits_per_s, duration_s, cpu_seconds_per_gigabyte, fairness_jain, overlap_fraction, throughput_bits_per_s, throughput_fraction, round_trip_us_p50, triggered, stored, rejected, incomplete, events_lost, events_in_flight, event_residual, credit_residual, event_rate_per_s, built_bytes_per_s, dead_time_fraction, latency_us_p50, latency_us_p99, latency_us_p999, request_us_p50, first_request_us_p50, node_fairness_jain, queue_bytes_max, queue_bytes_mean, queue_wait_us_mean, queue_wait_us_p99, queue_busy, queue_dropped_packets, packets_dropped, byte_residual, delay_us_p50, delay_us_p99, probe_delay_us_min, probe_delay_us_p50, probe_delay_error_us, probe_delay_above_min_us_p99, probe_lost, probe_reordered, probe_duplicate, probe_points, answered, not_answered, exchange_residual, rounds_per_s, first_round_us, response_us_p50, response_us_p99, intended_us_p99, round_us_p50, round_us_p99, straggler_fraction, packets_per_response, acknowledgements_per_response, response_retransmits",
         ),
         (
             "what = \"fairnes_jain\"\nequals = 1",
-            "s:12:8: unknown metric `fairnes_jain`; did you mean `fairness_jain`? allowed: sent, received, unique, duplicate, reordered, late, stale, lost, unexplained, lost_fraction, goodput_bits_per_s, offered_load_bits_per_s, wire_rate_bits_per_s, duration_s, cpu_seconds_per_gigabyte, fairness_jain, overlap_fraction, throughput_bits_per_s, throughput_fraction, round_trip_us_p50, triggered, stored, rejected, incomplete, events_lost, events_in_flight, event_residual, credit_residual, event_rate_per_s, built_bytes_per_s, dead_time_fraction, latency_us_p50, latency_us_p99, latency_us_p999, request_us_p50, first_request_us_p50, node_fairness_jain, queue_bytes_max, queue_bytes_mean, queue_wait_us_mean, queue_wait_us_p99, queue_busy, queue_dropped_packets, packets_dropped, byte_residual, delay_us_p50, delay_us_p99",
+            "s:12:8: unknown metric `fairnes_jain`; did you mean `fairness_jain`? allowed: sent, received, unique, duplicate, reordered, late, stale, lost, unexplained, lost_fraction, goodput_bits_per_s, offered_load_bits_per_s, wire_rate_bits_per_s, duration_s, cpu_seconds_per_gigabyte, fairness_jain, overlap_fraction, throughput_bits_per_s, throughput_fraction, round_trip_us_p50, triggered, stored, rejected, incomplete, events_lost, events_in_flight, event_residual, credit_residual, event_rate_per_s, built_bytes_per_s, dead_time_fraction, latency_us_p50, latency_us_p99, latency_us_p999, request_us_p50, first_request_us_p50, node_fairness_jain, queue_bytes_max, queue_bytes_mean, queue_wait_us_mean, queue_wait_us_p99, queue_busy, queue_dropped_packets, packets_dropped, byte_residual, delay_us_p50, delay_us_p99, probe_delay_us_min, probe_delay_us_p50, probe_delay_error_us, probe_delay_above_min_us_p99, probe_lost, probe_reordered, probe_duplicate, probe_points, answered, not_answered, exchange_residual, rounds_per_s, first_round_us, response_us_p50, response_us_p99, intended_us_p99, round_us_p50, round_us_p99, straggler_fraction, packets_per_response, acknowledgements_per_response, response_retransmits",
         ),
         (
             "what = \"fairness_jain\"\nequals = 1\nflow = \"f\"",
@@ -420,7 +420,7 @@ fn expectations() {
 fn a_terminal_is_shown_the_line_and_a_mark() {
     let explained = errors("incast = 1\n\tname = \"a b\"\nflow = []").explained("dir/x.toml").to_string();
     let expected = "\
-error: there is no [[flow]]: nothing would be sent
+error: there is no [[flow]] and no [[exchange]]: nothing would be sent
  --> dir/x.toml:1:1
   |
 1 | incast = 1
