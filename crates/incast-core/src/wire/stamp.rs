@@ -14,7 +14,7 @@
 //!  40  1 zero, 41 3 zero                 |                      | TTL of the test as it came
 //!  44  extensions (`tlv`), to the end of the datagram
 //! ```
-//! An authenticated packet has 112 bytes: the same fields further apart ([`Mode::places`]), and in the last 16
+//! An authenticated packet has 112 bytes: the same fields further apart (`Mode::places`), and in the last 16
 //! the HMAC-SHA-256 of the first 96, cut to 128 bits (RFC 8762 §4.2.2, §4.3.2, §4.4). All is in network byte order.
 //! A TWAMP Light sender pads its 14 bytes to at least 41, so that its reply is no longer than its test.
 //!
