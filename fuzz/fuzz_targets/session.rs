@@ -89,7 +89,7 @@ fn answer(
 ) {
     match notice {
         Notice::Wanted(hello) => match hello.check() {
-            Ok(()) => session.accept(now, "here".into(), vec![1], vec![]),
+            Ok(()) => session.accept(now, "here".into(), vec![1], vec![], None),
             Err(error) => session.refuse(now, error.to_string()),
         },
         Notice::Granted { .. } => session.ready(now),
@@ -115,6 +115,7 @@ fn identity() -> FlowIdentity {
         transport: Transport::Udp,
         message_bytes: 1024,
         mtu_bytes: 1500,
+        raw: incast_core::raw::RawPlan::default(),
         streams: 1,
         load: None,
         interval: Span::from_s(1),
