@@ -109,7 +109,10 @@ fn the_head_of_the_file() {
     for (head, expected) in cases {
         check(&whole(head), expected);
     }
-    check("incast = 1\nname = \"t\"\n", &["s:1:1: there is no [[flow]] and no [[exchange]]: nothing would be sent"]);
+    check(
+        "incast = 1\nname = \"t\"\n",
+        &["s:1:1: there is no [[flow]] and no [[exchange]]: nothing would be sent"],
+    );
     check(
         &format!("incast = 1\nname = \"{}\"\n{rest}{FLOW}", "n".repeat(65)),
         &["s:2:8: `name` is longer than 64 characters"],
