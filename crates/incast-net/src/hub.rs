@@ -12,8 +12,8 @@ mod timing;
 use std::io;
 use std::net::UdpSocket;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Sender, unbounded};
@@ -32,6 +32,8 @@ use crate::traffic::{DataEvent, ThreadCpu};
 use crate::udp::{Origin, UdpInlet};
 
 pub(crate) use inlet::{DropCounter, Inlet};
+
+use inlet::Drops;
 
 /// Most plain senders that are told apart; further ones are counted as strangers.
 pub(crate) const PLAIN_SOURCES_MAX: usize = 4_096;
@@ -89,7 +91,7 @@ struct Slot {
     batch: u64,
     /// Whether that batch brought messages of this stream's.
     counted: bool,
-    /// What the socket had dropped when this stream began.
+    /// What the socket had dropped when this stream was ordered.
     drops_before: u64,
     /// Greetings of this stream that came.
     greetings: u64,
@@ -114,7 +116,13 @@ enum SlotKind {
 }
 
 impl Slot {
-    fn new(kind: SlotKind, index: usize, events: Sender<DataEvent>, live: Arc<Live>) -> Self {
+    fn new(
+        kind: SlotKind,
+        index: usize,
+        events: Sender<DataEvent>,
+        live: Arc<Live>,
+        drops_before: Option<u64>,
+    ) -> Self {
         Self {
             kind,
             index,
@@ -123,7 +131,7 @@ impl Slot {
             uncounted: 0,
             batch: 0,
             counted: false,
-            drops_before: 0,
+            drops_before: drops_before.unwrap_or(0),
             greetings: 0,
             greeted_from: None,
             steps_before: 0,
@@ -149,6 +157,8 @@ pub(crate) struct HubThread {
 #[derive(Clone)]
 pub(crate) struct HubHandle {
     commands: Sender<Command>,
+    /// Of the hub, as long as its thread runs: a handle keeps no socket open.
+    drops: Weak<Drops>,
 }
 
 impl Hub {
@@ -186,15 +196,15 @@ impl HubThread {
         faults: Arc<FaultCounters>,
     ) -> io::Result<Self> {
         let (commands, orders) = unbounded();
-        let dropped = Arc::<AtomicU64>::default();
-        let drops = (drops, Arc::clone(&dropped));
+        let drops = Arc::new(Drops::new(drops));
+        let (dropped, handle) = (drops.shown(), HubHandle { commands, drops: Arc::downgrade(&drops) });
         let thread = std::thread::Builder::new()
             .name(name.into())
             .spawn(move || run::Run::new(plan, orders, faults, drops, granted).run(&mut inlet))?;
-        Ok(Self { handle: HubHandle { commands }, dropped, thread: Some(thread) })
+        Ok(Self { handle, dropped, thread: Some(thread) })
     }
 
-    /// What the socket or ring had dropped when a stream was last opened or over.
+    /// What the socket or ring had dropped when a stream was last ordered or over.
     pub(crate) fn dropped(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.dropped)
     }
@@ -225,8 +235,7 @@ impl HubHandle {
         let probe = plan.probe.as_ref().map(|stream| Box::new(ProbeReceiver::new(stream)));
         let message_bytes = message_bytes..=message_bytes;
         let kind = SlotKind::Receive { receiver: Box::new(receiver), message_bytes, probe };
-        let slot = Box::new(Slot::new(kind, report.index, report.events, report.live));
-        self.order(Command::Open { stream, slot });
+        self.open(stream, kind, report);
     }
 
     /// The same, of frames: a short message may come padded to the smallest frame.
@@ -244,14 +253,12 @@ impl HubHandle {
             message_bytes: message_bytes..=padded,
             probe: None,
         };
-        let slot = Box::new(Slot::new(kind, report.index, report.events, report.live));
-        self.order(Command::Open { stream, slot });
+        self.open(stream, kind, report);
     }
 
     /// Waits for a datagram of `stream` and tells where it came from.
     pub(crate) fn greet(&self, stream: u64, index: usize, events: Sender<DataEvent>) {
-        let slot = Box::new(Slot::new(SlotKind::Greeting, index, events, Arc::default()));
-        self.order(Command::Open { stream, slot });
+        self.open(stream, SlotKind::Greeting, Report { index, events, live: Arc::default() });
     }
 
     pub(crate) fn total(&self, stream: u64, messages: u64) {
@@ -260,6 +267,12 @@ impl HubHandle {
 
     pub(crate) fn end(&self, stream: u64) {
         self.order(Command::End { stream });
+    }
+
+    fn open(&self, stream: u64, kind: SlotKind, Report { index, events, live }: Report) {
+        let drops_before = self.drops.upgrade().and_then(|drops| drops.read());
+        let slot = Box::new(Slot::new(kind, index, events, live, drops_before));
+        self.order(Command::Open { stream, slot });
     }
 
     fn order(&self, command: Command) {

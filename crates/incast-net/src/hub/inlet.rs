@@ -3,6 +3,8 @@
 use std::io;
 use std::net::UdpSocket;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use incast_core::caveat::Caveat;
 use incast_core::record::RawSide;
@@ -81,7 +83,7 @@ pub(crate) enum DropCounter {
 
 impl DropCounter {
     /// Dropped since the socket was opened, in the kernel's units; `None` if it does not tell.
-    pub(crate) fn read(&mut self) -> Option<u64> {
+    fn read(&mut self) -> Option<u64> {
         match self {
             Self::Socket(socket) => socket::socket_drops(socket.as_fd()),
             Self::Ring(socket, told) => {
@@ -90,5 +92,32 @@ impl DropCounter {
             }
             Self::Xdp(sockets) => sockets.iter().map(|socket| xdp::drops(socket.as_fd()).ok()).sum(),
         }
+    }
+}
+
+/// The drops of a hub: read by its thread, and by whoever orders a stream of it, before that stream's sender is told
+/// to begin. The thread may be late: by the time that it opens the stream, some of its messages may be dropped.
+#[derive(Debug)]
+pub(crate) struct Drops {
+    counter: Mutex<DropCounter>,
+    /// As last read.
+    shown: Arc<AtomicU64>,
+}
+
+impl Drops {
+    pub(crate) fn new(counter: DropCounter) -> Self {
+        Self { counter: Mutex::new(counter), shown: Arc::default() }
+    }
+
+    /// As [`DropCounter::read`].
+    pub(crate) fn read(&self) -> Option<u64> {
+        let drops = self.counter.lock().unwrap_or_else(PoisonError::into_inner).read();
+        self.shown.store(drops.unwrap_or(0), Relaxed);
+        drops
+    }
+
+    /// What was last read; it stays when the hub is gone.
+    pub(crate) fn shown(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.shown)
     }
 }

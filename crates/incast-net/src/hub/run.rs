@@ -3,7 +3,6 @@
 use std::collections::{HashMap, VecDeque};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crossbeam_channel::Receiver;
 use incast_core::flood::FloodReceiver;
@@ -13,7 +12,7 @@ use incast_core::time::Time;
 use incast_core::wire::{probe, two_way};
 
 use super::timing::{self, Timing};
-use super::{Command, DropCounter, HubPlan, Inlet, PLAIN_SOURCES_MAX, PlainPlan, Slot, SlotKind};
+use super::{Command, Drops, HubPlan, Inlet, PLAIN_SOURCES_MAX, PlainPlan, Slot, SlotKind};
 use crate::faults::{FaultCounters, count};
 use crate::live::Live;
 use crate::socket::{self, Granted};
@@ -31,8 +30,8 @@ pub(super) struct Run {
     /// Orders met in the middle of a batch that could wait.
     postponed: VecDeque<Command>,
     faults: Arc<FaultCounters>,
-    /// What the inlet's socket or ring dropped, and where others read it.
-    drops: (DropCounter, Arc<AtomicU64>),
+    /// What the inlet's socket or ring dropped.
+    drops: Arc<Drops>,
     granted: Granted,
     streams: HashMap<u64, Slot>,
     /// Plain streams by their source address.
@@ -56,7 +55,7 @@ impl Run {
         plan: HubPlan,
         orders: Receiver<Command>,
         faults: Arc<FaultCounters>,
-        drops: (DropCounter, Arc<AtomicU64>),
+        drops: Arc<Drops>,
         granted: Granted,
     ) -> Self {
         Self {
@@ -177,7 +176,6 @@ impl Run {
     }
 
     fn open(&mut self, stream: u64, mut slot: Slot) {
-        slot.drops_before = self.read_drops().unwrap_or(0);
         slot.steps_before = self.timing.map_or(0, |timing| timing.steps());
         // CPU belongs to a flow only while the thread serves nobody else.
         slot.alone_since = if self.streams.is_empty() { (self.plan.thread_cpu)() } else { None };
@@ -190,13 +188,6 @@ impl Run {
         self.time_if_probed();
     }
 
-    fn read_drops(&mut self) -> Option<u64> {
-        let (counter, shown) = &mut self.drops;
-        let drops = counter.read();
-        shown.store(drops.unwrap_or(0), Relaxed);
-        drops
-    }
-
     /// Gives the receiver of `stream` back to its flow.
     fn finish(&mut self, stream: u64, inlet: &impl Inlet) {
         let Some(slot) = self.streams.remove(&stream) else { return };
@@ -207,7 +198,7 @@ impl Run {
             self.timing.map_or(0, |timing| timing.steps().saturating_sub(slot.steps_before));
         self.time_if_probed();
         let cpu = slot.alone_since.zip((self.plan.thread_cpu)()).map(|(before, after)| after.since(&before));
-        let drops = self.read_drops();
+        let drops = self.drops.read();
         let received = ReceivedStream {
             receiver: *receiver,
             uncounted: slot.uncounted,
@@ -328,7 +319,8 @@ impl Run {
         let message_bytes = usize::try_from(message_bytes).ok()?;
         let kind = SlotKind::Receive { receiver, message_bytes: message_bytes..=message_bytes, probe: None };
         let _ = events.send(DataEvent::Heard { stream, from, live: Arc::clone(&live) });
-        self.open(stream, Slot::new(kind, 0, events, live));
+        let drops_before = self.drops.read();
+        self.open(stream, Slot::new(kind, 0, events, live, drops_before));
         self.sources.insert(from, stream);
         Some(stream)
     }

@@ -35,12 +35,16 @@ enum During {
     NeighbourSilent,
     /// The core that should empty the ring of the receiver's pair has hardly any time for it.
     RingStarved,
+    /// The other core than the sender's takes in what comes to the receiver, through a long packet filter.
+    BacklogStarved,
+    /// The receiver's process does nothing for some thousand messages.
+    ReceiverStopped,
 }
 
 const QUIET: Force =
     Force { stage: "", sender_cable: "", receiver_cable: "", flow: "", rules: &[], during: During::Nothing };
 
-pub(crate) const FORCES: [Force; 12] = [
+pub(crate) const FORCES: [Force; 13] = [
     Force {
         stage: "host_queue",
         sender_cable: r#"queue = "32KiB""#,
@@ -56,6 +60,14 @@ pub(crate) const FORCES: [Force; 12] = [
         sender_cable: r#"rate = "unlimited""#,
         flow: r#"load = "unlimited", messages = 100000, message = "64B", sender_core = 0"#,
         during: During::RingStarved,
+        ..QUIET
+    },
+    Force {
+        stage: "receiver_backlog",
+        receiver_cable: r#"rate = "unlimited""#,
+        sender_cable: r#"rate = "unlimited""#,
+        flow: r#"load = "unlimited", messages = 100000, message = "64B", sender_core = 0, receive_buffer = "16MiB""#,
+        during: During::BacklogStarved,
         ..QUIET
     },
     Force { stage: "firewall", rules: &["input numgen inc mod 10 3 counter drop"], ..QUIET },
@@ -77,12 +89,10 @@ pub(crate) const FORCES: [Force; 12] = [
         flow: r#"load = "2kHz", spacing = "burst:64", receive_buffer = "2KiB""#,
         ..QUIET
     },
-    // Who fills the ring and who empties it share a core.
     Force {
         stage: "packet_ring",
-        receiver_cable: r#"rate = "unlimited""#,
-        sender_cable: r#"rate = "unlimited""#,
-        flow: r#"transport = "ethernet", load = "unlimited", messages = 50000, receive_buffer = "64KiB", sender_core = 0, receiver_core = 0"#,
+        flow: r#"transport = "ethernet", messages = 4000, receive_buffer = "64KiB""#,
+        during: During::ReceiverStopped,
         ..QUIET
     },
     // Its stream is none of the receiver's: it is read, and ignored.
@@ -142,6 +152,8 @@ pub(crate) fn run(forces: &[&Force]) -> Record {
             During::Nothing => {}
             During::NeighbourSilent => silence(&started, &x, &y),
             During::RingStarved => starve(&started, &x, &y),
+            During::BacklogStarved => slow_down(&x),
+            During::ReceiverStopped => stop(&started, &x, &y),
         }
     }
     let ended = started.wait();
@@ -241,6 +253,38 @@ fn starve(started: &Started, x: &str, y: &str) {
     for pid in &napi {
         words("chrt", &["-o", "-p", "0", pid]);
     }
+}
+
+/// Makes every packet that comes to x cost a walk through rules that fit none, on the second core.
+fn slow_down(x: &str) {
+    inside(x, &["sh", "-c", "echo 2 > /sys/class/net/e0/queues/rx-0/rps_cpus"]);
+    let mut script =
+        "add table ip incast\nadd chain ip incast input { type filter hook input priority 0; }\n".to_owned();
+    for port in 1..=1000 {
+        let _ = writeln!(script, "add rule ip incast input meta l4proto udp udp sport {port} drop");
+    }
+    inside(x, &["nft", &script]);
+}
+
+/// Stops the processes of x until more frames are out than its ring has room for.
+fn stop(started: &Started, x: &str, y: &str) {
+    let out = |more: u64| {
+        started.until("frames to leave", crate::coordinator::PATIENCE, || {
+            let text = inside(y, &["cat", "/sys/class/net/e0/statistics/tx_packets"]);
+            let sent: u64 = text.trim().parse().ok()?;
+            (sent >= more).then_some(())
+        });
+    };
+    out(500);
+    let processes = words("ip", &["netns", "pids", x]);
+    let all = |signal: &str| {
+        for pid in processes.split_ascii_whitespace() {
+            words("kill", &[signal, pid]);
+        }
+    };
+    all("-STOP");
+    out(3000);
+    all("-CONT");
 }
 
 fn inside(namespace: &str, command: &[&str]) -> String {
