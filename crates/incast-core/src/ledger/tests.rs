@@ -69,6 +69,31 @@ fn what_tcp_lost_is_taken_off() {
 }
 
 #[test]
+fn syn_acks_sent_again_are_counted_once() {
+    // As counted by hand: 6 connections, 4 SYNs and 5 SYN-ACKs dropped, 8 SYN-ACKs sent again.
+    let counted = |syn_acks, either| Evidence {
+        drops: vec![drops("firewall", 9)],
+        hosts: HostCounters {
+            tcp_out_segs: 59,
+            tcp_retrans_segs: 15,
+            tcp_in_segs: 57,
+            tcp_syn_acks_resent: syn_acks,
+            tcp_syns_resent: either,
+            ..HostCounters::default()
+        },
+        ..Evidence::default()
+    };
+    let of = |evidence| close(&[flow(Transport::Tcp, 6, 6)], &evidence);
+    let (ledger, caveats) = of(counted(8, 0));
+    assert_eq!((ledger.unexplained_packets, caveats), (Some(0), vec![]));
+    assert_eq!(ledger.packets[0], PacketAccount { kind: "tcp".into(), sent: 66, received: 57 });
+    // Where nobody tells which of them were SYN-ACKs, it is a guess, and said; it never explains more than there were.
+    let (ledger, caveats) = of(counted(0, 15));
+    assert_eq!((ledger.unexplained_packets, caveats[0].kind), (Some(0), CaveatKind::StageUncertain));
+    assert_eq!(of(counted(0, 5)).0.unexplained_packets, Some(3));
+}
+
+#[test]
 fn a_datagram_in_fragments_is_lost_with_one_of_them() {
     // 100 datagrams of 6 fragments; 5 fragments of 3 datagrams died at the port.
     let hosts = HostCounters {

@@ -153,6 +153,10 @@ impl Books {
             let of = |(now, then): (&NetCounters, &NetCounters)| now.since(then, protocol, name).unwrap_or(0);
             self.hosts.iter().zip(&earlier.hosts).map(of).sum()
         };
+        let resent = |meant: fn(&NetCounters, &NetCounters) -> bool| {
+            let hosts = self.hosts.iter().zip(&earlier.hosts).filter(|(now, then)| meant(now, then));
+            hosts.map(|(now, then)| now.since(then, "TcpExt", "TCPSynRetrans").unwrap_or(0)).sum()
+        };
         HostCounters {
             udp_out_datagrams: grown("Udp", "OutDatagrams"),
             udp_sndbuf_errors: grown("Udp", "SndbufErrors"),
@@ -169,10 +173,22 @@ impl Books {
             tcp_out_segs: grown("Tcp", "OutSegs"),
             tcp_retrans_segs: grown("Tcp", "RetransSegs"),
             tcp_in_segs: grown("Tcp", "InSegs"),
+            tcp_syn_acks_resent: resent(|now, then| !opened(now, then)),
+            tcp_syns_resent: resent(|now, then| opened(now, then) && accepted(now, then)),
             icmp_out_msgs: grown("Icmp", "OutMsgs"),
             icmp_in_msgs: grown("Icmp", "InMsgs"),
         }
     }
+}
+
+/// Whether a host opened connections in the meantime.
+fn opened(now: &NetCounters, then: &NetCounters) -> bool {
+    now.since(then, "Tcp", "ActiveOpens") != Some(0)
+}
+
+/// Whether it accepted some.
+fn accepted(now: &NetCounters, then: &NetCounters) -> bool {
+    now.since(then, "Tcp", "PassiveOpens") != Some(0)
 }
 
 /// What the links did, put where their cables are.
