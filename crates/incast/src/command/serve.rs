@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::{RecvTimeoutError, unbounded};
 use incast_core::control::SendPlan;
@@ -17,6 +17,7 @@ use incast_net::plain::{self, PlainServerPlan, PlainSummary};
 use incast_net::server::{Server, ServerPlan};
 
 use crate::cli::ServeArgs;
+use crate::ending::Ending;
 use crate::endpoint::{host_name, key, resolve};
 use crate::measured::{HostWatch, Measured, host_gauge, thread_cpu};
 use crate::observe::Watch;
@@ -111,10 +112,10 @@ fn serve_native(
     };
     let (notices, inbox) = unbounded();
     let server = Server::start(plan, notices)?;
-    listening(args, server.address());
+    listening(args, server.listening().address());
     let group = usize::try_from(args.barrier)?;
     let mut flows = Watch::new(None);
-    let mut stopping: Option<Instant> = None;
+    let mut ending = Ending::new(server.listening(), END_MAX);
     loop {
         match inbox.recv_timeout(TICK) {
             Ok(notice) => tell(flows.handle(notice)),
@@ -123,17 +124,18 @@ fn serve_native(
         }
         flows.draw();
         let finished = args.once && flows.sessions_over() >= group;
-        if stopping.is_none() && (stops.count() > 0 || finished) {
-            server.stop();
-            stopping = Some(Instant::now());
+        if stops.count() > 0 || finished {
+            ending.begin();
         }
-        let patience_over = stopping.is_some_and(|since| since.elapsed() > END_MAX) || stops.count() > 1;
-        if stopping.is_some() && inbox.is_empty() && (server.sessions() == 0 || patience_over) {
+        if inbox.is_empty() && ending.is_over(stops.count() > 1) {
             break;
         }
     }
-    let measured =
-        Measured { faults: server.faults(), socket_drops: server.socket_drops(), ..Measured::default() };
+    let measured = Measured {
+        faults: server.listening().faults(),
+        socket_drops: server.socket_drops(),
+        ..Measured::default()
+    };
     drop(server);
     Ok(Measured { outcomes: flows.into_outcomes(), ..measured })
 }
@@ -158,10 +160,10 @@ fn serve_iperf3(
         thread_cpu,
     };
     let (notices, inbox) = unbounded();
-    let server = iperf3::Server::start(plan, notices)?;
+    let server = iperf3::listen(plan, notices)?;
     listening(args, server.address());
     let mut flows = Watch::new(None);
-    let mut stopping: Option<Instant> = None;
+    let mut ending = Ending::new(&server, END_MAX);
     loop {
         match inbox.recv_timeout(TICK) {
             Ok(FlowNotice::SessionOver { peer, flows: 0, failure: Some(why) }) => {
@@ -172,16 +174,12 @@ fn serve_iperf3(
             Err(RecvTimeoutError::Disconnected) => break,
         }
         flows.draw();
-        if stopping.is_none() && (stops.count() > 0 || args.once && flows.sessions_over() > 0) {
-            // One that has begun is let finish, unless somebody is in a hurry.
-            let hurry = stops.count() > 0;
-            if hurry || server.sessions() == 0 {
-                server.stop();
-                stopping = Some(Instant::now());
-            }
+        // One that has begun is let finish, unless somebody is in a hurry.
+        let finished = args.once && flows.sessions_over() > 0 && server.sessions() == 0;
+        if stops.count() > 0 || finished {
+            ending.begin();
         }
-        let patience_over = stopping.is_some_and(|since| since.elapsed() > END_MAX) || stops.count() > 1;
-        if stopping.is_some() && inbox.is_empty() && (server.sessions() == 0 || patience_over) {
+        if inbox.is_empty() && ending.is_over(stops.count() > 1) {
             break;
         }
     }
