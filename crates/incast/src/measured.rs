@@ -205,12 +205,10 @@ impl Measured {
             self.exchanges.iter().map(ExchangeOutcome::record).unzip();
         incomplete |= exchanges.iter().any(|exchange| !exchange.complete);
         caveats.extend(doubts.into_iter().flatten());
+        let tags = exchanged(&self.outcomes, &exchanges, &self.round_trips);
         let closed = match self.evidence {
-            Some(evidence) => {
-                let tags = exchanged(&self.outcomes, &exchanges, &self.round_trips);
-                Some(ledger::close(&flows, &Evidence { tags, ..evidence }))
-            }
-            None => self.own_book.map(|own| close_hosts(&flows, own, &self.outcomes)),
+            Some(evidence) => Some(ledger::close(&flows, &Evidence { tags, ..evidence })),
+            None => self.own_book.map(|own| close_hosts(&flows, own, &self.outcomes, tags.1)),
         };
         let (ledger, doubts) = closed.unzip();
         // What is not known of the flows cannot be held against the kernel's counters.
@@ -277,7 +275,14 @@ fn flow_of(outcome: &FlowOutcome) -> (Flow, Vec<Caveat>) {
 
 /// The flows' account closed against the counters of this host, and of those that told theirs. Only a run on
 /// real hosts has a book of its own; a lab's roles tell theirs as well, and it has better.
-fn close_hosts(flows: &[Flow], own: HostBook, outcomes: &[FlowOutcome]) -> (Ledger, Vec<Caveat>) {
+///
+/// `beside` are datagrams that were read and are no messages.
+fn close_hosts(
+    flows: &[Flow],
+    own: HostBook,
+    outcomes: &[FlowOutcome],
+    beside: u64,
+) -> (Ledger, Vec<Caveat>) {
     let of_outcome = |outcome: &FlowOutcome| {
         let (from, to) = (&outcome.identity.from, &outcome.identity.to);
         let sent = outcome.sent.as_ref().and_then(|side| side.host_book.clone());
@@ -287,7 +292,7 @@ fn close_hosts(flows: &[Flow], own: HostBook, outcomes: &[FlowOutcome]) -> (Ledg
     let told = outcomes.iter().flat_map(of_outcome).flatten();
     let books: Vec<HostBook> = std::iter::once(own).chain(told).collect();
     let absent = absent(flows, &books);
-    ledger::close_hosts(flows, books, &absent)
+    ledger::close_hosts(flows, books, &absent, beside)
 }
 
 /// Hosts of the flows that did not tell what they counted.

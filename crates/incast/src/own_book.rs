@@ -47,7 +47,6 @@ fn read_with(tracer: Option<&mut Tracer>) -> HostReading {
     let namespace = std::fs::metadata("/proc/thread-self/ns/net").map(|namespace| namespace.ino());
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let mut reading = HostReading {
-        identity: format!("{} {}", boot.trim(), namespace.as_ref().unwrap_or(&0)),
         at_ns: u64::try_from(started().elapsed().as_nanos()).unwrap_or(u64::MAX),
         ..HostReading::default()
     };
@@ -65,6 +64,10 @@ fn read_with(tracer: Option<&mut Tracer>) -> HostReading {
     source("snmp", why(&counters), &SNMP);
     let devices = device::all();
     source("devices", why(&devices), &DEVICES);
+    // Machines that were copied from one have the same boot; their cards differ.
+    let card = devices.as_ref().ok().and_then(|all| all.values().find_map(|device| device.address.clone()));
+    reading.identity =
+        format!("{} {} {}", boot.trim(), namespace.as_ref().unwrap_or(&0), card.unwrap_or_default());
     let softnet = softnet::dropped();
     source("softnet", why(&softnet), &[stage::RECEIVER_BACKLOG]);
     if let Ok(counters) = counters {
@@ -91,6 +94,8 @@ fn plain((index, device): (u32, device::DeviceCounters)) -> (u32, Device) {
     let plain = Device {
         name: device.name,
         driver: device.driver,
+        index,
+        peer: device.peer,
         queue_dropped: device.queue_dropped,
         out_dropped: device.out_dropped,
         out_errors: device.out_errors,

@@ -42,6 +42,10 @@ pub struct Device {
     pub name: String,
     /// Its driver; empty when it does not say.
     pub driver: String,
+    /// Its number in its namespace.
+    pub index: u32,
+    /// Of a virtual pair, the number of the other end in its namespace; 0 when there is none.
+    pub peer: u32,
     /// Dropped by the queue on the way out; 32 bits in the kernel.
     pub queue_dropped: Option<u32>,
     /// Dropped behind the queue on the way out; of a virtual pair, at its other end.
@@ -268,6 +272,8 @@ impl Device {
         Some(Self {
             name: self.name.clone(),
             driver: self.driver.clone(),
+            index: self.index,
+            peer: self.peer,
             queue_dropped,
             out_dropped: grown(self.out_dropped, earlier.out_dropped)?,
             out_errors: grown(self.out_errors, earlier.out_errors)?,
@@ -325,11 +331,12 @@ pub fn firewall_drops(of: impl Fn(&str, &str) -> u64) -> u64 {
     named.into_iter().fold(of("Ip", "InReceives"), u64::saturating_sub)
 }
 
-/// What the drop trace knows: packets over UDP that died waiting for a neighbour, and all of them.
+/// What the drop trace knows: whole datagrams of UDP that died waiting for a neighbour, and all packets.
 #[must_use]
 pub fn neighbour_drops(traced: &[Traced]) -> (u64, u64) {
     let here = || traced.iter().filter(|place| place.reason.starts_with("NEIGH_"));
-    let datagrams = here().filter(|place| place.protocol == UDP).map(|place| place.packets).sum();
+    let datagrams =
+        here().filter(|place| place.protocol == UDP && !place.fragment).map(|place| place.packets).sum();
     let all = here().filter(|place| place.protocol != 0).map(|place| place.packets).sum();
     (datagrams, all)
 }
