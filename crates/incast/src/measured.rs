@@ -186,21 +186,15 @@ pub(crate) struct Measured {
 impl Measured {
     /// The record.
     pub(crate) fn record(self) -> Record {
+        let (flows, doubts) = self.flows();
         let mut caveats = self.caveats;
-        let mut flows: Vec<Flow> = Vec::new();
-        let mut incomplete = self.incomplete;
+        caveats.extend(doubts);
+        let mut incomplete = self.incomplete || flows.iter().any(|flow| !flow.complete);
         // A sender that stopped because its session broke was not interrupted by anyone.
         let stopped = |outcome: &FlowOutcome| {
             outcome.failure.is_none() && outcome.sent.as_ref().is_some_and(|side| side.stopped)
         };
         let interrupted = self.interrupted || self.outcomes.iter().any(stopped);
-        for outcome in &self.outcomes {
-            let (mut flow, doubts) = flow_of(outcome);
-            flow.round_trip = self.round_trips.get(&flow.name).cloned();
-            incomplete |= !flow.complete;
-            caveats.extend(doubts);
-            flows.push(flow);
-        }
         let (exchanges, doubts): (Vec<Exchange>, Vec<_>) =
             self.exchanges.iter().map(ExchangeOutcome::record).unzip();
         incomplete |= exchanges.iter().any(|exchange| !exchange.complete);
@@ -256,6 +250,15 @@ impl Measured {
             entry.end(&record);
         }
         record
+    }
+
+    /// Every flow, and what is doubtful of them.
+    fn flows(&self) -> (Vec<Flow>, Vec<Caveat>) {
+        let (mut flows, doubts): (Vec<Flow>, Vec<_>) = self.outcomes.iter().map(flow_of).unzip();
+        for flow in &mut flows {
+            flow.round_trip = self.round_trips.get(&flow.name).cloned();
+        }
+        (flows, doubts.concat())
     }
 }
 

@@ -11,11 +11,12 @@ use incast_core::load::{Direction, Transport};
 use incast_core::session::{Failure, Notice, Session};
 use incast_core::time::{Span, Time};
 
-use super::{Shared, lock};
+use super::Shared;
 use crate::channel::{Channel, ChannelError};
 use crate::conversation::{Accounts, Conversation, FlowNotice, FlowOutcome, Happening};
 use crate::faults::count;
 use crate::live::LiveFlow;
+use crate::lock::lock;
 use crate::raw::{self, RawHub, RawOutlet};
 use crate::socket::{self, SocketError};
 use crate::tcp::TcpOutlet;
@@ -57,7 +58,7 @@ struct Granted {
 
 /// Serves one client until its session is over.
 pub(super) fn serve(shared: &Arc<Shared>, channel: Channel, peer: SocketAddr, local: bool) {
-    shared.sessions.fetch_add(1, Relaxed);
+    shared.acceptor.sessions.fetch_add(1, Relaxed);
     let clock = shared.plan.clock;
     let id = shared.flow_ids.fetch_add(2, Relaxed);
     let conversation = Conversation::new(Session::server(clock.now()), channel, clock, shared.plan.read_host);
@@ -65,7 +66,7 @@ pub(super) fn serve(shared: &Arc<Shared>, channel: Channel, peer: SocketAddr, lo
         Serving { shared, peer, local, conversation, id, granted: None, at_barrier: false, stopped: false };
     let failure = serving.run();
     serving.finish(failure);
-    shared.sessions.fetch_sub(1, Relaxed);
+    shared.acceptor.sessions.fetch_sub(1, Relaxed);
 }
 
 impl Serving<'_> {
@@ -104,7 +105,7 @@ impl Serving<'_> {
         {
             self.conversation.session.abort(now, why);
         }
-        if self.shared.is_stopping() && !self.stopped {
+        if self.shared.acceptor.is_stopping() && !self.stopped {
             self.stopped = true;
             if self.conversation.session.is_running() {
                 self.conversation.stop();
@@ -264,9 +265,9 @@ impl Serving<'_> {
         let accounts = self.conversation.close();
         if let Some(measured) = &accounts.our_measured {
             // The hub has counted those of datagrams already.
-            shared.faults.implausible_counters.fetch_add(measured.uncounted, Relaxed);
+            shared.acceptor.faults.implausible_counters.fetch_add(measured.uncounted, Relaxed);
             if measured.partial_bytes > 0 {
-                count(&shared.faults.truncated_connections);
+                count(&shared.acceptor.faults.truncated_connections);
             }
         }
         let peer =
@@ -285,7 +286,7 @@ impl Serving<'_> {
     /// Counts what the peer did wrong, if that is why the session ended. One that leaves or falls
     /// silent after it was let in is a matter of the session alone.
     fn count_fault(&self) {
-        let (faults, let_in) = (&self.shared.faults, self.granted.is_some());
+        let (faults, let_in) = (&self.shared.acceptor.faults, self.granted.is_some());
         match (&self.conversation.broken, &self.conversation.failed) {
             (Some(error @ (ChannelError::BadMessage(_) | ChannelError::BadLength(_))), _) => {
                 faults.count_channel(error);

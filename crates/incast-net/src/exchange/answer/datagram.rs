@@ -70,7 +70,7 @@ fn answer(shared: &Shared, asker: &Asker, socket: &UdpSocket, caveats: Vec<incas
     done = AnswererAccount { caveats: done.caveats, ..serving.answerer.account() };
     done.datagrams = serving.datagrams;
     done.nonsense = serving.nonsense;
-    (0..serving.nonsense.min(NONSENSE_COUNTED)).for_each(|_| count(&shared.faults.strangers));
+    (0..serving.nonsense.min(NONSENSE_COUNTED)).for_each(|_| count(&shared.acceptor.faults.strangers));
     done.cpu = cpu_before.zip((shared.plan.thread_cpu)()).map(|(before, after)| after.since(&before));
     asker.close(done);
 }

@@ -10,9 +10,10 @@ use incast_core::exchange::AnswererAccount;
 use incast_core::exchange::session::{Hello, Notice, Session};
 use incast_core::load::Transport;
 
-use super::{AnswerNotice, AnswerOutcome, Asker, Shared, datagram, lock};
+use super::{AnswerNotice, AnswerOutcome, Asker, Shared, datagram};
 use crate::channel::{Channel, ChannelError};
 use crate::key;
+use crate::lock::lock;
 
 /// How often the stop flag is looked at.
 const TICK: Duration = Duration::from_millis(20);
@@ -31,7 +32,7 @@ struct Serving<'a> {
 
 /// Serves one asker until its session is over.
 pub(super) fn serve(shared: &Arc<Shared>, mut channel: Channel, from: IpAddr, local: bool) {
-    shared.sessions.fetch_add(1, Relaxed);
+    shared.acceptor.sessions.fetch_add(1, Relaxed);
     let session = Session::answerer(shared.plan.clock.now());
     let mut serving = Serving { shared, session, from, local, granted: None };
     let failure = serving.run(&mut channel);
@@ -47,7 +48,7 @@ pub(super) fn serve(shared: &Arc<Shared>, mut channel: Channel, from: IpAddr, lo
         })
     });
     shared.tell(AnswerNotice::Over(outcome));
-    shared.sessions.fetch_sub(1, Relaxed);
+    shared.acceptor.sessions.fetch_sub(1, Relaxed);
 }
 
 impl Serving<'_> {
@@ -73,12 +74,12 @@ impl Serving<'_> {
             if self.session.is_over() {
                 return None;
             }
-            if self.shared.is_stopping() {
+            if self.shared.acceptor.is_stopping() {
                 return Some("this server was stopped".into());
             }
             if let Err(error) = self.listen(channel) {
                 if self.granted.is_none() {
-                    self.shared.faults.count_channel(&error);
+                    self.shared.acceptor.faults.count_channel(&error);
                 }
                 return Some(error.to_string());
             }
