@@ -192,6 +192,14 @@ fn an_open_loop_hides_no_time_behind_a_slow_answer() {
 }
 
 #[test]
+fn in_an_open_loop_only_the_first_round_stands_apart() {
+    let load = "1kHz".parse().unwrap();
+    let (account, _) = World::new(AskerPlan { load, ..plan(2, 64, 200) }, terms(), GOOD, 1).run(FOR_EVER);
+    assert_eq!((account.rounds_answered, account.first.count(), account.round.count()), (200, 1, 199));
+    assert_eq!((account.response.count(), account.intended.count()), (398, 398), "of two answerers");
+}
+
+#[test]
 fn a_round_asks_all_and_is_over_with_the_last() {
     let uneven = Ways { jitter: Span::from_us(400), ..GOOD };
     let (account, _) = World::new(plan(8, 1, 200), terms(), uneven, 3).run(FOR_EVER);

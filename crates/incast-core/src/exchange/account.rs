@@ -25,9 +25,9 @@ pub struct AskerAccount {
     pub peers: Vec<PeerBook>,
     /// First round, in nanoseconds: connections and windows are new.
     pub first_ns: Option<u64>,
-    /// First rounds of all that were outstanding at once.
+    /// First rounds of all that were outstanding at once; of an open loop, the first one.
     pub first: LogHistogram,
-    /// From the moment when a request left to its response, in nanoseconds; without the first.
+    /// From the moment when a request left to its response, in nanoseconds; without those first rounds.
     pub response: LogHistogram,
     /// The same from the moment when it was meant to leave.
     pub intended: LogHistogram,

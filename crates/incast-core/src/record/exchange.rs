@@ -58,7 +58,8 @@ plain_data! {
         pub late: Option<u64>,
         /// The first round, microseconds: connections and windows are new.
         pub first_us: Option<f64>,
-        /// From the moment when a request left to its answer; the first rounds left out.
+        /// From the moment when a request left to its answer; the first rounds left out: as many as are outstanding in a closed
+        /// loop, one in an open loop.
         pub response: Option<ExchangeTimes>,
         /// The same, from the moment when it was meant to leave: what a user waits (no coordinated omission).
         pub intended: Option<ExchangeTimes>,
