@@ -123,6 +123,18 @@ fn an_open_loop_counts_from_the_moment_when_a_request_was_meant_to_leave() {
 }
 
 #[test]
+fn nothing_answered_is_no_result() {
+    let (_answerer, address) = answerer(&["--once"]);
+    // The answers are worked on for longer than anyone waits.
+    let args = ["--transport", "udp", "--count", "3", "--service", "300ms", "--timeout", "20ms"];
+    let record = asker(&[address], &args).finish().record(1);
+    let exchange = only(&record);
+    assert_eq!((exchange.asked, exchange.answered, exchange.timed_out), (Some(3), Some(0), Some(3)));
+    assert_eq!((record.verdict, exchange.timeout_us), (Verdict::Incomplete, Some(20_000.0)));
+    assert!(record.caveats.iter().any(|doubt| doubt.kind == CaveatKind::NobodyListens), "{record:?}");
+}
+
+#[test]
 fn a_connection_for_every_request_is_one() {
     let (_answerer, address) = answerer(&["--once"]);
     let args = ["--new-connections", "--response", "5kB", "--count", "25", "--outstanding", "2"];

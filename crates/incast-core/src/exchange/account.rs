@@ -35,6 +35,8 @@ pub struct AskerAccount {
     pub round: LogHistogram,
     /// The time between the first and the last answer of a round.
     pub spread: LogHistogram,
+    /// Rounds that lack an answer, without those first ones.
+    pub rounds_without_time: u64,
     /// How late requests left, against when they were meant to.
     pub departure: LogHistogram,
     /// Answers that took more than twice the median of their round, in rounds of three answerers and more.
@@ -67,6 +69,8 @@ pub struct PeerBook {
     pub failed: u64,
     /// Still open when the account was closed.
     pub unanswered: u64,
+    /// Of the last three, those that do not stand apart: their times are longer than all that are known.
+    pub without_time: u64,
     /// Answers, or datagrams of one, to requests that had ended without; no part of the account.
     pub late: u64,
     /// Datagrams of responses that had come before: the last requests are known, 4 096 of them.

@@ -320,6 +320,10 @@ impl Asker {
         if !self.rounds[place].end(peer, how) {
             return false;
         }
+        let is_first = self.rounds[place].number.is_some_and(|number| number < self.first);
+        if how == State::Ended && !is_first {
+            self.account.peers[peer].without_time += 1;
+        }
         if self.rounds[place].open == 0 {
             self.close(place, now);
         }
@@ -335,7 +339,10 @@ impl Asker {
         let begun_ns = round.begun.since(self.start).as_ns();
         let took_ns = summary.as_ref().map(|summary| summary.last.as_ns());
         self.points.record(|| Point { number, begun_ns, took_ns });
-        let Some(summary) = summary else { return };
+        let Some(summary) = summary else {
+            self.account.rounds_without_time += u64::from(number >= self.first);
+            return;
+        };
         self.account.rounds_answered += 1;
         if number == 0 {
             self.account.first_ns = took_ns;
