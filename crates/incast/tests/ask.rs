@@ -75,6 +75,15 @@ fn a_response_over_udp_comes_in_datagrams_that_are_all_accounted_for() {
 }
 
 #[test]
+fn an_answerer_on_all_addresses_answers_from_the_one_that_is_asked() {
+    let (_answerer, mut address) = answerer(&["--once", "--bind", "0.0.0.0"]);
+    // The route back to 127.0.0.1 leaves from 127.0.0.1; who asked 127.0.0.2 would not hear it.
+    address.set_ip([127, 0, 0, 2].into());
+    let args = ["--transport", "udp", "--count", "20", "--timeout", "5s"];
+    all_answered(&asker(&[address], &args).record(), 20);
+}
+
+#[test]
 fn a_round_asks_every_answerer_and_is_over_with_the_last() {
     let answerers: Vec<(Program, SocketAddr)> =
         ["a", "b", "c"].iter().map(|name| answerer(&["--once", "--name", name])).collect();
