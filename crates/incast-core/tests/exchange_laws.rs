@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use incast_core::exchange::{Answerer, Asker, AskerAccount, AskerPlan, Heard, Terms};
+use incast_core::caveat::CaveatKind;
+use incast_core::exchange::assemble::{self, Identity};
+use incast_core::exchange::{Answerer, AnswererAccount, Asker, AskerAccount, AskerPlan, Heard, Terms};
 use incast_core::load::{Load, Spacing, Stop, Transport};
 use incast_core::random::Random;
 use incast_core::time::{Span, Time};
@@ -189,6 +191,70 @@ fn an_open_loop_hides_no_time_behind_a_slow_answer() {
         "number 9 was meant to leave at 9 ms, and came at 40 ms"
     );
     assert_eq!(account.overdue, 30, "40 were meant to leave");
+}
+
+#[test]
+fn in_an_open_loop_only_the_first_round_stands_apart() {
+    let load = "1kHz".parse().unwrap();
+    let (account, _) = World::new(AskerPlan { load, ..plan(2, 64, 200) }, terms(), GOOD, 1).run(FOR_EVER);
+    assert_eq!((account.rounds_answered, account.first.count(), account.round.count()), (200, 1, 199));
+    assert_eq!((account.response.count(), account.intended.count()), (398, 398), "of two answerers");
+}
+
+#[test]
+fn quantiles_are_of_all_requests_and_unknown_where_one_without_an_answer_stands() {
+    // Every tenth request or so has no answer; two answerers, so that a round lacks one more often.
+    let lossy = Ways { lost: 50, ..GOOD };
+    let terms = terms();
+    let plan = plan(2, 1, 1_000);
+    let (account, _) = World::new(plan.clone(), terms.clone(), lossy, 5).run(FOR_EVER);
+    let to = vec!["a".into(), "b".into()];
+    let identity = Identity { to, plan: Some(plan), ..identity(terms) };
+    let exchange = assemble::exchange(&identity, Some(&account), &[None, None]);
+    let (response, round) = (exchange.response.clone().unwrap(), exchange.round.clone().unwrap());
+    // The first round stands apart, whatever became of it.
+    assert_eq!((response.count + response.without_answer, round.count + round.without_answer), (1_998, 999));
+    let timed_out = exchange.timed_out.unwrap();
+    assert!((130..270).contains(&timed_out) && response.without_answer.abs_diff(timed_out) <= 2);
+    for times in [&response, &round, exchange.intended.as_ref().unwrap()] {
+        assert!(times.us_p50.is_some() && times.us_max.is_none(), "{times:?}");
+        assert_eq!((times.us_p99, times.us_p999), (None, None), "a tenth is longer than any of these");
+    }
+    assert!(exchange.departure.unwrap().us_max.is_some(), "all of them left");
+    let peers = exchange.peers.iter().filter_map(|peer| peer.response.as_ref());
+    assert_eq!(peers.map(|times| times.without_answer).sum::<u64>(), response.without_answer);
+}
+
+#[test]
+fn requests_without_an_answer_are_a_doubt_with_their_share() {
+    let doubts = |lost: u64| {
+        let plan = plan(1, 1, 40);
+        let (account, _) = World::new(plan.clone(), terms(), Ways { lost, ..GOOD }, 5).run(FOR_EVER);
+        let identity = Identity { plan: Some(plan), ..identity(terms()) };
+        let exchange = assemble::exchange(&identity, Some(&account), &[Some(AnswererAccount::default())]);
+        let doubts = assemble::caveats(&exchange, Some(&account), &[Some(AnswererAccount::default())]);
+        (exchange, doubts)
+    };
+    assert_eq!(doubts(0).1, []);
+    let (exchange, some) = doubts(200);
+    let (without, [doubt]) = (exchange.timed_out.unwrap(), &some[..]) else { panic!("{some:?}") };
+    assert!(without > 0 && doubt.kind == CaveatKind::RequestsUnanswered, "{doubt:?}");
+    assert!(doubt.text.contains(&format!("{without} of 40 requests had no answer, ")), "{doubt:?}");
+    let (exchange, none) = doubts(1_000);
+    assert_eq!((exchange.answered, exchange.response.unwrap().us_min), (Some(0), None));
+    let [doubt] = &none[..] else { panic!("{none:?}") };
+    assert_eq!(doubt.kind, CaveatKind::NobodyListens, "{doubt:?}");
+}
+
+fn identity(terms: Terms) -> Identity {
+    Identity {
+        name: "e".into(),
+        from: "x".into(),
+        to: vec!["a".into()],
+        terms,
+        plan: None,
+        new_connections: false,
+    }
 }
 
 #[test]

@@ -212,6 +212,9 @@ impl Measured {
         let totals = totals::totals(&flows, self.cpu, self.socket_drops.or_else(told));
         caveats.extend(totals::caveats(&totals));
         caveats.extend(fault_caveat(&self.faults));
+        // Who asked and heard nothing has measured nothing.
+        let is_mute = |exchange: &Exchange| exchange.asked > Some(0) && exchange.answered == Some(0);
+        incomplete |= exchanges.iter().any(is_mute);
         if interrupted {
             caveats.push(Caveat::new(
                 CaveatKind::Interrupted,

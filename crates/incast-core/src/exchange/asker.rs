@@ -69,6 +69,8 @@ pub struct Asker {
     plan: AskerPlan,
     start: Time,
     schedule: Option<Schedule>,
+    /// Rounds below this number stand apart.
+    first: u32,
     rounds: Vec<Round>,
     /// Of each answerer, what it has answered lately.
     answered: Vec<Recent>,
@@ -91,9 +93,13 @@ impl Asker {
         let random = Random::named(plan.seed, "requests");
         let schedule = Schedule::new(plan.load, plan.spacing, terms.request_bytes, start, random);
         let peers = plan.peers;
+        // The first of those that leave together meet new connections and small windows. In an open loop each leaves at
+        // its own moment: what may be open is a bound there.
+        let first = if schedule.is_some() { 1 } else { outstanding };
         Self {
             start,
             schedule,
+            first,
             rounds: (0..outstanding).map(|_| Round::new(peers, terms.datagrams(), start)).collect(),
             answered: vec![Recent::new(); peers],
             begun: 0,
@@ -297,8 +303,7 @@ impl Asker {
         let round = &self.rounds[place];
         let (took, since_intended) = (now.since(round.begun), now.since(round.intended));
         round.number.into_iter().for_each(|number| self.answered[peer].record(number));
-        // The first of those that leave together meet new connections and small windows.
-        let is_first = round.number.is_some_and(|number| number < self.plan.outstanding);
+        let is_first = round.number.is_some_and(|number| number < self.first);
         let book = &mut self.account.peers[peer];
         book.answered += 1;
         if !is_first {
@@ -315,6 +320,10 @@ impl Asker {
         if !self.rounds[place].end(peer, how) {
             return false;
         }
+        let is_first = self.rounds[place].number.is_some_and(|number| number < self.first);
+        if how == State::Ended && !is_first {
+            self.account.peers[peer].without_time += 1;
+        }
         if self.rounds[place].open == 0 {
             self.close(place, now);
         }
@@ -330,12 +339,15 @@ impl Asker {
         let begun_ns = round.begun.since(self.start).as_ns();
         let took_ns = summary.as_ref().map(|summary| summary.last.as_ns());
         self.points.record(|| Point { number, begun_ns, took_ns });
-        let Some(summary) = summary else { return };
+        let Some(summary) = summary else {
+            self.account.rounds_without_time += u64::from(number >= self.first);
+            return;
+        };
         self.account.rounds_answered += 1;
         if number == 0 {
             self.account.first_ns = took_ns;
         }
-        if number < self.plan.outstanding {
+        if number < self.first {
             self.account.first.record(summary.last.as_ns());
             return;
         }

@@ -2,7 +2,7 @@
 
 use incast_core::record::Ladder;
 
-use crate::page::{BAD, FAINT, GOOD, HEADING, Label, PLAIN, Page};
+use crate::page::{BAD, FAINT, GOOD, Label, PLAIN, Page};
 use crate::said::ladder as said;
 use crate::table::{Cell, KEPT, Side, Table};
 use crate::text::{clean, cut};
@@ -46,14 +46,7 @@ pub(super) fn show(page: &mut Page, ladder: Option<&Ladder>) {
             Cell::plain(said::figure(&rung.softirqs_per_message)),
         ]);
     }
-    let shown = table.fit(&[KEPT, 6, KEPT, KEPT, 7, 5, 1, 4, 3, 2], page.width());
-    for line in table.lines(&shown, HEADING) {
-        page.line(&line);
-    }
-    let hidden = table.hidden(&shown);
-    if !hidden.is_empty() {
-        page.words(&Label::new("not here"), &format!("too wide for this page: {}", hidden.join(", ")));
-    }
+    page.table(&table, &[KEPT, 6, KEPT, KEPT, 7, 5, 1, 4, 3, 2]);
     for rung in ladder.rungs.iter().filter(|rung| rung.lacking.is_some()).take(RUNGS_MAX) {
         let why = said::lacking(rung).unwrap_or_else(|| UNKNOWN.to_owned());
         page.words(&Label::new("not had"), &format!("{}: this machine has none: {why}", clean(&rung.name)));
