@@ -282,6 +282,8 @@ fn a_late_answer_that_comes_twice_came_once_and_hides_no_loss() {
         for index in late {
             assert_eq!(asker.handle_response(end, 0, 0, *index), Heard::Late, "{response}: {index}");
         }
+        // What is no part of a response is no copy of one either.
+        assert_eq!(asker.handle_response(end, 0, 0, 3), Heard::Nonsense);
         let book = &asker.finish(end).peers[0];
         let sent = u64::from(terms.datagrams());
         assert_eq!(book.datagrams - book.copies - book.stale, sent, "each came, and came once: {book:?}");

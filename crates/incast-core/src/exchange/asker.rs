@@ -68,6 +68,8 @@ pub enum Heard {
 #[derive(Clone, Debug)]
 pub struct Asker {
     plan: AskerPlan,
+    /// Of each response.
+    datagrams: u32,
     start: Time,
     schedule: Option<Schedule>,
     rounds: Vec<Round>,
@@ -96,6 +98,7 @@ impl Asker {
         let (peers, datagrams) = (plan.peers, terms.datagrams());
         let in_pieces = if datagrams > 1 { peers } else { 0 };
         Self {
+            datagrams,
             start,
             schedule,
             rounds: (0..outstanding).map(|_| Round::new(peers, datagrams, start)).collect(),
@@ -145,7 +148,7 @@ impl Asker {
 
     /// Takes an answer, or datagram `index` of one, of an answerer.
     pub fn handle_response(&mut self, now: Time, peer: usize, number: u32, index: u32) -> Heard {
-        if u64::from(number) >= self.begun || peer >= self.plan.peers {
+        if u64::from(number) >= self.begun || peer >= self.plan.peers || index >= self.datagrams {
             return Heard::Nonsense;
         }
         let place = self.rounds.iter().position(|round| round.number == Some(number));
@@ -175,7 +178,6 @@ impl Asker {
         }
         let piece = match self.given_up.get_mut(peer) {
             Some(given_up) => given_up.handle_piece(number, index)?,
-            None if index > 0 => Piece::Nonsense,
             None => self.whole[peer].is_kept(number).then_some(Piece::Last)?,
         };
         if piece == Piece::Last {
