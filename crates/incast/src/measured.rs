@@ -212,10 +212,7 @@ impl Measured {
                 let tags = exchanged(&self.outcomes, &exchanges, &self.round_trips);
                 Some(ledger::close(&flows, &Evidence { tags, ..evidence }))
             }
-            None => {
-                let read = self.own_book.map(|own| std::iter::once(own).chain(self.agent_books));
-                read.map(|read| close_hosts(&flows, read.collect(), &self.outcomes))
-            }
+            None => self.own_book.map(|own| close_hosts(&flows, own, self.agent_books, &self.outcomes)),
         };
         let (ledger, doubts) = closed.unzip();
         // What is not known of the flows cannot be held against the kernel's counters.
@@ -282,7 +279,12 @@ fn flow_of(outcome: &FlowOutcome) -> (Flow, Vec<Caveat>) {
 
 /// The flows' account closed against the counters of this host and those of agents, and of those that told theirs. Only a run on
 /// real hosts has a book of its own; a lab's roles tell theirs as well, and it has better.
-fn close_hosts(flows: &[Flow], read: Vec<HostBook>, outcomes: &[FlowOutcome]) -> (Ledger, Vec<Caveat>) {
+fn close_hosts(
+    flows: &[Flow],
+    own: HostBook,
+    agents: Vec<HostBook>,
+    outcomes: &[FlowOutcome],
+) -> (Ledger, Vec<Caveat>) {
     let of_outcome = |outcome: &FlowOutcome| {
         let (from, to) = (&outcome.identity.from, &outcome.identity.to);
         let sent = outcome.sent.as_ref().and_then(|side| side.host_book.clone());
@@ -290,7 +292,7 @@ fn close_hosts(flows: &[Flow], read: Vec<HostBook>, outcomes: &[FlowOutcome]) ->
         [sent.map(|book| book.of(from)), measured.map(|book| book.of(to))]
     };
     let told = outcomes.iter().flat_map(of_outcome).flatten();
-    let books: Vec<HostBook> = read.into_iter().chain(told).collect();
+    let books: Vec<HostBook> = std::iter::once(own).chain(agents).chain(told).collect();
     let absent = absent(flows, &books);
     ledger::close_hosts(flows, books, &absent)
 }

@@ -143,7 +143,7 @@ struct Link {
 impl Link {
     fn run(mut self) {
         let why = self.carry().err().map_or_else(|| "the run is over".into(), |error| error.to_string());
-        let _ = self.answer.try_send(Answer::Gone(why.clone()));
+        self.answer(Answer::Gone(why.clone()));
         for role in std::mem::take(&mut self.roles).into_values() {
             let what = Word::Gone(Some(format!("is out of reach: agent {}: {why}", self.name)));
             let _ = self.heard.send(Heard { role, what });
@@ -180,14 +180,22 @@ impl Link {
         }
     }
 
+    /// An answer that nobody waits for is of no use.
+    fn answer(&self, answer: Answer) {
+        let _ = self.answer.try_send(answer);
+    }
+
     fn handle_word(&mut self, word: AgentWord) -> Result<(), ChannelError> {
         let (role, what) = match word {
             AgentWord::Alive => return Ok(()),
-            // One that nobody waits for is of no use.
             AgentWord::Watching { failure } => {
-                return Ok(drop(self.answer.try_send(Answer::Watching(failure))));
+                self.answer(Answer::Watching(failure));
+                return Ok(());
             }
-            AgentWord::Book { book } => return Ok(drop(self.answer.try_send(Answer::Book(book)))),
+            AgentWord::Book { book } => {
+                self.answer(Answer::Book(book));
+                return Ok(());
+            }
             AgentWord::Refused { reason } => {
                 return Err(ChannelError::BadMessage(format!("a refusal: {reason}")));
             }
