@@ -171,6 +171,8 @@ pub(crate) struct Measured {
     pub(crate) evidence: Option<Evidence>,
     /// What this host's own counters said; a lab has evidence instead.
     pub(crate) own_book: Option<HostBook>,
+    /// What the counters of the hosts of agents said.
+    pub(crate) agent_books: Vec<HostBook>,
     /// Of tagged messages, by flow.
     pub(crate) round_trips: BTreeMap<String, RoundTrip>,
     pub(crate) host: Host,
@@ -202,7 +204,10 @@ impl Measured {
         let tags = exchanged(&self.outcomes, &exchanges, &self.round_trips);
         let closed = match self.evidence {
             Some(evidence) => Some(ledger::close(&flows, &Evidence { tags, ..evidence })),
-            None => self.own_book.map(|own| close_hosts(&flows, own, &self.outcomes, tags.1)),
+            None => {
+                let beside = tags.1;
+                self.own_book.map(|own| close_hosts(&flows, own, self.agent_books, &self.outcomes, beside))
+            }
         };
         let (ledger, doubts) = closed.unzip();
         // What is not known of the flows cannot be held against the kernel's counters.
@@ -279,13 +284,14 @@ fn flow_of(outcome: &FlowOutcome) -> (Flow, Vec<Caveat>) {
     (flow, doubts)
 }
 
-/// The flows' account closed against the counters of this host, and of those that told theirs. Only a run on
+/// The flows' account closed against the counters of this host and those of agents, and of those that told theirs. Only a run on
 /// real hosts has a book of its own; a lab's roles tell theirs as well, and it has better.
 ///
 /// `beside` are datagrams that were read and are no messages.
 fn close_hosts(
     flows: &[Flow],
     own: HostBook,
+    agents: Vec<HostBook>,
     outcomes: &[FlowOutcome],
     beside: u64,
 ) -> (Ledger, Vec<Caveat>) {
@@ -296,7 +302,7 @@ fn close_hosts(
         [sent.map(|book| book.of(from)), measured.map(|book| book.of(to))]
     };
     let told = outcomes.iter().flat_map(of_outcome).flatten();
-    let books: Vec<HostBook> = std::iter::once(own).chain(told).collect();
+    let books: Vec<HostBook> = std::iter::once(own).chain(agents).chain(told).collect();
     let absent = absent(flows, &books);
     ledger::close_hosts(flows, books, &absent, beside)
 }

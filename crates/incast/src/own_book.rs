@@ -11,7 +11,7 @@ use incast_core::ledger::reading::{COUNTERS, Device, HostBook, HostReading};
 use incast_core::ledger::stage;
 use incast_core::record::LedgerSource;
 use incast_host::udp::NetCounters;
-use incast_host::{device, softnet};
+use incast_host::{device, neighbours, softnet};
 
 use crate::drop_trace::{Tracer, Wish, in_namespace};
 
@@ -70,6 +70,11 @@ fn read_with(tracer: Option<&mut Tracer>) -> HostReading {
         format!("{} {} {}", boot.trim(), namespace.as_ref().unwrap_or(&0), card.unwrap_or_default());
     let softnet = softnet::dropped();
     source("softnet", why(&softnet), &[stage::RECEIVER_BACKLOG]);
+    let (discarded, counted) = (neighbours::discarded(), tracer.and_then(Tracer::read));
+    // The trace sees all of these, and more.
+    if counted.is_none() {
+        source("arp_cache", why(&discarded), &[stage::NEIGHBOUR]);
+    }
     if let Ok(counters) = counters {
         let value = |(protocol, name): &(&str, &str)| {
             Some((format!("{protocol}.{name}"), counters.value(protocol, name)?))
@@ -78,7 +83,8 @@ fn read_with(tracer: Option<&mut Tracer>) -> HostReading {
     }
     reading.devices = devices.map(|all| all.into_iter().map(plain).collect()).unwrap_or_default();
     reading.softnet_dropped = softnet.ok();
-    if let (Some(counted), Ok(namespace)) = (tracer.and_then(Tracer::read), namespace) {
+    reading.neighbours_discarded = discarded.ok();
+    if let (Some(counted), Ok(namespace)) = (counted, namespace) {
         reading.traced_missed = counted.missed;
         reading.traced = Some(in_namespace(&counted, namespace));
     }

@@ -28,7 +28,7 @@ pub fn close_hosts(
     let (books, nonsense): (Vec<_>, Vec<_>) = books.into_iter().partition(HostBook::is_plausible);
     let mut books = once_each(books);
     count_pairs_once(&mut books);
-    let books = books;
+    count_discards_once(&mut books);
     let absent: Vec<String> =
         absent.iter().cloned().chain(nonsense.into_iter().map(|book| book.host)).collect();
     let datagrams: Vec<&Flow> = super::datagrams(flows).collect();
@@ -165,6 +165,9 @@ fn places(book: &HostBook) -> Vec<Drops> {
     if let Some(traced) = &book.traced {
         let (datagrams, all) = reading::neighbour_drops(traced);
         add(stage::NEIGHBOUR, format!("neighbours of {host}"), if datagrams > 0 { datagrams } else { all });
+    } else {
+        let discarded = book.neighbours_discarded.unwrap_or(0);
+        add(stage::NEIGHBOUR, format!("full queues for neighbours of {host}, all its namespaces"), discarded);
     }
     let filtered = reading::firewall_drops(|protocol, name| of(book, protocol, name));
     add(stage::FIREWALL, format!("packet filter of {host}"), filtered);
@@ -177,6 +180,20 @@ fn places(book: &HostBook) -> Vec<Drops> {
     let other = both("InErrors").saturating_sub(full + memory + damaged);
     add(stage::SOCKET, format!("Udp.InErrors of no other name of {host}"), other);
     found
+}
+
+/// The kernel counts what full queues for neighbours threw away for all namespaces of a machine together: what the
+/// trace of another namespace of it names is taken off.
+fn count_discards_once(books: &mut [HostBook]) {
+    let machine = |book: &HostBook| book.identity.split(' ').next().unwrap_or_default().to_owned();
+    let named = |book: &HostBook| Some((machine(book), reading::neighbour_discards(book.traced.as_ref()?)));
+    let named: Vec<(String, u64)> = books.iter().filter_map(named).collect();
+    for book in books.iter_mut() {
+        let machine = machine(book);
+        let here = named.iter().filter(|(other, _)| *other == machine).map(|(_, packets)| *packets);
+        let elsewhere = here.fold(0, u64::saturating_add);
+        book.neighbours_discarded = book.neighbours_discarded.map(|all| all.saturating_sub(elsewhere));
+    }
 }
 
 /// A packet that died between the two ends of a virtual pair, in the backlog of the receiving end's core,

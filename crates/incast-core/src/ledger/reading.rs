@@ -26,6 +26,8 @@ pub struct HostReading {
     pub devices: BTreeMap<u32, Device>,
     /// Packets dropped because a core's backlog was full, all cores and namespaces (`softnet_stat`).
     pub softnet_dropped: Option<u64>,
+    /// Packets that a neighbour's full queue or a full table of neighbours threw away, all namespaces (`arp_cache`).
+    pub neighbours_discarded: Option<u64>,
     /// What the drop trace has seen in this namespace.
     pub traced: Option<Vec<Traced>>,
     /// Drops that the trace saw and could not name, of the whole machine.
@@ -96,6 +98,8 @@ pub struct HostBook {
     pub devices: Vec<Device>,
     /// As of the readings.
     pub softnet_dropped: Option<u64>,
+    /// As of the readings.
+    pub neighbours_discarded: Option<u64>,
     /// As of the readings.
     pub traced: Option<Vec<Traced>>,
     /// What was read.
@@ -200,16 +204,16 @@ impl HostReading {
         if missed > 0 {
             doubts.push(format!("the drop trace of {} could not name {missed} packets", self.host));
         }
+        let both =
+            |now: Option<u64>, then: Option<u64>| now.zip(then).and_then(|(now, then)| grown(now, then));
         HostBook {
             host: self.host.clone(),
             identity: self.identity.clone(),
             duration_ns: self.at_ns.saturating_sub(earlier.at_ns),
             counters,
             devices,
-            softnet_dropped: self
-                .softnet_dropped
-                .zip(earlier.softnet_dropped)
-                .and_then(|(now, then)| grown(now, then)),
+            softnet_dropped: both(self.softnet_dropped, earlier.softnet_dropped),
+            neighbours_discarded: both(self.neighbours_discarded, earlier.neighbours_discarded),
             traced,
             sources: self.sources.clone(),
             doubts,
@@ -241,7 +245,11 @@ impl HostBook {
         let traced = self.traced.iter().flatten().map(|traced| traced.packets);
         lists.into_iter().chain([of_drivers]).all(|entries| entries <= ENTRIES_MAX)
             && longest <= WORDS_BYTES_MAX
-            && counts.chain(self.softnet_dropped).chain(traced).all(|count| count <= COUNT_MAX)
+            && counts
+                .chain(self.softnet_dropped)
+                .chain(self.neighbours_discarded)
+                .chain(traced)
+                .all(|count| count <= COUNT_MAX)
     }
 }
 
@@ -340,6 +348,17 @@ pub fn neighbour_drops(traced: &[Traced]) -> (u64, u64) {
     let all = here().filter(|place| place.protocol != 0).map(|place| place.packets).sum();
     (datagrams, all)
 }
+
+/// Those of them that a neighbour's full queue threw away, which the kernel counts as well: of all namespaces.
+#[must_use]
+pub fn neighbour_discards(traced: &[Traced]) -> u64 {
+    let here = traced.iter().filter(|place| DISCARDED.contains(&place.reason.as_str()));
+    here.map(|place| place.packets).sum()
+}
+
+/// Reasons of drops that are in `unresolved_discards` and `table_fulls` of `arp_cache` (Linux v6.8
+/// `net/core/neighbour.c`, `__neigh_event_send`; `net/ipv4/ip_output.c`, `ip_finish_output2`).
+const DISCARDED: [&str; 2] = ["NEIGH_QUEUEFULL", "NEIGH_CREATEFAIL"];
 
 /// Protocol number of UDP.
 pub(super) const UDP: u8 = 17;
