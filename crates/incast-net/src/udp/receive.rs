@@ -51,6 +51,12 @@ impl UdpInlet {
         })
     }
 
+    /// At most `datagrams` in one call, and at least one; with receive offload each of them may be many that were
+    /// joined.
+    pub fn set_batch(&mut self, datagrams: u32) {
+        self.received.truncate(usize::try_from(datagrams.max(1)).unwrap_or(usize::MAX));
+    }
+
     /// Whether packets are to be timed: the kernel then stamps each, and joins none.
     ///
     /// A kernel that refuses costs the stamps, which the record shows.
