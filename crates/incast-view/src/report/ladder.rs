@@ -29,6 +29,7 @@ pub(super) fn show(html: &mut Html, ladder: Option<&Ladder>, level: usize) {
         ("CPU ns/message", Side::Right),
         ("change", Side::Right),
         ("interrupts/message", Side::Right),
+        ("change", Side::Right),
         ("softirqs/message", Side::Right),
         ("what it sets", Side::Left),
     ]);
@@ -50,7 +51,7 @@ fn row(index: usize, rung: &LadderRung) -> Vec<Cell> {
     };
     if let Some(why) = said::lacking(rung) {
         let mut row = vec![number, name, Cell::plain(""), Cell::marked("none here", "doubtful")];
-        row.extend((0..8).map(|_| Cell::plain("")));
+        row.extend((0..9).map(|_| Cell::plain("")));
         row.push(Cell::plain(format!("{sets}: {why}")));
         return row;
     }
@@ -67,8 +68,12 @@ fn row(index: usize, rung: &LadderRung) -> Vec<Cell> {
         Cell::plain(said::figure(&rung.cpu_ns_per_message)),
         changed(&rung.cpu_ns_per_message, -1.0),
         Cell::plain(said::figure(&rung.interrupts_per_message)),
+        changed(&rung.interrupts_per_message, -1.0),
         Cell::plain(said::figure(&rung.softirqs_per_message)),
-        Cell::plain(sets),
+        match said::refused(rung) {
+            Some(refused) => Cell::marked(format!("{sets}; not so: {refused}"), "doubtful"),
+            None => Cell::plain(sets),
+        },
     ]
 }
 
