@@ -49,6 +49,7 @@ pub(crate) fn ladder(args: &LadderArgs) -> anyhow::Result<ExitCode> {
     };
     let climb = Climb::new(&text, &name, args)?;
     let stage = Stage { key: key(args.key_file.as_deref())?, stops: &stops };
+    lab::settings::refuse_what_was_left()?;
     let out = args.output.out.as_deref().unwrap_or_else(|| Path::new(RUNS));
     let dir = RecordDir::create(out, &climb.base().name, clock::unix_ns())?;
     note(&format!(

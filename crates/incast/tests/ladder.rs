@@ -180,6 +180,13 @@ fn a_ladder_that_is_killed_is_cleaned_up_by_two_commands() {
     started.until("the machine's backlog is another", PATIENCE, || (backlog() != before).then_some(()));
     started.signal(Signal::KILL);
     assert!(started.wait().was_killed());
+    // With what is left of it nothing is measured.
+    let refused = climb(&ladder_text("ladder-after"), &["--rung", "tcp"]).ends_with(2);
+    refused.says(&[
+        "the scenario ladder-kill was killed",
+        "net.core.netdev_max_backlog",
+        "incast host restore",
+    ]);
     let clean = incast(["lab", "clean"]).ends_with(0);
     clean.says(&["removed the lab ladder-kill-"]);
     let restored = incast(["host", "restore"]).ends_with(0);
