@@ -15,6 +15,7 @@ use super::OutputArgs;
                                                the same, quick and rough
   incast ladder --rung spinning --rung jumbo-frames
                                                only these, and what they are compared with
+  incast ladder HOSTS.toml --key-file KEY      without a network: between its hosts as they are, here or at agents
   incast ladder SCENARIO.toml                  the variants of a scenario as rungs; each may say
                                                against = \"another\"
 
