@@ -37,10 +37,9 @@ const LOOKS_PER_YIELD: u32 = 64;
 /// So close to the moment nothing is yielded: a yield takes as long as the others please.
 const UNYIELDING: Span = Span::from_us(2);
 
-/// Returns when `at` has come, or after [`SLEEP_MAX`]; at once if it has passed.
-///
-/// The caller asks the clock itself whether the moment has come: a wait may end early.
-pub fn wait_until(clock: &Clock, at: Time, wait: Wait) {
+/// Returns when `at` has come, or after [`SLEEP_MAX`]; at once if it has passed. Returns the time that it saw last:
+/// before `at` if the wait ended early.
+pub fn wait_until(clock: &Clock, at: Time, wait: Wait) -> Time {
     let now = clock.now();
     let spin = if wait == Wait::Poll { SPIN } else { Span::ZERO };
     let left = at.since(now);
@@ -49,12 +48,10 @@ pub fn wait_until(clock: &Clock, at: Time, wait: Wait) {
         // An error is a signal that came: the caller looks at its flags and comes back.
         let _ = clock_nanosleep_absolute(ClockId::Monotonic, &clock.monotonic(wake));
         if left > SLEEP_MAX {
-            return;
+            return clock.now();
         }
     }
-    if wait == Wait::Poll {
-        spin_until(clock, at);
-    }
+    if wait == Wait::Poll { spin_until(clock, at) } else { clock.now() }
 }
 
 /// Asks the kernel to wake this thread when it said, not up to 50 us later so as to save power.
@@ -82,12 +79,13 @@ impl Spinning {
     }
 }
 
-fn spin_until(clock: &Clock, at: Time) {
+fn spin_until(clock: &Clock, at: Time) -> Time {
     let mut looks = 0_u32;
     loop {
-        let left = at.since(clock.now());
+        let now = clock.now();
+        let left = at.since(now);
         if left == Span::ZERO {
-            return;
+            return now;
         }
         looks += 1;
         if looks.is_multiple_of(LOOKS_PER_YIELD) && left > UNYIELDING {
@@ -107,8 +105,8 @@ mod tests {
         let clock = Clock::start();
         for us in [1, 10, 59, 61, 200, 1_000] {
             let at = clock.now() + Span::from_us(us);
-            wait_until(&clock, at, if us % 2 == 0 { Wait::Block } else { Wait::Poll });
-            assert!(clock.now() >= at, "{us} us");
+            let seen = wait_until(&clock, at, if us % 2 == 0 { Wait::Block } else { Wait::Poll });
+            assert!(seen >= at && seen <= clock.now(), "{us} us");
         }
     }
 

@@ -1,7 +1,7 @@
 //! The loop of a sending thread: asks the core what leaves, gives it to a carrier, waits.
 //!
 //! The same for UDP and TCP. Everything that decides is in [`FloodSender`]; here a clock is read once
-//! per batch, and what the carrier did not take is told back.
+//! per batch (where a wait ended, by the wait), and what the carrier did not take is told back.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -93,8 +93,8 @@ pub(crate) fn flood(
     deadline: Option<Time>,
 ) -> io::Result<()> {
     sharpen_timer();
+    let mut now = clock.now();
     loop {
-        let now = clock.now();
         if control.is_stopped() || deadline.is_some_and(|deadline| now >= deadline) {
             sender.handle_abort(now);
         }
@@ -107,8 +107,9 @@ pub(crate) fn flood(
                 sender.handle_abort(clock.now());
                 return Err(error);
             }
+            now = clock.now();
         } else if let Some(at) = sender.next_timeout() {
-            wait_until(clock, at, control.wait);
+            now = wait_until(clock, at, control.wait);
         } else {
             return Ok(());
         }
