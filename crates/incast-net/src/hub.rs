@@ -46,6 +46,8 @@ pub(crate) struct HubPlan {
     pub(crate) clock: Clock,
     pub(crate) spin: bool,
     pub(crate) core: Option<u32>,
+    /// Most datagrams of one receive call.
+    pub(crate) batch: Option<u32>,
     pub(crate) plain: Option<PlainPlan>,
     /// Take nothing from the socket before [`HubHandle::begin`]: what comes waits in its buffer.
     pub(crate) held: bool,

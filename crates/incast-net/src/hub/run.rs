@@ -20,9 +20,11 @@ use crate::traffic::{DataEvent, ReceivedStream};
 use crate::udp::Arrival;
 use crate::wait::Wait;
 
-/// Batches that an ending stream is given while the socket is never empty: twice the datagrams that
-/// the largest buffer asked for by default can hold of one each.
-const ENDING_BATCHES_MAX: u64 = 1_024;
+/// Datagrams that an ending stream is given while the socket is never empty: twice as many as the
+/// largest buffer asked for by default can hold of one each.
+const ENDING_DATAGRAMS_MAX: u64 = 32_768;
+/// Datagrams of a full batch, unless fewer were asked for.
+const BATCH_DATAGRAMS: u32 = 32;
 
 pub(super) struct Run {
     plan: HubPlan,
@@ -81,6 +83,7 @@ impl Run {
         self.granted.caveats.extend(self.plan.core.and_then(socket::pin_to_core));
         self.granted.caveats.extend(inlet.caveats().iter().cloned());
         self.answers = inlet.answers();
+        self.plan.batch.into_iter().for_each(|datagrams| inlet.set_batch(datagrams));
         if self.plan.held {
             self.wait_for_begin();
         }
@@ -160,7 +163,9 @@ impl Run {
     /// Ends the streams that are to end, if the socket is empty or other streams keep it full.
     fn end_streams(&mut self, empty: bool, inlet: &impl Inlet) {
         let batch = self.batch;
-        let over = |since: u64| empty || batch.saturating_sub(since) > ENDING_BATCHES_MAX;
+        let datagrams = u64::from(self.plan.batch.unwrap_or(BATCH_DATAGRAMS).clamp(1, BATCH_DATAGRAMS));
+        let most = ENDING_DATAGRAMS_MAX / datagrams;
+        let over = |since: u64| empty || batch.saturating_sub(since) > most;
         let (now, later): (Vec<_>, Vec<_>) = self.ending.drain(..).partition(|(_, since)| over(*since));
         self.ending = later;
         now.into_iter().for_each(|(stream, _)| self.finish(stream, inlet));
@@ -177,13 +182,13 @@ impl Run {
 
     fn open(&mut self, stream: u64, mut slot: Slot) {
         slot.steps_before = self.timing.map_or(0, |timing| timing.steps());
-        // CPU belongs to a flow only while the thread serves nobody else.
-        slot.alone_since = if self.streams.is_empty() { (self.plan.thread_cpu)() } else { None };
-        self.streams.values_mut().for_each(|other| other.alone_since = None);
-        // It was greeted before it began.
+        // It was greeted before it began, which makes it no less alone.
         if let Some(greeter) = self.streams.remove(&stream) {
             slot.greetings += greeter.greetings;
         }
+        // CPU belongs to a flow only while the thread serves nobody else.
+        slot.alone_since = if self.streams.is_empty() { (self.plan.thread_cpu)() } else { None };
+        self.streams.values_mut().for_each(|other| other.alone_since = None);
         self.streams.insert(stream, slot);
         self.time_if_probed();
     }

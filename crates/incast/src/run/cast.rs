@@ -75,6 +75,7 @@ pub(crate) enum Kind {
 pub(crate) struct Receiving {
     host: String,
     buffer: Option<Bytes>,
+    batch: Option<u32>,
     spin: bool,
     core: Option<u32>,
     name: Option<String>,
@@ -133,6 +134,7 @@ impl Receiving {
         Self {
             host: flow.to.clone(),
             buffer: flow.sockets.receive_buffer,
+            batch: flow.sockets.receive_batch,
             spin: flow.spin,
             core: flow.receiver_core,
             name: flow.receiver.clone(),
@@ -203,6 +205,7 @@ impl Cast {
                 bind: SocketAddr::new(self.bind_address(scenario, host)?, 0),
                 key: self.run_key.to_text(),
                 receive_buffer: receiving.buffer,
+                receive_batch: receiving.batch,
                 spin: receiving.spin,
                 core: receiving.core,
                 run_start_unix_ns: self.run_start_unix_ns,
@@ -539,6 +542,7 @@ fn send_plan(flow: &FlowPlan, scenario: &Scenario, single_packets: bool) -> Send
         no_delay: flow.sockets.no_delay.unwrap_or(false),
         dscp: flow.sockets.dscp,
         segments_max: flow.sockets.segments_max.or_else(|| single_packets.then_some(1)),
+        send_batch: flow.sockets.send_batch,
         raw: flow.raw.clone(),
         probe: flow.probe,
     }
