@@ -171,6 +171,8 @@ pub(crate) struct Measured {
     pub(crate) evidence: Option<Evidence>,
     /// What this host's own counters said; a lab has evidence instead.
     pub(crate) own_book: Option<HostBook>,
+    /// What the counters of the hosts of agents said.
+    pub(crate) agent_books: Vec<HostBook>,
     /// Of tagged messages, by flow.
     pub(crate) round_trips: BTreeMap<String, RoundTrip>,
     pub(crate) host: Host,
@@ -199,12 +201,13 @@ impl Measured {
             self.exchanges.iter().map(ExchangeOutcome::record).unzip();
         incomplete |= exchanges.iter().any(|exchange| !exchange.complete);
         caveats.extend(doubts.into_iter().flatten());
+        let tags = exchanged(&self.outcomes, &exchanges, &self.round_trips);
         let closed = match self.evidence {
-            Some(evidence) => {
-                let tags = exchanged(&self.outcomes, &exchanges, &self.round_trips);
-                Some(ledger::close(&flows, &Evidence { tags, ..evidence }))
+            Some(evidence) => Some(ledger::close(&flows, &Evidence { tags, ..evidence })),
+            None => {
+                let beside = tags.1;
+                self.own_book.map(|own| close_hosts(&flows, own, self.agent_books, &self.outcomes, beside))
             }
-            None => self.own_book.map(|own| close_hosts(&flows, own, &self.outcomes)),
         };
         let (ledger, doubts) = closed.unzip();
         // What is not known of the flows cannot be held against the kernel's counters.
@@ -214,6 +217,9 @@ impl Measured {
         let totals = totals::totals(&flows, self.cpu, self.socket_drops.or_else(told));
         caveats.extend(totals::caveats(&totals));
         caveats.extend(fault_caveat(&self.faults));
+        // Who asked and heard nothing has measured nothing.
+        let is_mute = |exchange: &Exchange| exchange.asked > Some(0) && exchange.answered == Some(0);
+        incomplete |= exchanges.iter().any(is_mute);
         if interrupted {
             caveats.push(Caveat::new(
                 CaveatKind::Interrupted,
@@ -278,9 +284,17 @@ fn flow_of(outcome: &FlowOutcome) -> (Flow, Vec<Caveat>) {
     (flow, doubts)
 }
 
-/// The flows' account closed against the counters of this host, and of those that told theirs. Only a run on
+/// The flows' account closed against the counters of this host and those of agents, and of those that told theirs. Only a run on
 /// real hosts has a book of its own; a lab's roles tell theirs as well, and it has better.
-fn close_hosts(flows: &[Flow], own: HostBook, outcomes: &[FlowOutcome]) -> (Ledger, Vec<Caveat>) {
+///
+/// `beside` are datagrams that were read and are no messages.
+fn close_hosts(
+    flows: &[Flow],
+    own: HostBook,
+    agents: Vec<HostBook>,
+    outcomes: &[FlowOutcome],
+    beside: u64,
+) -> (Ledger, Vec<Caveat>) {
     let of_outcome = |outcome: &FlowOutcome| {
         let (from, to) = (&outcome.identity.from, &outcome.identity.to);
         let sent = outcome.sent.as_ref().and_then(|side| side.host_book.clone());
@@ -288,9 +302,9 @@ fn close_hosts(flows: &[Flow], own: HostBook, outcomes: &[FlowOutcome]) -> (Ledg
         [sent.map(|book| book.of(from)), measured.map(|book| book.of(to))]
     };
     let told = outcomes.iter().flat_map(of_outcome).flatten();
-    let books: Vec<HostBook> = std::iter::once(own).chain(told).collect();
+    let books: Vec<HostBook> = std::iter::once(own).chain(agents).chain(told).collect();
     let absent = absent(flows, &books);
-    ledger::close_hosts(flows, books, &absent)
+    ledger::close_hosts(flows, books, &absent, beside)
 }
 
 /// Hosts of the flows that did not tell what they counted.

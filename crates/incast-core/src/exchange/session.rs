@@ -11,6 +11,8 @@
 //! Each side says `Alive` every second and gives up the other after the silence that a flood's session has,
 //! too. What a peer says out of turn ends the session. The machine opens nothing and waits for nothing.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use super::account::AnswererAccount;
@@ -61,6 +63,9 @@ pub struct Hello {
     pub exchange: String,
     /// What is to be agreed.
     pub terms: Terms,
+    /// Another address of the answerer's, to which requests will go; none where that is the one of this connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<IpAddr>,
 }
 
 impl Hello {
@@ -260,7 +265,7 @@ mod tests {
 
     fn hello() -> Hello {
         let terms = Terms::new(Transport::Tcp, 64, 1_000);
-        Hello { version: VERSION, host: "y".into(), exchange: "e".into(), terms }
+        Hello { version: VERSION, host: "y".into(), exchange: "e".into(), terms, data: None }
     }
 
     /// Carries messages both ways until both are quiet.

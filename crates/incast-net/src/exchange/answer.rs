@@ -169,9 +169,9 @@ const CAVEATS_MAX: usize = 16;
 
 /// Finds out what a connection wants and serves it.
 fn greet(shared: &Arc<Shared>, connection: TcpStream, peer: SocketAddr) {
-    let local = is_from_this_host(&connection, peer);
+    let (local, here) = (is_from_this_host(&connection, peer), connection.local_addr().ok());
     match shared.acceptor.greet(connection, &shared.plan.key) {
-        Some(Greeted::Control(channel)) => session::serve(shared, channel, peer.ip(), local),
+        Some(Greeted::Control(channel)) => session::serve(shared, channel, peer.ip(), here, local),
         Some(Greeted::Data(connection, ticket)) => {
             let asker = lock(&shared.askers).get(&ticket).map(Arc::clone);
             match asker {

@@ -1,7 +1,7 @@
 //! One session at the server: grants the client's wish, opens what it needs, carries it out.
 
 use std::collections::HashMap;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -49,6 +49,8 @@ struct Granted {
     connections: HashMap<u64, TcpStream>,
     /// Where the streams were greeted from: those to the client, and over a raw transport then those from it.
     addresses: Vec<Option<Origin>>,
+    /// A probe: another address of the client's, from which a TCP connection has shown the id of its stream.
+    shown: Option<IpAddr>,
     /// The hub of a raw transport.
     raw: Option<Arc<RawHub>>,
     /// Since when the client is ready.
@@ -145,6 +147,10 @@ impl Serving<'_> {
                 for (index, stream) in reverse.iter().enumerate() {
                     self.shared.hub.handle().greet(*stream, index, self.conversation.events.clone());
                 }
+                // A prober shows the address of its data, where that may be another than this connection's.
+                for stream in forward.iter().filter(|_| hello.plan.probe.is_some()) {
+                    lock(&self.shared.expected).insert(*stream, self.conversation.events.clone());
+                }
             }
             Transport::Ip | Transport::Ethernet | Transport::Xdp => {
                 let opened = self.shared.raw_hub(&hello).and_then(|hub| {
@@ -172,6 +178,7 @@ impl Serving<'_> {
             reverse,
             connections: HashMap::new(),
             addresses: vec![None; greeted],
+            shown: None,
             raw: raw_hub,
             peer_ready: None,
             flows: Vec::new(),
@@ -180,6 +187,10 @@ impl Serving<'_> {
 
     fn handle_data(&mut self, event: DataEvent) {
         match (event, &mut self.granted) {
+            // Its end tells the prober that two-way messages may come.
+            (DataEvent::Attached { connection, .. }, Some(granted)) if granted.hello.plan.probe.is_some() => {
+                granted.shown = connection.peer_addr().ok().map(|shown| shown.ip());
+            }
             (DataEvent::Attached { stream, connection }, Some(granted)) => {
                 granted.connections.insert(stream, connection);
                 self.arrive_if_armed();
@@ -230,7 +241,8 @@ impl Serving<'_> {
     fn start(&mut self) -> Result<(), SocketError> {
         let Some(granted) = &mut self.granted else { return Ok(()) };
         let plan = granted.hello.plan.clone();
-        let mut traffic = Traffic::new(plan.clone(), self.shared.settings());
+        let probers = granted.shown.into_iter().chain([self.peer.ip()]).collect();
+        let mut traffic = Traffic::new(plan.clone(), self.shared.settings()).probed_from(probers);
         let events = &self.conversation.events;
         if !granted.forward.is_empty() {
             let live = traffic.start_receiving(inlets(self.shared, granted, &plan), events);

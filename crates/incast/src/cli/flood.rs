@@ -1,7 +1,7 @@
 //! `incast flood`.
 
 use clap::Args;
-use incast_core::control::SendPlan;
+use incast_core::control::{SEND_BATCH_MAX, SendPlan};
 use incast_core::load::{Direction, Load, Spacing, Stop, Transport};
 use incast_core::time::Span;
 use incast_core::units::Bytes;
@@ -85,6 +85,9 @@ pub(crate) struct FloodArgs {
     /// UDP: most messages per segmentation-offload datagram; 1 is one datagram per packet
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=128), help_heading = "Sockets")]
     pub(crate) segments_max: Option<u32>,
+    /// Most messages given to the kernel by one system call, 1 to 8192
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(SEND_BATCH_MAX)), help_heading = "Sockets")]
+    pub(crate) send_batch: Option<u32>,
     /// Spin instead of sleeping: messages leave at their moment, to nanoseconds; costs a core
     #[arg(long, help_heading = "Sockets")]
     pub(crate) spin: bool,
@@ -139,6 +142,7 @@ impl FloodArgs {
             no_delay: self.no_delay,
             dscp: self.dscp,
             segments_max: self.segments_max,
+            send_batch: self.send_batch,
             raw: self.raw.plan(self.transport)?,
             probe: None,
         };

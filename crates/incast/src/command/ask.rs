@@ -150,18 +150,17 @@ fn describe(plan: &AskPlan) -> String {
         (None, Some(count)) => format!("{count} rounds"),
         (None, None) => "no end".into(),
     };
-    let pace = match asker.load {
-        Load::Unlimited => format!("think {}", asker.think),
-        load => format!("load {load}, spacing {}", asker.spacing),
-    };
-    format!(
-        "ask {}{more} over {}: requests of {} B, responses of {} B, {} outstanding, {pace}, service {}, {}, {end}",
-        targets.join(" "),
-        plan.terms.transport.name(),
-        plan.terms.request_bytes,
-        plan.terms.response_bytes,
-        asker.outstanding,
-        plan.terms.service,
-        if plan.new_connections { "a connection for each" } else { "connections kept" },
-    )
+    let terms = &plan.terms;
+    let mut parts = vec![
+        format!("{} B for {} B", terms.request_bytes, terms.response_bytes),
+        format!("{} outstanding", asker.outstanding),
+    ];
+    match asker.load {
+        Load::Unlimited => parts.extend((asker.think > Span::ZERO).then(|| format!("think {}", asker.think))),
+        load => parts.push(format!("load {load}, spacing {}", asker.spacing)),
+    }
+    parts.extend((terms.service > Span::ZERO).then(|| format!("service {}", terms.service)));
+    parts.extend(plan.new_connections.then(|| "a connection for each".to_owned()));
+    parts.push(end);
+    format!("ask {}{more} over {}: {}", targets.join(" "), terms.transport.name(), parts.join(", "))
 }

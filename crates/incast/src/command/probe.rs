@@ -130,6 +130,7 @@ impl Client<'_> {
             no_delay: false,
             dscp: None,
             segments_max: Some(1),
+            send_batch: None,
             raw: RawPlan::default(),
             probe: Some(ProbeStream { warm_up_messages: self.sweep.warm_up_messages, drift_ppb }),
         };

@@ -97,6 +97,7 @@ fn serve_native(
         open: args.server.open,
         barrier: args.barrier,
         receive_buffer: args.receive_buffer,
+        receive_batch: None,
         spin: args.spin,
         core: args.server.core,
         clock: Clock::start(),
@@ -255,6 +256,7 @@ fn plain_plan(args: &ServeArgs, message_bytes: u32) -> SendPlan {
         no_delay: false,
         dscp: None,
         segments_max: None,
+        send_batch: None,
         raw: RawPlan::default(),
         probe: None,
     }

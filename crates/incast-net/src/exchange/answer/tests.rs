@@ -58,7 +58,7 @@ fn end(asker: &Asker) -> AnswererAccount {
 #[test]
 fn a_ticket_from_an_address_that_is_not_the_askers_has_no_answer() {
     let (shared, asker) = asker(Terms::new(Transport::Udp, 64, 64));
-    let port = datagram::start(&shared, &asker).expect("a port");
+    let port = datagram::start(&shared, &asker, shared.plan.bind).expect("a port");
     let at = |address: [u8; 4]| {
         let socket = UdpSocket::bind((Ipv4Addr::from(address), 0)).expect("all of 127/8 is ours");
         socket.connect((Ipv4Addr::LOCALHOST, port)).expect("connect");
