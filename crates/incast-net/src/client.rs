@@ -16,7 +16,7 @@ use incast_core::session::{Notice, Session};
 use incast_core::units::Bytes;
 use incast_core::wire::{preface, probe};
 
-use crate::channel::{CONNECT_MAX, Channel, DialError};
+use crate::channel::{CONNECT_MAX, Channel, DialError, show_address};
 use crate::clock::Clock;
 use crate::conversation::{Conversation, FlowNotice, FlowOutcome, Happening, Order, ReadHost};
 use crate::faults::FaultCounters;
@@ -226,6 +226,9 @@ impl Client<'_> {
                     )
                 }
                 Transport::Udp => {
+                    if plan.send.probe.is_some() && plan.data.is_some() {
+                        show_address(plan.data(), *stream)?;
+                    }
                     let (socket, granted) = socket::udp_connect(plan.data(), &plan.send)?;
                     let (bytes, segments_max) = (plan.send.message_bytes, plan.send.segments_max);
                     let outlet = match plan.send.probe {

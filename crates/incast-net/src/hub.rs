@@ -7,10 +7,12 @@
 
 mod inlet;
 mod run;
+#[cfg(test)]
+mod tests;
 mod timing;
 
 use std::io;
-use std::net::UdpSocket;
+use std::net::{IpAddr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
@@ -19,7 +21,6 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Sender, unbounded};
 use incast_core::control::SendPlan;
 use incast_core::flood::FloodReceiver;
-use incast_core::probe::ProbeReceiver;
 use incast_core::time::Span;
 use incast_core::wire::ethernet::PAYLOAD_BYTES_MIN;
 
@@ -33,6 +34,7 @@ use crate::udp::{Origin, UdpInlet};
 pub(crate) use inlet::{DropCounter, Inlet};
 
 use inlet::Drops;
+use timing::Probed;
 
 /// Most plain senders that are told apart; further ones are counted as strangers.
 pub(crate) const PLAIN_SOURCES_MAX: usize = 4_096;
@@ -105,11 +107,7 @@ struct Slot {
 enum SlotKind {
     /// Counts messages of these lengths: one, and where frames are padded up to the smallest frame. Times them if they
     /// are those of a probe.
-    Receive {
-        receiver: Box<FloodReceiver>,
-        message_bytes: RangeInclusive<usize>,
-        probe: Option<Box<ProbeReceiver>>,
-    },
+    Receive { receiver: Box<FloodReceiver>, message_bytes: RangeInclusive<usize>, probe: Option<Box<Probed>> },
     /// Waits for the address to which the client wants its messages.
     Greeting,
 }
@@ -227,10 +225,18 @@ impl HubHandle {
         self.order(Command::Begin);
     }
 
-    /// Counts the messages of `stream` until its total is told and it is drained, or it is ended.
-    pub(crate) fn receive(&self, stream: u64, receiver: FloodReceiver, plan: &SendPlan, report: Report) {
+    /// Counts the messages of `stream` until its total is told and it is drained, or it is ended. Of a probe, two-way
+    /// messages of these `probers` are answered.
+    pub(crate) fn receive(
+        &self,
+        stream: u64,
+        receiver: FloodReceiver,
+        plan: &SendPlan,
+        probers: &[IpAddr],
+        report: Report,
+    ) {
         let message_bytes = usize::try_from(plan.message_bytes).unwrap_or(usize::MAX);
-        let probe = plan.probe.as_ref().map(|stream| Box::new(ProbeReceiver::new(stream)));
+        let probe = plan.probe.as_ref().map(|stream| Box::new(Probed::new(stream, probers)));
         let message_bytes = message_bytes..=message_bytes;
         let kind = SlotKind::Receive { receiver: Box::new(receiver), message_bytes, probe };
         self.open(stream, kind, report);

@@ -14,7 +14,7 @@ pub mod server;
 mod session;
 
 pub use client::{ClientPlan, flood};
-pub use server::{Server, ServerPlan};
+pub use server::{ServerPlan, listen};
 
 use incast_core::control::SendPlan;
 use incast_core::iperf3::TestPlan;

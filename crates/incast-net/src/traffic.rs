@@ -4,7 +4,7 @@
 mod receive;
 mod send;
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
@@ -139,6 +139,8 @@ pub(crate) struct Traffic {
     totals: Option<Vec<u64>>,
     /// What the host had done when a probe began.
     work_before: Option<HostWork>,
+    /// Addresses of the host that probes us.
+    probers: Vec<IpAddr>,
 }
 
 impl Traffic {
@@ -155,7 +157,13 @@ impl Traffic {
             receiving: Vec::new(),
             received: Vec::new(),
             totals: None,
+            probers: Vec::new(),
         }
+    }
+
+    /// A probe that is received: its two-way messages are answered to these addresses and to no other.
+    pub(crate) fn probed_from(self, probers: Vec<IpAddr>) -> Self {
+        Self { probers, ..self }
     }
 
     /// Starts a thread per outlet; returns what people watch.
@@ -182,7 +190,7 @@ impl Traffic {
             let report = Report { index, events: events.clone(), live: live.stream(index) };
             self.receiving.push(match inlet {
                 Inlet::Udp(hub, stream) => {
-                    hub.receive(stream, receiver, &self.plan, report);
+                    hub.receive(stream, receiver, &self.plan, &self.probers, report);
                     Receiving::Udp(hub, stream)
                 }
                 Inlet::Frames(hub, stream) => {

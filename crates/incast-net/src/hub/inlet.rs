@@ -4,11 +4,12 @@ use std::io;
 use std::net::UdpSocket;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use incast_core::caveat::Caveat;
 use incast_core::record::RawSide;
 
+use crate::lock::lock;
 use crate::socket;
 use crate::sys::{packet, xdp};
 use crate::udp::{Arrival, UdpInlet};
@@ -118,7 +119,7 @@ impl Drops {
 
     /// As [`DropCounter::read`].
     pub(crate) fn read(&self) -> Option<u64> {
-        let drops = self.counter.lock().unwrap_or_else(PoisonError::into_inner).read();
+        let drops = lock(&self.counter).read();
         self.shown.store(drops.unwrap_or(0), Relaxed);
         drops
     }

@@ -11,7 +11,7 @@ use incast_core::sequence::Arrival as Order;
 use incast_core::time::Time;
 use incast_core::wire::{probe, two_way};
 
-use super::timing::{self, Timing};
+use super::timing::Timing;
 use super::{Command, Drops, HubPlan, Inlet, PLAIN_SOURCES_MAX, PlainPlan, Slot, SlotKind};
 use crate::faults::{FaultCounters, count};
 use crate::live::Live;
@@ -224,7 +224,7 @@ impl Run {
             buffer: Some(self.granted.buffer.clone()),
             batching: Batching { receive_calls: Some(inlet.receive_calls()), ..Batching::default() },
             caveats: self.granted.caveats.clone(),
-            probe: probe.map(|probe| (probe, wall_clock_steps)),
+            probe: probe.map(|probe| (Box::new(probe.receiver), wall_clock_steps)),
         };
         let _ =
             slot.events.send(DataEvent::Received { stream, index: slot.index, account: Box::new(received) });
@@ -265,15 +265,14 @@ impl Run {
                     .filter(|_| message_bytes.contains(&message.len()) && !arrival.truncated);
                 if let Some((probe, (arrived_ns, source))) = &mut timed {
                     if let Some(times) = two_way::parse(message) {
-                        let stream = stream.unwrap_or_default();
-                        let answers = self.answers.as_ref();
-                        if timing::answer(answers, arrival.from, stream, times.t1, *arrived_ns) {
-                            probe.handle_answered();
+                        let (stream, answers) = (stream.unwrap_or_default(), self.answers.as_ref());
+                        if !probe.answer(answers, arrival, stream, times, *arrived_ns) {
+                            count(&self.faults.strangers);
                         }
                         continue;
                     }
                     if let Some((counter, left_ns)) = counter.zip(probe::departure_ns(message)) {
-                        probe.handle_message(counter, left_ns, *arrived_ns, *source);
+                        probe.receiver.handle_message(counter, left_ns, *arrived_ns, *source);
                     }
                 }
                 // One that was on its way when the stream began.

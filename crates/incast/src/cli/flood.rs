@@ -1,7 +1,5 @@
 //! `incast flood`.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use incast_core::control::{SEND_BATCH_MAX, SendPlan};
 use incast_core::load::{Direction, Load, Spacing, Stop, Transport};
@@ -9,7 +7,7 @@ use incast_core::time::Span;
 use incast_core::units::Bytes;
 
 use super::raw::RawArgs;
-use super::{OutputArgs, TraceArgs};
+use super::{ClientArgs, OutputArgs, TraceArgs};
 
 /// How long a flood lasts when nothing else ends it.
 const DURATION_DEFAULT: Span = Span::from_s(10);
@@ -101,12 +99,8 @@ pub(crate) struct FloodArgs {
     /// Seed of random spacing
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Key that the server must have
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key_file: Option<PathBuf>,
-    /// Name of this host in the record (its hostname otherwise)
-    #[arg(long, value_name = "NAME")]
-    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
     #[command(flatten)]
     pub(crate) trace: TraceArgs,
     #[command(flatten)]

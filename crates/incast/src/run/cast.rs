@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use crossbeam_channel::Sender;
 use incast_core::control::SendPlan;
+use incast_core::ledger::reading::HostBook;
 use incast_core::record::{Cpu, Faults, Host};
 use incast_core::scenario::{ExchangePlan, FlowPlan, HostPlan, Scenario, Start};
 use incast_core::units::Bytes;
@@ -19,6 +20,7 @@ use super::lines::{
 };
 use super::places::Places;
 use super::player::{Heard, Player};
+use crate::drop_trace::Wish;
 use crate::endpoint::resolve;
 
 /// All roles of a run.
@@ -166,6 +168,26 @@ impl Cast {
             }
         }
         Ok(Self { roles: Vec::new(), agents, run_key, heard, run_start_unix_ns, places, tag })
+    }
+
+    /// Lets every agent read the counters of its host and trace its drops, from now on.
+    pub(crate) fn watch(&self, trace: Wish) -> anyhow::Result<()> {
+        for (address, agent) in &self.agents {
+            agent.watch(trace).with_context(|| format!("watch the host of agent {address}"))?;
+        }
+        Ok(())
+    }
+
+    /// What the counters of the agents' hosts said since, each by the name of the first host that is played there;
+    /// nothing of an agent that is gone.
+    pub(crate) fn books(&self, scenario: &Scenario) -> Vec<HostBook> {
+        // All are asked before one is waited for.
+        self.agents.values().for_each(AgentLink::ask_book);
+        let told = self.agents.iter().filter_map(|(address, agent)| {
+            let host = scenario.hosts.iter().find(|host| host.agent.as_ref() == Some(address))?;
+            Some(agent.book()?.of(&host.name))
+        });
+        told.collect()
     }
 
     /// Starts a process for every receiver.
