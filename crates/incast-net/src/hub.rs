@@ -21,7 +21,6 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Sender, unbounded};
 use incast_core::control::SendPlan;
 use incast_core::flood::FloodReceiver;
-use incast_core::record::Cpu;
 use incast_core::time::Span;
 use incast_core::wire::ethernet::PAYLOAD_BYTES_MIN;
 
@@ -103,8 +102,6 @@ struct Slot {
     greeted_from: Option<Origin>,
     /// Steps of the wall clock that were seen before this stream began.
     steps_before: u64,
-    /// CPU of the thread when this stream began, if it has been the only one since.
-    alone_since: Option<Cpu>,
 }
 
 enum SlotKind {
@@ -135,7 +132,6 @@ impl Slot {
             greetings: 0,
             greeted_from: None,
             steps_before: 0,
-            alone_since: None,
         }
     }
 }

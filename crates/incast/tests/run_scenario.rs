@@ -174,6 +174,9 @@ fn a_flow_without_batches_makes_a_system_call_for_each_message() {
         assert!(one.batching.send_calls >= one.messages.sent, "{transport}: {:?}", one.batching);
         assert!(one.batching.receive_calls >= one.messages.received, "{transport}: {:?}", one.batching);
         assert!(many.batching.send_calls < Some(1000), "{transport}: {:?}", many.batching);
+        // A thread that serves one flow tells what it cost, also where that has many streams.
+        let spread = run(&format!("{text}streams = 4\n")).record(0);
+        assert!(flow(&spread, "of-source").cpu.receiver.is_some(), "{transport}: {:?}", spread.flows);
     }
 }
 
