@@ -226,7 +226,7 @@ fn said(which: u8, place: u8, edge: u8) -> Option<Message> {
 
 fn hello() -> Hello {
     let terms = Terms { datagram_bytes: 64, ..Terms::new(Transport::Udp, 64, 200) };
-    Hello { version: VERSION, host: "y".into(), exchange: "e".into(), terms }
+    Hello { version: VERSION, host: "y".into(), exchange: "e".into(), terms, data: None }
 }
 
 /// What an honest answerer might tell.
