@@ -16,9 +16,9 @@ pub(super) fn show(page: &mut Page, ladder: Option<&Ladder>) {
     let Some(ladder) = ladder else { return };
     let rungs = || ladder.rungs.iter().take(RUNGS_MAX);
     page.section("ladder");
-    put(page, &rates(rungs()), &[KEPT, 1, KEPT, KEPT, KEPT]);
+    page.table(&rates(rungs()), &[KEPT, 1, KEPT, KEPT, KEPT]);
     page.section("what the rungs cost");
-    put(page, &costs(rungs()), &[KEPT, 6, 4, 7, 3, 5, 1, 2]);
+    page.table(&costs(rungs()), &[KEPT, 6, 4, 7, 3, 5, 1, 2]);
     for rung in rungs() {
         let name = clean(&rung.name);
         if let Some(why) = said::lacking(rung) {
@@ -95,18 +95,6 @@ fn changed(figure: &LadderFigure, good: f64) -> Cell {
         _ => PLAIN,
     };
     Cell::styled(said::change(figure), style)
-}
-
-/// Writes a table; columns of a low rank go where it is too wide.
-fn put(page: &mut Page, table: &Table, ranks: &[u8]) {
-    let shown = table.fit(ranks, page.width());
-    for line in table.lines(&shown, HEADING) {
-        page.line(&line);
-    }
-    let hidden = table.hidden(&shown);
-    if !hidden.is_empty() {
-        page.words(&Label::new("not here"), &format!("too wide for this page: {}", hidden.join(", ")));
-    }
 }
 
 /// Longest name that keeps the tables narrow.

@@ -184,7 +184,7 @@ fn a_full_queue_for_a_neighbour_is_known_without_a_trace_and_counted_once_with_o
         neighbours_discarded: Some(discarded),
         ..book("y", &[])
     };
-    let (ledger, caveats) = close_hosts(&[flow(12, 0)], vec![counted("boot 1", 12)], &[]);
+    let (ledger, caveats) = close_hosts(&[flow(12, 0)], vec![counted("boot 1", 12)], &[], 0);
     assert_eq!((died(&ledger), ledger.unexplained, caveats), (vec![("neighbour", 12)], Some(0), vec![]));
     // The trace of the same namespace sees those, and what waited to the end; that of another one of this machine
     // sees packets that are in the machine's count.
@@ -193,12 +193,12 @@ fn a_full_queue_for_a_neighbour_is_known_without_a_trace_and_counted_once_with_o
     let both = vec![traced("NEIGH_QUEUEFULL", 9), traced("NEIGH_FAILED", 3)];
     let seen =
         |identity: &str, discarded| HostBook { traced: Some(both.clone()), ..counted(identity, discarded) };
-    let (ledger, _) = close_hosts(&[flow(12, 0)], vec![seen("boot 1", 9)], &[]);
+    let (ledger, _) = close_hosts(&[flow(12, 0)], vec![seen("boot 1", 9)], &[], 0);
     assert_eq!((died(&ledger), ledger.unexplained), (vec![("neighbour", 12)], Some(0)));
-    let (ledger, _) = close_hosts(&[flow(16, 0)], vec![counted("boot 1", 13), seen("boot 2", 13)], &[]);
+    let (ledger, _) = close_hosts(&[flow(16, 0)], vec![counted("boot 1", 13), seen("boot 2", 13)], &[], 0);
     let packets: Vec<u64> = ledger.stages.iter().map(|entry| entry.packets).collect();
     assert_eq!((packets, ledger.unexplained), (vec![4, 12], Some(0)), "{:?}", ledger.stages);
-    let (ledger, _) = close_hosts(&[flow(25, 0)], vec![counted("other 1", 13), seen("boot 2", 13)], &[]);
+    let (ledger, _) = close_hosts(&[flow(25, 0)], vec![counted("other 1", 13), seen("boot 2", 13)], &[], 0);
     assert_eq!((died(&ledger), ledger.unexplained), (vec![("neighbour", 13), ("neighbour", 12)], Some(0)));
 }
 
