@@ -5,7 +5,7 @@
 use anstyle::Style;
 use incast_core::record::{Ladder, LadderFigure, LadderRung};
 
-use crate::page::{BAD, FAINT, GOOD, HEADING, Label, PLAIN, Page};
+use crate::page::{BAD, FAINT, GOOD, Label, PLAIN, Page};
 use crate::said::ladder as said;
 use crate::table::{Cell, KEPT, Side, Table};
 use crate::text::{clean, cut};
