@@ -371,6 +371,7 @@ mod tests {
             no_delay: false,
             dscp: None,
             segments_max: None,
+            send_batch: None,
             raw: RawPlan::default(),
             probe: None,
         };

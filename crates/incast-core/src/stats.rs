@@ -4,6 +4,7 @@
 //! with the relative error that is stated at [`LogHistogram`].
 
 pub mod dispersion;
+pub mod heaps;
 pub mod interval;
 pub mod peaks;
 pub mod quantile;

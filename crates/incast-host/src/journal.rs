@@ -155,6 +155,12 @@ impl JournalFile {
         self.was_of_another_boot
     }
 
+    /// What changed the settings first.
+    #[must_use]
+    pub fn by(&self) -> &str {
+        &self.journal.by
+    }
+
     /// The number of the last change; see [`Self::put_back`].
     #[must_use]
     pub const fn last(&self) -> u32 {

@@ -330,6 +330,7 @@ impl Client<'_> {
             clock: plan.clock,
             spin: plan.spin,
             core: plan.core,
+            batch: None,
             plain: None,
             // The server sends as soon as it lets us go, and its first messages may overtake that word.
             held: true,
@@ -364,6 +365,7 @@ impl Client<'_> {
             spin: plan.spin,
             sender_core: plan.core,
             receiver_core: plan.core,
+            receive_batch: None,
         };
         let mut traffic = Traffic::new(plan.send.clone(), settings);
         let events = self.conversation.events.clone();

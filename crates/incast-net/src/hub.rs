@@ -21,7 +21,6 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Sender, unbounded};
 use incast_core::control::SendPlan;
 use incast_core::flood::FloodReceiver;
-use incast_core::record::Cpu;
 use incast_core::time::Span;
 use incast_core::wire::ethernet::PAYLOAD_BYTES_MIN;
 
@@ -46,6 +45,8 @@ pub(crate) struct HubPlan {
     pub(crate) clock: Clock,
     pub(crate) spin: bool,
     pub(crate) core: Option<u32>,
+    /// Most datagrams of one receive call.
+    pub(crate) batch: Option<u32>,
     pub(crate) plain: Option<PlainPlan>,
     /// Take nothing from the socket before [`HubHandle::begin`]: what comes waits in its buffer.
     pub(crate) held: bool,
@@ -101,8 +102,6 @@ struct Slot {
     greeted_from: Option<Origin>,
     /// Steps of the wall clock that were seen before this stream began.
     steps_before: u64,
-    /// CPU of the thread when this stream began, if it has been the only one since.
-    alone_since: Option<Cpu>,
 }
 
 enum SlotKind {
@@ -133,7 +132,6 @@ impl Slot {
             greetings: 0,
             greeted_from: None,
             steps_before: 0,
-            alone_since: None,
         }
     }
 }

@@ -72,6 +72,7 @@ fn send_plan(plan: &TestPlan, interval: Span, spin: bool) -> SendPlan {
         no_delay: plan.no_delay,
         dscp: plan.dscp,
         segments_max: None,
+        send_batch: None,
         raw: RawPlan::default(),
         probe: None,
     }

@@ -50,6 +50,8 @@ pub struct ServerPlan {
     pub barrier: u32,
     /// Receive buffer to ask for.
     pub receive_buffer: Option<Bytes>,
+    /// Most datagrams of one receive call, over TCP the bytes of so many messages; as many as fit when absent.
+    pub receive_batch: Option<u32>,
     /// Receivers poll without sleeping.
     pub spin: bool,
     /// Pins receiving threads to this core.
@@ -101,6 +103,7 @@ impl Server {
             clock: plan.clock,
             spin: plan.spin,
             core: plan.core,
+            batch: plan.receive_batch,
             plain: None,
             held: false,
             thread_cpu: plan.thread_cpu,
@@ -147,6 +150,7 @@ impl Shared {
             spin: self.plan.spin,
             sender_core: None,
             receiver_core: self.plan.core,
+            receive_batch: self.plan.receive_batch,
         }
     }
 
@@ -165,6 +169,7 @@ impl Shared {
             clock: self.plan.clock,
             spin: self.plan.spin,
             core: self.plan.core,
+            batch: self.plan.receive_batch,
             plain: None,
             held: false,
             thread_cpu: self.plan.thread_cpu,

@@ -103,6 +103,8 @@ pub(crate) struct Settings {
     pub(crate) spin: bool,
     pub(crate) sender_core: Option<u32>,
     pub(crate) receiver_core: Option<u32>,
+    /// Most datagrams of one receive call; over TCP the bytes of so many messages.
+    pub(crate) receive_batch: Option<u32>,
 }
 
 /// What a receiving thread is told while it runs.
@@ -171,7 +173,7 @@ impl Traffic {
         for (index, outlet) in outlets.into_iter().enumerate() {
             let sender = FloodSender::new(&stream_plan(&self.plan, index), start);
             let wait = if self.plan.spin { Wait::Poll } else { Wait::Block };
-            let control = Arc::new(Control::new(wait));
+            let control = Arc::new(Control::new(wait).with_batch(self.plan.send_batch));
             self.controls.push(Arc::clone(&control));
             send::start(sender, outlet, self.settings.clone(), control, index, events.clone());
         }

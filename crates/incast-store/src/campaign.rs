@@ -125,7 +125,7 @@ pub struct CampaignStore {
 
 impl CampaignStore {
     /// Begins a campaign in `dir`, or goes on with the one that is there if `resume` says so: then it has to be of the
-    /// same, and runs that were begun are noted as died. `asked` is kept for whoever reads it.
+    /// same, and runs that were begun are noted as died; see [`Self::take_over`]. `asked` is kept for whoever reads it.
     ///
     /// # Errors
     /// When there is one and nobody said to go on; when it is of something else, damaged, or played by another process.
@@ -227,11 +227,14 @@ impl CampaignStore {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute("UPDATE runs SET state = 'died' WHERE state = 'begun'", [])?;
         let player = transaction.query_row("SELECT player FROM campaign", [], |row| row.get(0))?;
-        let update = "UPDATE campaign SET asked = ?1, ended = NULL, player = ?2";
-        transaction.execute(update, params![asked, std::process::id()])?;
+        transaction.execute("UPDATE campaign SET asked = ?1, ended = NULL", [asked])?;
         transaction.commit()?;
         self.player_before = Some(player);
         Ok(())
+    }
+
+    fn signed(&self, number: u64) -> Result<i64, CampaignError> {
+        rows::signed(number).map_err(|error| self.failed("write", error))
     }
 
     fn failed(&self, action: &'static str, error: rusqlite::Error) -> CampaignError {
@@ -259,10 +262,23 @@ impl CampaignStore {
         read.map_err(|error| self.failed("read", error))
     }
 
-    /// The process that played it before this one: what it left behind has its number in its name.
+    /// The process that played it before this one: what it left behind has its number in its name. Whoever takes that
+    /// away says so with [`Self::take_over`].
     #[must_use]
     pub const fn player_before(&self) -> Option<u32> {
         self.player_before
+    }
+
+    /// Writes down that this process plays it from now on. Not before what the one before left is taken away: its
+    /// number is known nowhere else, and this process may be killed, too.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn take_over(&self) -> Result<(), CampaignError> {
+        self.connection
+            .execute("UPDATE campaign SET player = ?1", [std::process::id()])
+            .map(drop)
+            .map_err(|error| self.failed("write", error))
     }
 
     /// Begins a run.
@@ -273,7 +289,7 @@ impl CampaignStore {
         let insert = "INSERT INTO runs (variant, number, state, began_unix_ns) VALUES (?1, ?2, 'begun', ?3)";
         let variant = i64::try_from(variant).unwrap_or(i64::MAX);
         self.connection
-            .execute(insert, params![variant, number.cast_signed(), unix_ns.cast_signed()])
+            .execute(insert, params![variant, self.signed(number)?, self.signed(unix_ns)?])
             .map_err(|error| self.failed("write", error))?;
         Ok(BegunRun(self.connection.last_insert_rowid()))
     }
@@ -303,7 +319,7 @@ impl CampaignStore {
     pub fn fail(&self, run: &BegunRun, unix_ns: u64, why: &str) -> Result<(), CampaignError> {
         let update = "UPDATE runs SET state = 'failed', ended_unix_ns = ?2, why = ?3 WHERE id = ?1";
         self.connection
-            .execute(update, params![run.0, unix_ns.cast_signed(), why])
+            .execute(update, params![run.0, self.signed(unix_ns)?, why])
             .map(drop)
             .map_err(|error| self.failed("write", error))
     }
@@ -361,8 +377,9 @@ impl CampaignStore {
     /// When they cannot be read.
     pub fn times(&self) -> Result<(Option<u64>, Option<u64>), CampaignError> {
         let select = "SELECT min(began_unix_ns), max(ended_unix_ns) FROM runs";
-        let time = |row: &rusqlite::Row<'_>, column| {
-            row.get::<_, Option<i64>>(column).map(|time| time.map(i64::cast_unsigned))
+        let time = |row: &rusqlite::Row<'_>, column| match row.get::<_, Option<i64>>(column)? {
+            None => Ok(None),
+            Some(_) => rows::unsigned(row, column).map(Some),
         };
         self.connection
             .query_row(select, [], |row| Ok((time(row, 0)?, time(row, 1)?)))

@@ -22,9 +22,9 @@ fn outcome(number: u64) -> RunOutcome {
     RunOutcome {
         number,
         verdict: Verdict::Tainted,
-        sent: u64::MAX - number,
+        sent: MOST - number,
         lost: 3,
-        sent_bits: u64::MAX,
+        sent_bits: MOST,
         stages: vec![LossStage {
             stage: "socket_buffer".into(),
             place: "Udp.RcvbufErrors".into(),
@@ -36,6 +36,9 @@ fn outcome(number: u64) -> RunOutcome {
         caveats: vec![Caveat::new(CaveatKind::LedgerOpen, "it does not close", "look")],
     }
 }
+
+/// Largest number that SQLite has.
+const MOST: u64 = i64::MAX.unsigned_abs();
 
 fn open(dir: &Path, resume: bool) -> Result<CampaignStore, CampaignError> {
     CampaignStore::open(dir, &identity(), "asked", resume)
@@ -87,6 +90,55 @@ fn who_goes_on_notes_what_died_and_keeps_what_failed() {
     let store = open(dir.path(), true).unwrap();
     assert_eq!(store.tally().unwrap(), CampaignTally { finished: 1, failed: 1, died: 1, begun: 0 });
     assert_eq!(store.failures(5).unwrap(), ["run 1: no root"]);
+}
+
+#[test]
+fn the_player_before_is_known_until_somebody_has_cleaned_up_behind_it() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(open(dir.path(), false).unwrap().player_before(), None);
+    // Somebody else was killed here; no process has this number.
+    let gone = 4_194_305;
+    let other = rusqlite::Connection::open(dir.path().join(CAMPAIGN)).unwrap();
+    other.execute("UPDATE campaign SET player = ?1", [gone]).unwrap();
+    for _killed_before_it_cleaned in 0..2 {
+        assert_eq!(open(dir.path(), true).unwrap().player_before(), Some(gone));
+    }
+    open(dir.path(), true).unwrap().take_over().unwrap();
+    assert_eq!(open(dir.path(), true).unwrap().player_before(), Some(std::process::id()));
+}
+
+#[test]
+fn what_no_campaign_writes_is_refused_with_its_name_and_value() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = open(dir.path(), false).unwrap();
+    let run = store.begin(0, 7, 1).unwrap();
+    store.finish(&run, 2, &outcome(7)).unwrap();
+    assert!(store.begin(0, u64::MAX, 1).is_err(), "a number that SQLite does not have");
+    drop(store);
+    let path = dir.path().join(CAMPAIGN);
+    let whole = std::fs::read(&path).unwrap();
+    let cases = [
+        ("UPDATE runs SET sent = -1", "sent is -1"),
+        ("UPDATE runs SET lost = -9223372036854775808", "lost is -9223372036854775808"),
+        ("UPDATE runs SET sent = 10, lost = 11", "run 7 lost 11 messages of 10"),
+        ("UPDATE runs SET sent_bits = -3", "sent_bits is -3"),
+        ("UPDATE runs SET sent = NULL", "sent"),
+        ("UPDATE runs SET figures = '{'", "figures: EOF"),
+        ("UPDATE runs SET verdict = '\"nice\"'", "verdict: unknown variant `nice`"),
+        ("UPDATE stages SET packets = -9", "packets is -9"),
+        ("UPDATE caveats SET kind = '7'", "kind: "),
+    ];
+    for (damage, said) in cases {
+        std::fs::write(&path, &whole).unwrap();
+        rusqlite::Connection::open(&path).unwrap().execute_batch(damage).unwrap();
+        let error = CampaignStore::read(dir.path()).unwrap().finished(0).unwrap_err();
+        assert!(matches!(error, CampaignError::Damaged { .. }), "{damage}: {error}");
+        assert!(error.to_string().contains(said), "{damage}: {error}");
+    }
+    std::fs::write(&path, &whole).unwrap();
+    rusqlite::Connection::open(&path).unwrap().execute_batch("UPDATE runs SET began_unix_ns = -4").unwrap();
+    let error = CampaignStore::read(dir.path()).unwrap().times().unwrap_err();
+    assert!(error.to_string().contains("is -4"), "{error}");
 }
 
 #[test]

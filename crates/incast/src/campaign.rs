@@ -180,7 +180,7 @@ impl<'a> Playing<'a> {
         if let Some(before) = self.store.player_before() {
             self.stage.clean(before)?;
         }
-        Ok(())
+        Ok(self.store.take_over()?)
     }
 
     /// Plays run after run until it is enough.

@@ -10,19 +10,19 @@ use crate::stats::ratio;
 pub(super) fn stages<'a>(runs: impl IntoIterator<Item = &'a RunOutcome>) -> Vec<CampaignStage> {
     let mut places: BTreeMap<(&str, &str), CampaignStage> = BTreeMap::new();
     for run in runs {
-        for stage in run.stages.iter().filter(|stage| stage.messages + stage.packets > 0) {
+        for stage in run.stages.iter().filter(|stage| stage.messages > 0 || stage.packets > 0) {
             let sum = places.entry((&stage.stage, &stage.place)).or_insert_with(|| CampaignStage {
                 stage: stage.stage.clone(),
                 place: stage.place.clone(),
                 ..CampaignStage::default()
             });
-            sum.messages += stage.messages;
-            sum.packets += stage.packets;
+            sum.messages = sum.messages.saturating_add(stage.messages);
+            sum.packets = sum.packets.saturating_add(stage.packets);
             sum.runs += u64::from(stage.messages > 0);
         }
     }
     let mut all: Vec<CampaignStage> = places.into_values().collect();
-    let died = all.iter().map(|stage| stage.messages).sum();
+    let died = all.iter().map(|stage| stage.messages).fold(0, u64::saturating_add);
     for stage in &mut all {
         stage.share = ratio(stage.messages, died);
     }

@@ -1,8 +1,8 @@
 //! The runs of one variant, evaluated.
 //!
 //! Which interval is quoted is decided here: if losses scatter as independent ones do, the exact one of all messages
-//! together; if they scatter more, the one of the runs' fractions, each weighed by its messages, with Student's t, for
-//! then messages are not independent and runs may be. A message with one wrong bit fails its checksum and is
+//! together; if they scatter more, the one of whole runs with room for heaps ([`Heaps`]), for then messages are not
+//! independent and runs may be. Nor is it ever narrower than the exact one. A message with one wrong bit fails its checksum and is
 //! lost whole: with `n` bits, `1 - (1 - ber)^n` of the messages.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,8 +16,8 @@ use crate::record::{
 };
 use crate::scenario::ExpectationPlan;
 use crate::stats::dispersion::Dispersion;
+use crate::stats::heaps::Heaps;
 use crate::stats::interval::{Interval, binomial, poisson, upper_limit};
-use crate::stats::quantile::student_two_sided;
 use crate::stats::ratio;
 
 /// What `runs`, in the order of their numbers, came to.
@@ -35,8 +35,7 @@ pub fn variant(
     let (peaks, comb) = peaks(runs, resolution);
     let message_bits = ratio(runs.iter().fold(0, |sum, run| sum.saturating_add(run.sent_bits)), sent);
     let message_bits = message_bits.filter(|bits| *bits > 0.0);
-    let (dispersion, intervals, quoted) = intervals(runs, confidence);
-    let limit = upper_limit(lost, sent, confidence);
+    let Sureness { dispersion, intervals, quoted, upper_limit: limit } = sureness(runs, confidence);
     let rate =
         |fraction: Option<f64>| fraction.zip(message_bits).map(|(lost, bits)| bit_error_rate(lost, bits));
     let unexplained: Vec<i64> = runs.iter().filter_map(|run| run.unexplained).collect();
@@ -60,7 +59,7 @@ pub fn variant(
         peaks,
         comb,
         stages: stages(runs),
-        unexplained: (!unexplained.is_empty()).then(|| unexplained.iter().sum()),
+        unexplained: unexplained.into_iter().reduce(i64::saturating_add),
         drift: drift(&fractions, confidence),
         expectations: expectations(expected, &figures, runs),
         figures: figures.into_iter().map(|figure| ReplicaFigure { values: Vec::new(), ..figure }).collect(),
@@ -81,19 +80,32 @@ pub fn is_precise(runs: &[RunOutcome], asked: &CampaignAsked) -> bool {
         return false;
     };
     let Some(mean) = ratio(lost, sent).filter(|mean| *mean > 0.0) else { return false };
-    let (_, _, quoted) = intervals(runs, asked.confidence);
-    quoted.is_some_and(|interval| (interval.to - interval.from) / 2.0 <= precision * mean)
+    let is_narrow = |from: f64, to: f64| (to - from) / 2.0 <= precision * mean;
+    // What is quoted is never narrower than the exact one, which costs less to know.
+    let exact = binomial(lost, sent, asked.confidence);
+    exact.is_some_and(|exact| is_narrow(exact.from, exact.to))
+        && sureness(runs, asked.confidence).quoted.is_some_and(|quoted| is_narrow(quoted.from, quoted.to))
 }
 
+/// Messages sent and lost in all runs.
 fn pooled(runs: &[RunOutcome]) -> (u64, u64) {
-    runs.iter().fold((0, 0), |(sent, lost), run| (sent + run.sent, lost + run.lost))
+    runs.iter().fold((0, 0), |(sent, lost): (u64, u64), run| {
+        (sent.saturating_add(run.sent), lost.saturating_add(run.lost))
+    })
 }
 
-/// How losses scatter, every interval of the lost fraction, and the one to be quoted.
-fn intervals(
-    runs: &[RunOutcome],
-    confidence: f64,
-) -> (Option<CampaignDispersion>, Vec<CampaignInterval>, Option<CampaignInterval>) {
+/// How sure the lost fraction is.
+struct Sureness {
+    dispersion: Option<CampaignDispersion>,
+    /// Every interval.
+    intervals: Vec<CampaignInterval>,
+    /// The one to be quoted.
+    quoted: Option<CampaignInterval>,
+    /// By the same reckoning as the quoted interval.
+    upper_limit: Option<f64>,
+}
+
+fn sureness(runs: &[RunOutcome], confidence: f64) -> Sureness {
     let (sent, lost) = pooled(runs);
     let counts: Vec<(u64, u64)> = runs.iter().map(|run| (run.lost, run.sent)).collect();
     let dispersion = Dispersion::of(&counts);
@@ -102,14 +114,21 @@ fn intervals(
         from: interval.from,
         to: interval.to,
     };
-    let exact = binomial(lost, sent, confidence).map(|interval| named("clopper-pearson", interval));
+    let exact = binomial(lost, sent, confidence);
     let of_poisson = ratio(1, sent).map(|each| {
         let count = poisson(lost, confidence);
         named("garwood", Interval { from: count.from * each, to: (count.to * each).min(1.0) })
     });
-    let by_runs = by_runs(&counts, confidence).map(|interval| named("student", interval));
+    let heaps = Heaps::of(&counts);
+    let by_runs = heaps.map(|heaps| named("student", heaps.student(confidence)));
+    let of_heaps = heaps.zip(exact).map(|(heaps, exact)| {
+        let of_runs = heaps.interval(confidence);
+        named("heaps", Interval { from: of_runs.from.min(exact.from), to: of_runs.to.max(exact.to) })
+    });
+    let exact = exact.map(|interval| named("clopper-pearson", interval));
     let is_over = dispersion.is_some_and(|dispersion| dispersion.is_over());
-    let quoted = by_runs.clone().filter(|_| is_over).or_else(|| exact.clone());
+    let limit = upper_limit(lost, sent, confidence);
+    let limit_of_heaps = heaps.filter(|_| is_over).map(|heaps| heaps.upper_limit(confidence));
     let said = dispersion.map(|found| CampaignDispersion {
         index: found.index,
         freedom: found.freedom,
@@ -121,25 +140,12 @@ fn intervals(
         }
         .into(),
     });
-    (said, [exact, of_poisson, by_runs].into_iter().flatten().collect(), quoted)
-}
-
-/// The interval of lost over sent when whole runs, not messages, are independent: the variance of a ratio of two sums
-/// (W. Cochran: "Sampling Techniques", 3rd ed. 1977, section 2.11). It does not go below nothing.
-#[expect(clippy::cast_precision_loss, reason = "counts of messages; the last digits do not matter")]
-fn by_runs(counts: &[(u64, u64)], confidence: f64) -> Option<Interval> {
-    let counts: Vec<(f64, f64)> =
-        counts.iter().filter(|run| run.1 > 0).map(|run| (run.0 as f64, run.1 as f64)).collect();
-    let runs = counts.len() as f64;
-    if counts.len() < 2 {
-        return None;
+    Sureness {
+        dispersion: said,
+        quoted: of_heaps.clone().filter(|_| is_over).or_else(|| exact.clone()),
+        intervals: [exact, of_poisson, by_runs, of_heaps].into_iter().flatten().collect(),
+        upper_limit: limit.map(|limit| limit_of_heaps.map_or(limit, |of_heaps| of_heaps.max(limit))),
     }
-    let (lost, sent) = counts.iter().fold((0.0, 0.0), |(lost, sent), run| (lost + run.0, sent + run.1));
-    let fraction = lost / sent;
-    let squares: f64 = counts.iter().map(|run| (run.0 - fraction * run.1).powi(2)).sum();
-    let error = (squares / (runs - 1.0) * runs).sqrt() / sent;
-    let half = student_two_sided(confidence, runs - 1.0) * error;
-    Some(Interval { from: (fraction - half).max(0.0), to: (fraction + half).min(1.0) })
 }
 
 /// Wrong bits per bit that lose this fraction of messages of so many bits.

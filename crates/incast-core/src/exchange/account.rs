@@ -75,7 +75,9 @@ pub struct PeerBook {
     pub late: u64,
     /// Datagrams of responses that had come before: the last requests are known, 4 096 of them.
     pub copies: u64,
-    /// Datagrams of responses, copies and late ones included.
+    /// Datagrams of responses to requests that are longer ago: late ones or copies, it cannot be told.
+    pub stale: u64,
+    /// Datagrams of responses; copies, late and stale ones included.
     pub datagrams: u64,
     /// Bytes of responses, answered ones.
     pub response_bytes: u64,

@@ -124,6 +124,8 @@ fn peer(
     let is_udp = identity.terms.transport == Transport::Udp;
     let steady = asked.map_or(0, |asked| asked.round.count());
     let received = book.map(|book| book.datagrams.saturating_sub(book.copies));
+    // Whether a stale one is a copy is not known, and so not how many were lost.
+    let is_certain = book.is_some_and(|book| book.stale == 0);
     let sent = told.map(|told| told.datagrams);
     let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     let here = asked.and_then(|asked| {
@@ -150,7 +152,10 @@ fn peer(
         datagrams_sent: sent.filter(|_| is_udp),
         datagrams_received: received.filter(|_| is_udp),
         datagrams_copies: book.filter(|_| is_udp).map(|book| book.copies),
-        datagrams_lost: sent.zip(received).filter(|_| is_udp).map(|(sent, came)| signed(sent) - signed(came)),
+        datagrams_lost: sent
+            .zip(received)
+            .filter(|_| is_udp && is_certain)
+            .map(|(sent, came)| signed(sent) - signed(came)),
         packets_per_response: each(at_answerer.as_ref().and_then(|sample| sample.data_segments_sent)),
         acknowledgements_per_response: each(at_asker.as_ref().and_then(bare)),
         retransmits: at_answerer.as_ref().and_then(|sample| sample.retransmits),
@@ -220,6 +225,17 @@ pub fn caveats(
             CaveatKind::RunTooShort,
             format!("{name}: {steady} answers after the first ones: its quantiles mean little"),
             "ask for longer",
+        ));
+    }
+    let books = asked.map(|asked| asked.peers.as_slice()).unwrap_or_default();
+    for (peer, book) in exchange.peers.iter().zip(books).filter(|(_, book)| book.stale > 0) {
+        doubts.push(Caveat::new(
+            CaveatKind::WindowExceeded,
+            format!(
+                "{name}: {} datagrams of {} came so late that they may be copies: how many were lost is not known",
+                book.stale, peer.name
+            ),
+            "ask for a longer time-out (--timeout), or a lower load",
         ));
     }
     for (peer, _) in exchange.peers.iter().zip(told).filter(|(_, told)| told.is_none() && asked.is_some()) {

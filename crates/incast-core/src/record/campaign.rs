@@ -83,11 +83,12 @@ plain_data! {
         pub lost_fraction: Option<f64>,
         /// The same as one message in so many; null when nothing was lost.
         pub one_in: Option<f64>,
-        /// The interval to be quoted: exact where losses are independent, else by runs.
+        /// The interval to be quoted: exact where losses are independent, else by runs with room for heaps.
         pub interval: Option<CampaignInterval>,
         /// Every interval that was computed.
         pub intervals: Vec<CampaignInterval>,
-        /// The lost fraction that is not exceeded with the confidence that was asked for, one-sided (Clopper-Pearson).
+        /// The lost fraction that is not exceeded with the confidence that was asked for, one-sided; by the same reckoning
+        /// as the quoted interval.
         pub upper_limit: Option<f64>,
         /// Bit errors per payload bit, were every loss a message with one bit error, which kills it.
         pub bit_error_rate: Option<f64>,
@@ -119,7 +120,8 @@ plain_data! {
 
     /// An interval of the lost fraction.
     pub struct CampaignInterval {
-        /// `clopper-pearson`, `garwood` (both take losses for independent) or `student` (by runs).
+        /// `clopper-pearson`, `garwood` (both take losses for independent), `student` (by runs) or `heaps` (by runs, with
+        /// room for one more heap).
         pub method: String,
         /// At least.
         pub from: f64,

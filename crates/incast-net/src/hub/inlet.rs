@@ -35,6 +35,9 @@ pub(crate) trait Inlet {
         None
     }
 
+    /// At most `datagrams` in one call; what hands out a ring, without a call for each, takes no notice.
+    fn set_batch(&mut self, _datagrams: u32) {}
+
     /// Whether packets are to be timed; what cannot time them has them told by the reader's clock.
     fn set_timed(&mut self, _is_timed: bool) {}
 
@@ -60,6 +63,10 @@ impl Inlet for UdpInlet {
 
     fn caveats(&self) -> &[Caveat] {
         self.caveats()
+    }
+
+    fn set_batch(&mut self, datagrams: u32) {
+        self.set_batch(datagrams);
     }
 
     fn set_timed(&mut self, is_timed: bool) {

@@ -28,7 +28,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A hub at `bind` that is probed from `probers`.
 fn probed(bind: &str, probers: &[IpAddr]) -> (Hub, Arc<FaultCounters>) {
     let clock = Clock::start();
-    let plan = HubPlan { clock, spin: false, core: None, plain: None, held: false, thread_cpu: || None };
+    let plan = HubPlan {
+        clock,
+        spin: false,
+        core: None,
+        plain: None,
+        held: false,
+        batch: None,
+        thread_cpu: || None,
+    };
     let (socket, granted) = socket::udp_bind(bind.parse().unwrap(), None).unwrap();
     let faults = Arc::<FaultCounters>::default();
     let hub = Hub::start(socket, granted, plan, Arc::clone(&faults)).unwrap();
@@ -48,6 +56,7 @@ fn probed(bind: &str, probers: &[IpAddr]) -> (Hub, Arc<FaultCounters>) {
         no_delay: true,
         dscp: None,
         segments_max: None,
+        send_batch: None,
         raw: RawPlan::default(),
         probe: Some(ProbeStream { warm_up_messages: 0, drift_ppb: 0 }),
     };

@@ -138,6 +138,7 @@ impl Shared {
             spin: self.plan.spin,
             sender_core: self.plan.core,
             receiver_core: self.plan.core,
+            receive_batch: None,
         }
     }
 

@@ -52,6 +52,12 @@ impl UdpInlet {
         })
     }
 
+    /// At most `datagrams` in one call, and at least one; with receive offload each of them may be many that were
+    /// joined.
+    pub fn set_batch(&mut self, datagrams: u32) {
+        self.received.truncate(usize::try_from(datagrams.max(1)).unwrap_or(usize::MAX));
+    }
+
     /// Whether packets are to be timed: the kernel then stamps each, joins none, and tells to which of our addresses each
     /// came, so that it can be answered from there.
     ///

@@ -84,6 +84,16 @@ pub enum CampaignError {
 /// What SQLite says, sorted into what can be mended and what cannot.
 pub(super) fn of_sqlite(action: &'static str, path: &Path, error: rusqlite::Error) -> CampaignError {
     let path = path.to_owned();
+    let error = match error {
+        // A whole file with something in it that no campaign writes.
+        rusqlite::Error::FromSqlConversionFailure(_, _, what) => {
+            return CampaignError::Damaged { path, said: what.to_string() };
+        }
+        error @ (rusqlite::Error::InvalidColumnType(..) | rusqlite::Error::QueryReturnedNoRows) => {
+            return CampaignError::Damaged { path, said: error.to_string() };
+        }
+        error => error,
+    };
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => CampaignError::Full { action, path },
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {

@@ -1,4 +1,5 @@
-//! Rows of a campaign as plain data. Numbers of 64 bits are stored with a sign, as SQLite has them.
+//! Rows of a campaign as plain data. SQLite's numbers have a sign and 63 bits, and ours have none: what does not fit
+//! is neither written nor read. What no campaign wrote is refused with its name and value.
 
 use std::collections::BTreeMap;
 
@@ -25,14 +26,14 @@ pub(super) fn finish(
         update,
         params![
             run,
-            unix_ns.cast_signed(),
+            signed(unix_ns)?,
             json_text(&outcome.verdict)?,
-            outcome.sent.cast_signed(),
-            outcome.lost.cast_signed(),
-            outcome.sent_bits.cast_signed(),
+            signed(outcome.sent)?,
+            signed(outcome.lost)?,
+            signed(outcome.sent_bits)?,
             outcome.unexplained,
             json_text(&outcome.figures)?,
-            outcome.number.cast_signed(),
+            signed(outcome.number)?,
         ],
     )?;
     if changed != 1 {
@@ -40,7 +41,7 @@ pub(super) fn finish(
     }
     let mut insert = transaction.prepare("INSERT INTO stages VALUES (?1, ?2, ?3, ?4, ?5)")?;
     for stage in &outcome.stages {
-        let (packets, messages) = (stage.packets.cast_signed(), stage.messages.cast_signed());
+        let (packets, messages) = (signed(stage.packets)?, signed(stage.messages)?);
         insert.execute(params![run, stage.stage, stage.place, packets, messages])?;
     }
     let mut insert = transaction.prepare("INSERT INTO caveats VALUES (?1, ?2, ?3, ?4)")?;
@@ -80,11 +81,19 @@ pub(super) fn finished(connection: &Connection, variant: i64) -> rusqlite::Resul
                   WHERE state = 'finished' AND variant = ?1 ORDER BY number";
     each(&reading, select, variant, |row| {
         let id: i64 = row.get(0)?;
+        let (number, sent, lost) = (unsigned(row, 1)?, unsigned(row, 3)?, unsigned(row, 4)?);
+        if lost > sent {
+            return Err(wrong(
+                4,
+                Type::Integer,
+                format!("run {number} lost {lost} messages of {sent}").into(),
+            ));
+        }
         runs.push(RunOutcome {
-            number: unsigned(row, 1)?,
+            number,
             verdict: of_json(row, 2)?,
-            sent: unsigned(row, 3)?,
-            lost: unsigned(row, 4)?,
+            sent,
+            lost,
             sent_bits: unsigned(row, 5)?,
             stages: stages.remove(&id).unwrap_or_default(),
             unexplained: row.get(6)?,
@@ -135,8 +144,16 @@ fn each(
     Ok(())
 }
 
-fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
-    row.get::<_, i64>(column).map(i64::cast_unsigned)
+/// A count or a time as SQLite has it.
+pub(super) fn signed(number: u64) -> rusqlite::Result<i64> {
+    i64::try_from(number).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}
+
+/// A count or a time.
+pub(super) fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    let number: i64 = row.get(column)?;
+    u64::try_from(number)
+        .map_err(|_| wrong(column, Type::Integer, format!("{} is {number}", name(row, column)).into()))
 }
 
 pub(super) fn json_text<T: Serialize>(value: &T) -> rusqlite::Result<String> {
@@ -146,5 +163,14 @@ pub(super) fn json_text<T: Serialize>(value: &T) -> rusqlite::Result<String> {
 pub(super) fn of_json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
     let text: String = row.get(column)?;
     serde_json::from_str(&text)
-        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
+        .map_err(|error| wrong(column, Type::Text, format!("{}: {error}", name(row, column)).into()))
+}
+
+/// What is in the column is not what a campaign writes there.
+fn wrong(column: usize, of: Type, what: Box<dyn std::error::Error + Send + Sync>) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, of, what)
+}
+
+fn name<'a>(row: &'a Row<'_>, column: usize) -> &'a str {
+    row.as_ref().column_name(column).unwrap_or("a column")
 }

@@ -29,21 +29,16 @@ pub(crate) fn answer(args: &AnswerArgs) -> anyhow::Result<ExitCode> {
     let stops = Stops::listen()?;
     let bind = resolve(&args.bind, args.port)?;
     let watch = HostWatch::start();
-    let dir = args
-        .output
-        .out
-        .as_ref()
-        .map(|out| RecordDir::create(out, "answer", watch.started_unix_ns()))
-        .transpose()?;
-    let host = host_name(args.name.as_ref());
+    let dir = RecordDir::if_asked(&args.output, "answer", watch.started_unix_ns())?;
+    let host = host_name(args.server.name.as_ref());
     let plan = AnswerPlan {
         bind,
         host: host.clone(),
-        key: key(args.key_file.as_deref())?,
-        open: args.open,
+        key: key(args.server.key_file.as_deref())?,
+        open: args.server.open,
         spin: args.spin,
         congestion: args.congestion.clone(),
-        core: args.core,
+        core: args.server.core,
         clock: Clock::start(),
         thread_cpu,
     };

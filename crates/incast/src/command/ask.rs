@@ -32,12 +32,7 @@ pub(crate) fn ask(args: &AskArgs) -> anyhow::Result<ExitCode> {
     let stops = Stops::listen()?;
     let plan = plan(args)?;
     let watch = HostWatch::start();
-    let dir = args
-        .output
-        .out
-        .as_ref()
-        .map(|out| RecordDir::create(out, "ask", watch.started_unix_ns()))
-        .transpose()?;
+    let dir = RecordDir::if_asked(&args.output, "ask", watch.started_unix_ns())?;
     let command = describe(&plan);
     note(&command);
     let (notices, inbox) = unbounded();
@@ -111,7 +106,7 @@ fn plan(args: &AskArgs) -> anyhow::Result<AskPlan> {
     for server in &args.servers {
         targets.push(Target { server: resolve(server, ANSWER_PORT_DEFAULT)?, data: None });
     }
-    let host = host_name(args.name.as_ref());
+    let host = host_name(args.client.name.as_ref());
     Ok(AskPlan {
         targets,
         // Exchanges of many askers meet in one record at the answerer: the asker's name tells them apart.
@@ -120,7 +115,7 @@ fn plan(args: &AskArgs) -> anyhow::Result<AskPlan> {
         terms: args.terms()?,
         asker: args.plan()?,
         new_connections: args.new_connections,
-        key: key(args.key_file.as_deref())?,
+        key: key(args.client.key_file.as_deref())?,
         hold: false,
         spin: args.spin,
         core: args.core,

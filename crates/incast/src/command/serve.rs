@@ -38,12 +38,7 @@ pub(crate) fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let message_bytes = crate::cli::message_bytes(args.message, args.transport, args.plain)?;
     let watch = HostWatch::start();
     let mut book = OwnBook::open(args.trace.drop_trace)?;
-    let dir = args
-        .output
-        .out
-        .as_ref()
-        .map(|out| RecordDir::create(out, "serve", watch.started_unix_ns()))
-        .transpose()?;
+    let dir = RecordDir::if_asked(&args.output, "serve", watch.started_unix_ns())?;
     let mut measured = if args.plain {
         serve_plain(args, bind, message_bytes, &watch, &stops)?
     } else if args.iperf3 {
@@ -62,7 +57,7 @@ pub(crate) fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     measured.cpu = watch.cpu();
     let (host, doubts) = watch.host(measured.cpu.as_ref(), &measured.outcomes);
     measured.host = host;
-    measured.own_book = Some(book.close(&host_name(args.name.as_ref())));
+    measured.own_book = Some(book.close(&host_name(args.server.name.as_ref())));
     measured.caveats.extend(doubts);
     deliver(&measured.record(), &args.output, dir.as_ref())
 }
@@ -97,13 +92,14 @@ fn serve_native(
 ) -> anyhow::Result<Measured> {
     let plan = ServerPlan {
         bind,
-        host: host_name(args.name.as_ref()),
-        key: key(args.key_file.as_deref())?,
-        open: args.open,
+        host: host_name(args.server.name.as_ref()),
+        key: key(args.server.key_file.as_deref())?,
+        open: args.server.open,
         barrier: args.barrier,
         receive_buffer: args.receive_buffer,
+        receive_batch: None,
         spin: args.spin,
-        core: args.core,
+        core: args.server.core,
         clock: Clock::start(),
         run_start_unix_ns: watch.started_unix_ns(),
         thread_cpu,
@@ -149,11 +145,11 @@ fn serve_iperf3(
 ) -> anyhow::Result<Measured> {
     let plan = iperf3::ServerPlan {
         bind,
-        host: host_name(args.name.as_ref()),
-        open: args.open,
+        host: host_name(args.server.name.as_ref()),
+        open: args.server.open,
         receive_buffer: args.receive_buffer,
         spin: args.spin,
-        core: args.core,
+        core: args.server.core,
         interval: args.interval,
         clock: Clock::start(),
         run_start_unix_ns: watch.started_unix_ns(),
@@ -197,11 +193,11 @@ fn serve_plain(
 ) -> anyhow::Result<Measured> {
     let plan = PlainServerPlan {
         bind,
-        host: host_name(args.name.as_ref()),
+        host: host_name(args.server.name.as_ref()),
         send: plain_plan(args, message_bytes),
         receive_buffer: args.receive_buffer,
         spin: args.spin,
-        core: args.core,
+        core: args.server.core,
         once: args.once,
         clock: Clock::start(),
         run_start_unix_ns: watch.started_unix_ns(),
@@ -260,6 +256,7 @@ fn plain_plan(args: &ServeArgs, message_bytes: u32) -> SendPlan {
         no_delay: false,
         dscp: None,
         segments_max: None,
+        send_batch: None,
         raw: RawPlan::default(),
         probe: None,
     }

@@ -1,6 +1,7 @@
 //! Settings that a scenario asks for beyond its namespaces' own: those of the whole machine, which are written
 //! down and put back, and those of interfaces, which go with the lab.
 
+use std::io;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -26,7 +27,7 @@ impl MachineSettings {
         }
         let path = Path::new(JOURNAL);
         let identity = Identity::here().context("find out which start of the machine this is")?;
-        let by = format!("the scenario {}", scenario.name);
+        let by = format!("{BY}{}", scenario.name);
         let journal = JournalFile::open(path, &identity, &by).map_err(|fault| explained(path, fault))?;
         let after = journal.last();
         let mut this = Self { journal: Some((journal, after)) };
@@ -49,7 +50,7 @@ impl MachineSettings {
     fn end(&mut self) -> anyhow::Result<()> {
         let Some((mut journal, after)) = self.journal.take() else { return Ok(()) };
         let mut ended = journal.put_back(&HostKnobs, after).context("write the journal")?;
-        let is_good = |how: &std::io::Result<_>| matches!(how, Ok(incast_core::tune::PutBack::Restored));
+        let is_good = |how: &io::Result<_>| matches!(how, Ok(incast_core::tune::PutBack::Restored));
         ended.retain(|(_, how)| !is_good(how));
         tell_put_back(&ended);
         journal.close().context("remove the journal")?;
@@ -66,6 +67,22 @@ impl Drop for MachineSettings {
     }
 }
 
+/// Refuses to measure where a scenario that was killed left settings of this machine changed: what is measured as it
+/// stands would have them too. A host that was tuned on purpose is another matter, as are settings of a living one.
+pub(crate) fn refuse_what_was_left() -> anyhow::Result<()> {
+    let identity = Identity::here().context("find out which start of the machine this is")?;
+    let Ok(Some(journal)) = JournalFile::find(Path::new(JOURNAL), &identity) else { return Ok(()) };
+    let left: Vec<String> = journal.open_changes().iter().map(|change| change.knob.to_string()).collect();
+    if left.is_empty() || !journal.by().starts_with(BY) {
+        return Ok(());
+    }
+    anyhow::bail!(
+        "{} was killed, and left settings of this machine changed: {}; put them back with `incast host restore`",
+        journal.by(),
+        left.join(", ")
+    )
+}
+
 /// Sets what the scenario says of the interfaces of its hosts.
 pub(crate) fn set_interfaces(scenario: &Scenario, lab: &Lab) -> anyhow::Result<()> {
     for (plan, host) in scenario.hosts.iter().zip(lab.hosts()) {
@@ -74,9 +91,24 @@ pub(crate) fn set_interfaces(scenario: &Scenario, lab: &Lab) -> anyhow::Result<(
                 let kind =
                     KnobKind::of_interface(&format!("e{nth}"), key).context("a key of an interface")?;
                 let knob = Knob { namespace: Some(host.namespace.clone()), kind };
-                HostKnobs.write(&knob, value).with_context(|| format!("the interface of {}", plan.name))?;
+                HostKnobs
+                    .write(&knob, value)
+                    .map_err(|error| refused(&plan.name, nth, (key, value), &error))?;
             }
         }
     }
     Ok(())
+}
+
+/// Who changed settings, as the journal has it; a name follows.
+const BY: &str = "the scenario ";
+
+/// Why an interface of a host cannot be set so. The name of its namespace, another in every lab, tells nobody anything.
+fn refused(host: &str, nth: usize, (key, value): (&str, &str), error: &io::Error) -> anyhow::Error {
+    if error.kind() == io::ErrorKind::Unsupported {
+        return anyhow::anyhow!(
+            "interface e{nth} of host {host} has no `{key}`: it is a virtual cable, whose driver does not know it"
+        );
+    }
+    anyhow::anyhow!("interface e{nth} of host {host} refused `{key}` = {value}: {error}")
 }

@@ -197,6 +197,7 @@ impl super::lines::ReceiveAssignment {
             open: false,
             barrier: 1,
             receive_buffer: self.receive_buffer,
+            receive_batch: self.receive_batch,
             spin: self.spin,
             core: self.core,
             clock: Clock::start(),
