@@ -25,10 +25,11 @@ fn stages(page: &mut Page, ledger: &Ledger) {
     if !ledger.stages.iter().any(is_deadly) {
         return page.words(&Label::below("", 0), "nothing died at any stage that was read");
     }
-    // A stage with several counters has one line while none of them has moved.
+    // Of a stage with several counters those that rest say nothing; of one where all rest one is enough.
     let is_news = |(index, stage): &(usize, &LossStage)| {
-        let same = |other: &LossStage| other.stage == stage.stage;
-        is_deadly(stage) || !ledger.stages[..*index].iter().any(same)
+        let is_same = |other: &&LossStage| other.stage == stage.stage;
+        let is_first = !ledger.stages[..*index].iter().any(|other| is_same(&other));
+        is_deadly(stage) || (is_first && !ledger.stages.iter().filter(is_same).any(is_deadly))
     };
     let shown = || ledger.stages.iter().enumerate().filter(is_news).map(|(_, stage)| stage);
     let mut table = Table::new(vec![
