@@ -7,9 +7,11 @@ use std::io;
 use std::net::TcpStream;
 use std::os::fd::AsFd as _;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
 
 use incast_core::caveat::{Caveat, CaveatKind};
 use incast_core::exchange::{Answerer, AnswererAccount, Terms};
+use incast_core::record::TcpSample;
 use incast_core::time::Time;
 use incast_core::wire::exchange::{HEAD_BYTES, Head};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -21,6 +23,7 @@ use super::{Asker, Shared};
 use crate::clock::Clock;
 use crate::faults::count;
 use crate::socket;
+use crate::tcp::tcp_sample;
 use crate::wait::{BLOCK_MAX, Spinning};
 
 /// Bytes of one read and of one write: what fits the second-level cache beside the kernel's own buffers.
@@ -55,11 +58,26 @@ pub(super) fn answer(shared: &Shared, asker: &Asker, connection: &TcpStream) {
         count(&shared.acceptor.faults.bad_messages);
     }
     done = AnswererAccount { nonsense: done.nonsense, caveats: done.caveats, ..serving.answerer.account() };
+    settle(connection);
     done.connection = serving.watch.finish(clock.now(), 0, connection.as_fd());
     done.cpu = cpu_before.zip((shared.plan.thread_cpu)()).map(|(before, after)| after.since(&before));
     asker.close(done);
     asker.open.fetch_sub(1, Relaxed);
 }
+
+/// Waits for the acknowledgement of the last response: the asker has read it and says so on another connection, while
+/// its kernel may take its time (net/ipv4/tcp_output.c, `tcp_send_delayed_ack`).
+fn settle(connection: &TcpStream) {
+    let until = Instant::now() + SETTLE_MAX;
+    let is_open =
+        |sample: &TcpSample| sample.unacknowledged_segments > Some(0) || sample.unsent_bytes > Some(0);
+    while tcp_sample(connection.as_fd(), 0.0).as_ref().is_some_and(is_open) && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Twice the longest delay of an acknowledgement (`TCP_DELACK_MAX`, 200 ms), and some round trip.
+const SETTLE_MAX: Duration = Duration::from_millis(700);
 
 /// Options of a data connection; what was refused is a doubt.
 fn prepare(connection: &TcpStream, terms: &Terms) -> Vec<Caveat> {
