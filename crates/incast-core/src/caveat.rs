@@ -73,6 +73,8 @@ pub enum CaveatKind {
     StampsImplausible,
     /// Arrivals were told by the reader's clock: batches share a time, and waiting in the kernel counts as delay.
     StampsByReader,
+    /// Half of a probe's messages left later than by the gap between them: in bursts.
+    DeparturesLate,
     /// A doubt that this incast does not know by name: a newer one told it.
     #[serde(other)]
     Other,

@@ -318,11 +318,7 @@ fn host_stages(
         stages.push(entry(stage::SOCKET, "Udp.InErrors of no other name", other_errors));
     }
     let read = received.map(|received| hosts.udp_in_datagrams.saturating_sub(received));
-    stages.push(entry(
-        stage::APPLICATION,
-        "read from the socket and not counted by the receiver",
-        read.unwrap_or(0),
-    ));
+    stages.push(entry(stage::APPLICATION, "read there and never counted", read.unwrap_or(0)));
     stages
 }
 

@@ -231,6 +231,18 @@ fn quantiles_are_of_all_requests_and_unknown_where_one_without_an_answer_stands(
 }
 
 #[test]
+fn an_answer_after_its_time_is_none_though_nobody_has_looked_at_the_time() {
+    let mut asker = Asker::new(plan(1, 1, 3), &terms(), Time::ZERO);
+    let end = Time::ZERO + Span::from_ms(10);
+    assert_eq!(asker.poll_request(Time::ZERO), Some(0));
+    assert_eq!(asker.handle_response(end, 0, 0, 0), Heard::Late);
+    assert_eq!(asker.poll_request(end), Some(1));
+    assert_eq!(asker.handle_response(end + Span(9_999_999_999), 0, 1, 0), Heard::RoundOver, "in time");
+    let book = asker.finish(end + Span::from_s(1)).peers.remove(0);
+    assert_eq!((book.answered, book.timed_out, book.late, book.residual()), (1, 1, 1, 0));
+}
+
+#[test]
 fn requests_without_an_answer_are_a_doubt_with_their_share() {
     let doubts = |lost: u64| {
         let plan = plan(1, 1, 40);

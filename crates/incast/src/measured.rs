@@ -217,8 +217,6 @@ impl Measured {
         let totals = totals::totals(&flows, self.cpu, self.socket_drops.or_else(told));
         caveats.extend(totals::caveats(&totals));
         caveats.extend(fault_caveat(&self.faults));
-        // Who asked and heard nothing has measured nothing.
-        let is_mute = |exchange: &Exchange| exchange.asked > Some(0) && exchange.answered == Some(0);
         incomplete |= exchanges.iter().any(is_mute);
         if interrupted {
             caveats.push(Caveat::new(
@@ -268,6 +266,11 @@ impl Measured {
         }
         (flows, doubts.concat())
     }
+}
+
+/// Whether somebody asked and nobody answered: nothing was measured.
+fn is_mute(exchange: &Exchange) -> bool {
+    exchange.asked > Some(0) && exchange.answered == Some(0)
 }
 
 /// A flow as both of its sides told it, and what is doubtful of it.

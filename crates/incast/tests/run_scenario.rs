@@ -258,7 +258,7 @@ fn what_is_not_as_the_schema_says_is_noticed() {
         ),
         (
             with("/caveats", serde_json::json!([{"kind": "nice", "text": "", "advice": ""}])),
-            "record.caveats[0].kind: fits 0 of 33",
+            "record.caveats[0].kind: fits 0 of 34",
         ),
     ];
     for (record, fault) in cases {

@@ -158,6 +158,10 @@ impl Asker {
             return Heard::Nonsense;
         }
         let place = self.rounds.iter().position(|round| round.number == Some(number));
+        // Whoever drives this may be late as well: an answer after its time would be longer than those that had none.
+        if let Some(place) = place.filter(|place| self.is_past(*place, now)) {
+            self.give_up(place, peer, now);
+        }
         let place = place.filter(|place| self.rounds[*place].states[peer] == State::Open);
         let piece = match place {
             Some(place) => Some(self.rounds[place].handle_piece(peer, index)),
@@ -219,13 +223,9 @@ impl Asker {
     pub fn handle_timeout(&mut self, now: Time) -> u64 {
         let mut given_up = 0;
         for place in 0..self.rounds.len() {
-            if self.rounds[place].number.is_none() || self.rounds[place].begun + self.plan.timeout > now {
-                continue;
-            }
-            for peer in 0..self.plan.peers {
-                if self.end(place, peer, State::Ended, now) {
-                    self.account.peers[peer].timed_out += 1;
-                    given_up += 1;
+            if self.rounds[place].number.is_some() && self.is_past(place, now) {
+                for peer in 0..self.plan.peers {
+                    given_up += u64::from(self.give_up(place, peer, now));
                 }
             }
         }
@@ -336,6 +336,18 @@ impl Asker {
         }
         self.end(place, peer, State::Answered(took), now);
         if self.rounds[place].number.is_none() { Heard::RoundOver } else { Heard::Answered }
+    }
+
+    /// Whether a round's answers are too late now.
+    fn is_past(&self, place: usize, now: Time) -> bool {
+        self.rounds[place].begun + self.plan.timeout <= now
+    }
+
+    /// Ends a request that has waited too long; false if it had ended.
+    fn give_up(&mut self, place: usize, peer: usize, now: Time) -> bool {
+        let ended = self.end(place, peer, State::Ended, now);
+        self.account.peers[peer].timed_out += u64::from(ended);
+        ended
     }
 
     /// Ends one request, and with the last its round; false if it had ended.

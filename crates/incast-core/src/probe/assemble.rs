@@ -88,6 +88,7 @@ pub fn record(played: Played, sweep: &ProbeSweep, flow: &str) -> (Probe, Vec<Cav
             ));
         }
     }
+    caveats.extend(late(&played.points));
     let probe = Probe {
         flow: flow.to_owned(),
         warm_up_messages: sweep.warm_up_messages,
@@ -98,6 +99,23 @@ pub fn record(played: Played, sweep: &ProbeSweep, flow: &str) -> (Probe, Vec<Cav
         points: played.points,
     };
     (probe, caveats)
+}
+
+/// The doubt about gaps that the sender did not keep.
+fn late(points: &[ProbePoint]) -> Option<Caveat> {
+    let late: Vec<&ProbePoint> = points.iter().filter(|point| point.is_late()).collect();
+    let by = |point: &ProbePoint| point.departure_error.as_ref().map_or(0, |error| error.ns_p50);
+    let worst = late.iter().max_by_key(|point| by(point))?;
+    let text = format!(
+        "at {} of {} points half of the messages left later than their moment by more than the gap (by {} us where the gap \
+         is {} us): they left in bursts, and the path was shown bursts",
+        late.len(),
+        points.len(),
+        by(worst) / 1_000,
+        worst.gap_ns.unwrap_or(0.0) / 1e3
+    );
+    let advice = "give the sender a core of its own (--spin, --core), or ask for longer gaps";
+    Some(Caveat::new(CaveatKind::DeparturesLate, text, advice))
 }
 
 /// More arrivals than this part, told by the reader's clock, are a doubt.
@@ -206,4 +224,26 @@ fn distribution(histogram: &SignedHistogram, shift: i64) -> Option<NanosecondDis
 #[expect(clippy::cast_precision_loss, reason = "for rates and costs: 53 bits are enough")]
 fn f64_of(count: u64) -> f64 {
     count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::DepartureError;
+
+    fn point(gap_ns: Option<f64>, late_ns: u64) -> ProbePoint {
+        let departure_error = Some(DepartureError { ns_p50: late_ns, ..DepartureError::default() });
+        ProbePoint { gap_ns, departure_error, ..ProbePoint::default() }
+    }
+
+    #[test]
+    fn a_gap_that_was_not_kept_is_a_doubt() {
+        let kept = [point(Some(10_000.0), 10_000), point(None, 500_000), ProbePoint::default()];
+        assert_eq!(late(&kept), None);
+        let mut points = kept.to_vec();
+        points.extend([point(Some(10_000.0), 188_000), point(Some(20_000.0), 20_001)]);
+        let doubt = late(&points).unwrap();
+        assert_eq!(doubt.kind, CaveatKind::DeparturesLate);
+        assert!(doubt.text.starts_with("at 2 of 5 points ") && doubt.text.contains("by 188 us"), "{doubt:?}");
+    }
 }

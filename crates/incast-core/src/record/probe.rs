@@ -156,3 +156,13 @@ plain_data! {
         pub busy_cores: Option<f64>,
     }
 }
+
+impl ProbePoint {
+    /// Whether half of its messages left later than their moment by more than the gap: what left were bursts.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        #[expect(clippy::cast_precision_loss, reason = "for comparing: 53 bits are enough")]
+        let by = self.departure_error.as_ref().map(|error| error.ns_p50 as f64);
+        by.zip(self.gap_ns).is_some_and(|(by, gap)| by > gap)
+    }
+}

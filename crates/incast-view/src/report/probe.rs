@@ -106,7 +106,8 @@ fn timed(points: &[&ProbePoint]) -> Sheet {
         let known = distribution.as_ref().map(value);
         Cell::plain(known.map_or_else(|| UNKNOWN.to_owned(), signed_nanoseconds))
     };
-    let late = |ns: Option<u64>| Cell::plain(ns.map_or_else(|| UNKNOWN.to_owned(), nanoseconds));
+    let said_late = |ns: Option<u64>| ns.map_or_else(|| UNKNOWN.to_owned(), nanoseconds);
+    let late = |ns: Option<u64>| Cell::plain(said_late(ns));
     for point in points {
         let error = point.departure_error.as_ref();
         let mut row = begin(point);
@@ -122,7 +123,7 @@ fn timed(points: &[&ProbePoint]) -> Sheet {
             of(&point.delay_variation, |delay| delay.ns_p99),
             of(&point.inter_arrival, |gap| gap.ns_p50),
             of(&point.inter_arrival, |gap| gap.ns_p99),
-            late(error.map(|error| error.ns_p50)),
+            Cell::flagged(said_late(error.map(|error| error.ns_p50)), point.is_late()),
             late(error.map(|error| error.ns_p99)),
             late(error.map(|error| error.ns_max)),
         ]);

@@ -1,6 +1,6 @@
 //! The second book of the losses on a terminal: stage by stage, as a bar, both accounts, and what was read.
 
-use incast_core::record::{Ledger, LedgerSource, Record};
+use incast_core::record::{Ledger, LedgerSource, LossStage, Record};
 
 use crate::page::{BAD, DOUBTFUL, GOOD, Label, PLAIN, Page};
 use crate::table::{Cell, Side, Table};
@@ -13,14 +13,33 @@ pub(super) fn ledger(page: &mut Page, record: &Record) {
     let who =
         if record.simulation.is_some() { "as the simulator saw it" } else { "by the kernel's counters" };
     page.section(&format!("where packets died, {who}"));
+    stages(page, ledger);
+    bar(page, ledger);
+    books(page, ledger);
+    sources(page, ledger);
+}
+
+/// A line for each stage that was read, where anything died at one of them.
+fn stages(page: &mut Page, ledger: &Ledger) {
+    let is_deadly = |stage: &LossStage| stage.packets > 0 || stage.messages > 0;
+    if !ledger.stages.iter().any(is_deadly) {
+        return page.words(&Label::below("", 0), "nothing died at any stage that was read");
+    }
+    // Of a stage with several counters those that rest say nothing; of one where all rest one is enough.
+    let is_news = |(index, stage): &(usize, &LossStage)| {
+        let is_same = |other: &&LossStage| other.stage == stage.stage;
+        let is_first = !ledger.stages[..*index].iter().any(|other| is_same(&other));
+        is_deadly(stage) || (is_first && !ledger.stages.iter().filter(is_same).any(is_deadly))
+    };
+    let shown = || ledger.stages.iter().enumerate().filter(is_news).map(|(_, stage)| stage);
     let mut table = Table::new(vec![
         ("  stage", Side::Left),
         ("packets", Side::Right),
         ("messages", Side::Right),
         ("place", Side::Left),
     ]);
-    for stage in ledger.stages.iter().take(STAGES_MAX) {
-        let style = if stage.packets + stage.messages > 0 { DOUBTFUL } else { PLAIN };
+    for stage in shown().take(STAGES_MAX) {
+        let style = if is_deadly(stage) { DOUBTFUL } else { PLAIN };
         let place = crate::text::cut(&clean(&stage.place), page.width().saturating_sub(48).max(16));
         table.push(vec![
             Cell::styled(format!("  {}", clean(&stage.stage).replace('_', " ")), style),
@@ -29,15 +48,10 @@ pub(super) fn ledger(page: &mut Page, record: &Record) {
             Cell::plain(place),
         ]);
     }
-    for line in table.lines(&[true; 4], crate::page::HEADING) {
-        page.line(&line);
-    }
-    if ledger.stages.len() > STAGES_MAX {
+    table.lines(&[true; 4], crate::page::HEADING).iter().for_each(|line| page.line(line));
+    if shown().count() > STAGES_MAX {
         page.line("  ... all of them are in the record");
     }
-    bar(page, ledger);
-    books(page, ledger);
-    sources(page, ledger);
 }
 
 /// The lost messages as a bar: a letter for each stage that has some, as long as its share.

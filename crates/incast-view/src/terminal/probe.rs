@@ -2,9 +2,9 @@
 
 use incast_core::record::{NanosecondDistribution, Probe, ProbePoint};
 
-use crate::page::{BAD, FAINT, HEADING, Label, PLAIN, Page};
+use crate::page::{BAD, FAINT, Label, PLAIN, Page};
 use crate::said;
-use crate::table::{Cell, Side, Table};
+use crate::table::{Cell, KEPT, Side, Table};
 use crate::units::{UNKNOWN, about, count, nanoseconds, percent, rate, signed_nanoseconds};
 
 /// The clocks, then tables with a row for each point: what arrived, when, how it was spaced, and what it cost.
@@ -16,12 +16,15 @@ pub(super) fn show(page: &mut Page, probe: Option<&Probe>) {
     }
     let points = said::probe::sorted(probe);
     let shown = &points[..points.len().min(POINTS_MAX)];
-    for table in [arrived(shown), delayed(shown), spaced(shown), cost(shown)] {
+    let tables = [
+        (arrived(shown), &ARRIVED_RANKS[..]),
+        (delayed(shown), &DELAYED_RANKS),
+        (spaced(shown), &SPACED_RANKS),
+        (cost(shown), &COST_RANKS),
+    ];
+    for (table, ranks) in tables {
         page.line("");
-        let columns = vec![true; table.widths().len()];
-        for line in table.lines(&columns, HEADING) {
-            page.line(&line);
-        }
+        page.table(&table, ranks);
     }
     if points.len() > POINTS_MAX {
         let more = points.len() - POINTS_MAX;
@@ -87,15 +90,16 @@ fn delayed(points: &[&ProbePoint]) -> Table {
 
 /// Times between arrivals, and how late departures were: what was spaced, and how well.
 fn spaced(points: &[&ProbePoint]) -> Table {
-    let numbers = ["between arrivals: half", "99 %", "late departures: half", "99 %", "largest"];
+    let numbers = ["between arrivals: half", "between: 99 %", "late: half", "late: 99 %", "late: largest"];
     let mut table = Table::new(BEGIN.into_iter().chain(numbers.map(|name| (name, Side::Right))).collect());
     for point in points {
         let error = point.departure_error.as_ref();
+        let is_late = if point.is_late() { BAD } else { PLAIN };
         let mut row = begin(point);
         row.extend([
             Cell::plain(of(&point.inter_arrival, |gap| gap.ns_p50)),
             Cell::plain(of(&point.inter_arrival, |gap| gap.ns_p99)),
-            Cell::plain(time(error.map(|error| error.ns_p50))),
+            Cell::styled(time(error.map(|error| error.ns_p50)), is_late),
             Cell::plain(time(error.map(|error| error.ns_p99))),
             Cell::plain(time(error.map(|error| error.ns_max))),
         ]);
@@ -115,7 +119,7 @@ fn time(ns: Option<u64>) -> String {
 /// Per message, at each end.
 fn cost(points: &[&ProbePoint]) -> Table {
     let numbers =
-        ["sender: CPU", "interrupts", "softirq", "receiver: CPU", "interrupts", "NET_RX", "softirq"];
+        ["sender: CPU", "its interrupts", "its softirq", "receiver: CPU", "interrupts", "NET_RX", "softirq"];
     let mut table = Table::new(BEGIN.into_iter().chain(numbers.map(|name| (name, Side::Right))).collect());
     let time = |ns: Option<f64>| crate::units::seconds(ns.map(|ns| ns / 1e9));
     for point in points {
@@ -138,5 +142,10 @@ fn cost(points: &[&ProbePoint]) -> Table {
     table
 }
 
+/// What goes first from a narrow page: for each table, behind message and gap.
+const ARRIVED_RANKS: [u8; 10] = [KEPT, KEPT, 3, 6, 2, 5, 7, 1, 4, 0];
+const DELAYED_RANKS: [u8; 8] = [KEPT, KEPT, 5, 6, 4, 3, 2, 1];
+const SPACED_RANKS: [u8; 7] = [KEPT, KEPT, 4, 1, 5, 2, 0];
+const COST_RANKS: [u8; 9] = [KEPT, KEPT, 6, 3, 1, 7, 4, 0, 2];
 /// Most points of a table: three screens; the record has all.
 const POINTS_MAX: usize = 60;

@@ -90,3 +90,14 @@ fn the_page_names_the_peaks_and_draws_every_run() {
     }
     assert_eq!(page.matches("mark dot c0").count(), 200, "a mark for each run of the variant that loses");
 }
+
+#[test]
+fn a_campaign_in_which_nothing_died_has_no_empty_table() {
+    let mut one = campaign();
+    one.comparisons.clear();
+    one.variants = vec![of(None, 20, |_| 0)];
+    one.variants[0].unexplained = Some(0);
+    let said = words(&one, 120);
+    assert!(said.contains("where messages died, over all runs nothing died"), "{said}");
+    assert!(!words(&campaign(), 120).contains("nothing died"));
+}

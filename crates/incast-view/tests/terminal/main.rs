@@ -9,7 +9,7 @@ mod readout_record;
 mod records;
 mod simulation;
 
-use incast_core::record::{Flow, Messages, Record, Verdict};
+use incast_core::record::{Flow, Ledger, LossStage, Messages, Record, Verdict};
 use incast_view::terminal::show;
 use incast_view::text::width;
 use records::{everything, flow, hostile, hostile_values, small};
@@ -187,4 +187,35 @@ account    sent 18 446 744 073 709 551 615 = received once 18 446 744 073 709 55
            + unexplained -9 223 372 036 854 775 808
 ";
     assert!(shown.contains(law), "{shown}");
+}
+
+#[test]
+fn stages_at_which_nothing_died_are_one_sentence_and_none_stands_twice() {
+    let stage = |stage: &str, place: &str, packets: u64| LossStage {
+        stage: stage.into(),
+        place: place.into(),
+        packets,
+        messages: packets,
+    };
+    let shown = |dead: u64, full: u64| {
+        let stages = vec![
+            stage("switch_port", "port of main to x", dead),
+            stage("socket_buffer", "Udp.RcvbufErrors", 0),
+            stage("socket_buffer", "Udp.MemErrors", full),
+            stage("application", "read there and never counted", 0),
+        ];
+        let record = Record { ledger: Some(Ledger { stages, ..Ledger::default() }), ..Record::default() };
+        plain(&record, 80)
+    };
+    let none = shown(0, 0);
+    assert!(none.contains("nothing died at any stage that was read") && !none.contains("stage  "), "{none}");
+    let some = shown(5, 0);
+    assert_eq!(
+        (some.matches("socket buffer").count(), some.matches("application").count()),
+        (1, 1),
+        "{some}"
+    );
+    assert!(some.contains("read there and never counted") && !some.contains("nothing died"), "{some}");
+    let both = shown(5, 7);
+    assert!(both.contains("Udp.MemErrors") && !both.contains("Udp.RcvbufErrors"), "{both}");
 }

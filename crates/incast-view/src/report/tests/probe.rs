@@ -70,9 +70,27 @@ fn a_probe_has_its_clocks_its_curves_and_its_histograms() {
     }
     assert!(!page.contains("reordered part of the messages"), "nothing was reordered: no figure");
     let terminal = crate::terminal::show(&record, 100);
-    for words in ["delay: smallest", "late departures: half", "67.00 ns", "10.00 us", "none"] {
+    for words in ["delay: smallest", "late: half", "67.00 ns", "10.00 us", "none"] {
         assert!(terminal.contains(words), "{words} is missing in\n{terminal}");
     }
+}
+
+#[test]
+fn the_tables_of_a_probe_keep_to_the_page_and_name_what_they_leave_out() {
+    let record = record(vec![point(64, 10.0, 0), point(8_972, 1_000.0, 3)]);
+    for width in [60, 80, 100] {
+        // Colours take no room: from an escape to its `m`.
+        let coloured = crate::terminal::show(&record, width);
+        let bare = |part: &str| part.split_once('m').map_or(String::new(), |(_, rest)| rest.to_owned());
+        let mut parts = coloured.split('\u{1b}');
+        let first = parts.next().map(str::to_owned);
+        let terminal: String = first.into_iter().chain(parts.map(bare)).collect();
+        let longest = terminal.lines().map(crate::text::width).max();
+        assert!(longest <= Some(width), "{longest:?} of {width}\n{terminal}");
+        let named = terminal.matches("too wide for this page").count();
+        assert!(named >= 1 && terminal.contains("loss"), "{named} at {width}\n{terminal}");
+    }
+    assert!(!crate::terminal::show(&record, 140).contains("too wide"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use incast_core::record::{Campaign, CampaignComparison, CampaignStage, CampaignVariant};
 
-use crate::page::{DOUBTFUL, PLAIN, Page};
+use crate::page::{DOUBTFUL, Label, PLAIN, Page};
 use crate::said::campaign as words;
 use crate::table::{Cell, KEPT, Side, Table};
 use crate::terminal::readout::put;
@@ -96,7 +96,10 @@ pub(super) fn stages(page: &mut Page, variants: &[CampaignVariant]) {
             table.push(cells.into_iter().map(|cell| Cell::styled(cell, DOUBTFUL)).collect());
         }
     }
-    if is_told {
+    if is_told && table.is_empty() {
+        page.section("where messages died, over all runs");
+        page.words(&Label::below("", 0), "nothing died");
+    } else if is_told {
         put(page, "where messages died, over all runs", &table, &COLUMNS.map(|(.., rank)| rank));
     }
 }
