@@ -6,13 +6,14 @@ use std::path::Path;
 use anyhow::Context as _;
 use incast_core::scenario::Scenario;
 use incast_core::tune::{Change, Knob, KnobKind};
-use incast_host::journal::{Changed, Identity, JournalFile, Knobs as _};
+use incast_host::journal::{Changed, Identity, JournalFault, JournalFile, Knobs as _};
 use incast_lab::Lab;
 
 use crate::host::{HostKnobs, JOURNAL, explained, tell_put_back};
+use crate::output::note;
 
 /// Settings of the machine that are changed for a while. Dropping them puts them back as well; what a killed
-/// process left, `incast host restore` does.
+/// process left, [`put_back_of_the_dead`] and `incast host restore` do.
 pub(crate) struct MachineSettings {
     /// The journal, and its last change before ours.
     journal: Option<(JournalFile, u32)>,
@@ -34,7 +35,7 @@ impl MachineSettings {
             let knob = Knob::here(KnobKind::Sysctl { name: name.clone() });
             let change = Change { knob, value: value.clone() };
             let Some((journal, _)) = &mut this.journal else { break };
-            if let Changed::Refused(error) = journal.change(&HostKnobs, &change)? {
+            if let Changed::Refused(error) = journal.change_for_now(&HostKnobs, &change)? {
                 anyhow::bail!("set {name} = {value} for all hosts: {error}");
             }
         }
@@ -52,11 +53,37 @@ impl MachineSettings {
         let is_good = |how: &std::io::Result<_>| matches!(how, Ok(incast_core::tune::PutBack::Restored));
         ended.retain(|(_, how)| !is_good(how));
         tell_put_back(&ended);
-        journal.close().context("remove the journal")?;
-        // Only if nobody else has anything there.
-        let _ = Path::new(JOURNAL).parent().map(std::fs::remove_dir);
-        Ok(())
+        close(journal)
     }
+}
+
+/// Puts back what a process that was killed has left changed for its `[machine]`: nothing is measured under the
+/// settings of somebody else's variant. What `incast host tune` changed is there to stay, and stays.
+pub(crate) fn put_back_of_the_dead() -> anyhow::Result<()> {
+    let path = Path::new(JOURNAL);
+    let identity = Identity::here().context("find out which start of the machine this is")?;
+    let mut journal = match JournalFile::find(path, &identity) {
+        Ok(Some(journal)) => journal,
+        // A process that lives has it, or it is of a network that is not this one.
+        Ok(None) | Err(JournalFault::Locked | JournalFault::OtherNetwork(_)) => return Ok(()),
+        Err(fault) => return Err(explained(path, fault)),
+    };
+    if !journal.open_changes().iter().any(|change| change.for_now) {
+        return Ok(());
+    }
+    let ended = journal.put_back_of_the_dead(&HostKnobs).context("write the journal")?;
+    note("a process that was killed has left settings of this machine changed:");
+    if tell_put_back(&ended) {
+        anyhow::bail!("what a killed process left cannot be put back, and nothing is measured with it");
+    }
+    close(journal)
+}
+
+fn close(journal: JournalFile) -> anyhow::Result<()> {
+    journal.close().context("remove the journal")?;
+    // Only if nobody else has anything there.
+    let _ = Path::new(JOURNAL).parent().map(std::fs::remove_dir);
+    Ok(())
 }
 
 impl Drop for MachineSettings {
