@@ -35,6 +35,9 @@ pub(super) fn show(html: &mut Html, ladder: Option<&Ladder>, level: usize) {
     rungs().for_each(|(index, rung)| sheet.push(row(index, rung)));
     sheet.show(html, "rungs");
     html.note(&said::method(ladder));
+    if let Some(rest) = said::rest(ladder) {
+        html.note(&rest);
+    }
     if ladder.rungs.len() > RUNGS_MAX {
         html.note(&format!("{} more rungs are in the record.", ladder.rungs.len() - RUNGS_MAX));
     }

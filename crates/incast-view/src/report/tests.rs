@@ -410,7 +410,13 @@ fn ladder() -> Ladder {
         rung("noise", 1.01e9, Some(0.01), Some(false)),
         LadderRung { name: "ring".into(), lacking, ..LadderRung::default() },
     ];
-    Ladder { rounds: 5, apart_by_chance: Some(2.0 / 252.0), rungs }
+    Ladder {
+        rounds: 5,
+        apart_by_chance: Some(2.0 / 252.0),
+        changes_judged: 30,
+        apart_by_chance_expected: Some(60.0 / 252.0),
+        rungs,
+    }
 }
 
 #[test]
