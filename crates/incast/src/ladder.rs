@@ -88,9 +88,7 @@ impl Climb {
         if base.variants.is_empty() {
             anyhow::bail!("{name} has no [[variant]], and these are the rungs of a ladder");
         }
-        if base.flows.is_empty() || base.search.is_some() {
-            anyhow::bail!("a ladder measures flows: {name} has none, or is a switch test");
-        }
+        check(&base, name)?;
         let names: Vec<String> = base.variants.iter().map(|variant| variant.name.clone()).collect();
         if let Some(unknown) = args.rung.iter().find(|name| !names.contains(name)) {
             anyhow::bail!("there is no rung {unknown}; there are {}", names.join(", "));
@@ -103,6 +101,7 @@ impl Climb {
         let index = |name: &str| names.iter().position(|other| other == name).map_or(0, |index| index + 1);
         for plan in planned {
             let scenario = read(&plan.settings).with_context(|| format!("rung {}", plan.name))?;
+            check(&scenario, name).with_context(|| format!("rung {}", plan.name))?;
             rungs.push(Rung {
                 name: plan.name.clone(),
                 against: Some(plan.against.as_deref().map_or(0, index)),
@@ -196,6 +195,17 @@ impl Climb {
         };
         Ok(record)
     }
+}
+
+/// Says what of a scenario a ladder does not measure.
+fn check(scenario: &Scenario, name: &str) -> anyhow::Result<()> {
+    let what = match (scenario.flows.is_empty(), &scenario.search, &scenario.probe) {
+        (true, ..) => "it has none",
+        (_, Some(_), _) => "its [search] is many runs already: take it out, or use incast bench-switch",
+        (_, _, Some(_)) => "its [probe] is many runs already: take it out, or use incast lab",
+        (false, None, None) => return Ok(()),
+    };
+    anyhow::bail!("a ladder measures the flows of {name} as they stand, and {what}")
 }
 
 /// One trial, in a lab of its own: what another has left in queues and tables meets nobody.
