@@ -15,7 +15,9 @@ use incast_core::load::Transport;
 use incast_core::session::{Notice, Session};
 use incast_core::time::{Span, Time};
 use libfuzzer_sys::fuzz_target;
-use serde_json::Value;
+
+#[path = "../support/edges.rs"]
+mod edges;
 
 fuzz_target!(init: assert!(said(0, 0, 0).is_some()), |data: &[u8]| {
     let conversation = data.as_chunks().0.iter().filter_map(|[which, place, edge]| said(*which, *place, *edge));
@@ -35,29 +37,12 @@ const MESSAGES: &str = include_str!("../messages.jsonl");
 /// The message on line `which`, one of its numbers replaced; nothing if that makes it no message.
 fn said(which: u8, place: u8, edge: u8) -> Option<Message> {
     let line = MESSAGES.lines().nth(usize::from(which) % MESSAGES.lines().count())?;
-    let mut value: Value = serde_json::from_str(line).expect("every line is JSON");
-    let mut places = Vec::new();
-    collect_numbers(&mut value, &mut places);
-    let place = usize::from(place) % places.len().max(1);
-    let edge = usize::from(edge) % (EDGES.len() + 1);
-    if let (Some(place), Some(number)) = (places.get_mut(place), edge.checked_sub(1).map(|edge| EDGES[edge]))
-    {
-        **place = Value::from(number);
-    }
-    serde_json::from_value(value).ok()
-}
-
-/// Numbers at which sums and products go wrong. They are few on purpose: chance has to put the
-/// right one in the right place.
-const EDGES: [u64; 7] = [0, 1, 1 << 32, i64::MAX.unsigned_abs(), 1 << 63, u64::MAX - 1, u64::MAX];
-
-fn collect_numbers<'a>(value: &'a mut Value, places: &mut Vec<&'a mut Value>) {
-    match value {
-        Value::Number(_) => places.push(value),
-        Value::Array(items) => items.iter_mut().for_each(|item| collect_numbers(item, places)),
-        Value::Object(fields) => fields.values_mut().for_each(|field| collect_numbers(field, places)),
-        _ => {}
-    }
+    serde_json::from_value(edges::replace(
+        serde_json::from_str(line).expect("every line is JSON"),
+        place,
+        edge,
+    ))
+    .ok()
 }
 
 fn talk(mut session: Session, messages: &[Message]) {

@@ -41,6 +41,8 @@ pub enum CaveatKind {
     RunsFailed,
     /// The network answered that nobody listens where the messages went.
     NobodyListens,
+    /// Requests had no answer: their times are in no histogram.
+    RequestsUnanswered,
     /// A setting was refused by the kernel and the run went on without it.
     SettingRefused,
     /// A peer sent what the protocol does not allow; it was counted and ignored.

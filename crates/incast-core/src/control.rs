@@ -27,6 +27,9 @@ pub const STREAMS_MAX: u32 = 128;
 pub const DURATION_MAX: Span = Span::from_s(86_400);
 /// Most messages in one segmentation-offload datagram (`UDP_MAX_SEGMENTS`, Linux 6.9 and newer).
 pub const SEGMENTS_MAX: u32 = 128;
+/// Most messages that a sender may be asked to give to one system call: those of 16 B in a write of 128 KiB, more than
+/// any carrier takes.
+pub const SEND_BATCH_MAX: u32 = 8_192;
 /// Longest name of a peer or flow, in bytes.
 pub const NAME_BYTES_MAX: usize = 128;
 
@@ -63,6 +66,9 @@ pub struct SendPlan {
     pub dscp: Option<u8>,
     /// UDP: most messages per segmentation-offload datagram; 1 is one datagram per packet.
     pub segments_max: Option<u32>,
+    /// Most messages of one send call, 1 to [`SEND_BATCH_MAX`]; as many as the carrier takes when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub send_batch: Option<u32>,
     /// Raw transports: what is below UDP.
     #[serde(default)]
     pub raw: RawPlan,
@@ -248,6 +254,9 @@ impl SendPlan {
         }
         if self.segments_max.is_some_and(|segments| !(1..=SEGMENTS_MAX).contains(&segments)) {
             return Err(HelloError::Setting("segments_max (1 to 128)"));
+        }
+        if self.send_batch.is_some_and(|messages| !(1..=SEND_BATCH_MAX).contains(&messages)) {
+            return Err(HelloError::Setting("send_batch (1 to 8192)"));
         }
         if let (true, Err(setting)) = (self.transport.is_raw(), self.raw.check()) {
             return Err(HelloError::Setting(setting));

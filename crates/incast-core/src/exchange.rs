@@ -20,6 +20,7 @@ pub mod account;
 pub mod answerer;
 pub mod asker;
 pub mod assemble;
+mod given_up;
 pub mod pieces;
 mod recent;
 mod round;

@@ -20,6 +20,8 @@ pub struct Rung {
     pub settings: Vec<String>,
     /// Why it cannot be measured.
     pub lacking: Option<String>,
+    /// What the kernel refused of its settings, as [`refusals`] says it.
+    pub refused: Vec<String>,
 }
 
 /// What one trial measured.
@@ -78,6 +80,7 @@ pub fn assemble(rungs: &[Rung], trials: &[Vec<Option<Trial>>]) -> Ladder {
             against: rung.against.map(|against| rungs[against].name.clone()),
             settings: rung.settings.clone(),
             lacking: rung.lacking.clone(),
+            refused: rung.refused.clone(),
             trials: u32::try_from(own.iter().flatten().count()).unwrap_or(u32::MAX),
             goodput_bits_per_s: figure(|trial| trial.goodput_bits_per_s, Change::Ratio),
             lost_fraction: figure(|trial| trial.lost_fraction, Change::Difference),
@@ -124,6 +127,27 @@ fn chances(rung: &LadderRung, all: &[LadderRung]) -> Vec<f64> {
     judged.filter_map(|(own, other)| by_chance(known(own)?, known(other)?)).collect()
 }
 
+/// What the kernel refused of a trial's settings, or gave less of: that trial is not what its rung says.
+#[must_use]
+pub fn refusals(caveats: &[Caveat]) -> Vec<String> {
+    let is_refusal = |kind: CaveatKind| {
+        matches!(
+            kind,
+            CaveatKind::SettingRefused
+                | CaveatKind::GsoRefused
+                | CaveatKind::GroRefused
+                | CaveatKind::BufferSmallerThanAsked
+        )
+    };
+    let mut texts: Vec<String> = Vec::new();
+    for caveat in caveats.iter().filter(|caveat| is_refusal(caveat.kind)).take(REFUSALS_MAX) {
+        if !texts.contains(&caveat.text) {
+            texts.push(caveat.text.clone());
+        }
+    }
+    texts
+}
+
 /// The doubts of many trials, each kind once, with how many trials had it.
 #[must_use]
 pub fn caveats(of_trials: &[Vec<Caveat>]) -> Vec<Caveat> {
@@ -149,6 +173,9 @@ pub fn caveats(of_trials: &[Vec<Caveat>]) -> Vec<Caveat> {
     told.sort();
     told
 }
+
+/// Most refusals of a rung that are told: a flow has some six settings.
+const REFUSALS_MAX: usize = 16;
 
 /// A ladder measures the machine: that it is the machine which is full, or drops, is the result.
 fn is_of_ladder(kind: CaveatKind) -> bool {
@@ -310,6 +337,12 @@ mod tests {
             vec![busy()],
             vec![doubt(CaveatKind::GsoRefused, "refused")],
         ];
+        let refused = trials.each_ref().map(|trial| refusals(trial));
+        assert_eq!(
+            refused,
+            [vec![], vec![], vec!["refused".to_owned()]],
+            "the others are doubts of other kinds"
+        );
         let told = caveats(&trials);
         let texts: Vec<&str> = told.iter().map(|caveat| caveat.text.as_str()).collect();
         assert_eq!(told.len(), 2, "{texts:?}");

@@ -126,14 +126,20 @@ pub fn close(flows: &[Flow], evidence: &Evidence) -> (Ledger, Vec<Caveat>) {
     let trains = evidence.trains || (joined && unexplained_packets != 0);
 
     let fragmented = hosts.ip_frag_oks > 0 || hosts.ip_reasm_reqds > 0;
+    // Datagrams that are no messages, and pieces, of which none is a message either.
+    let beside = evidence.tags.0.saturating_sub(evidence.tags.1) + ip.greetings_lost;
+    let pieces = hosts.ip_frag_creates.saturating_sub(hosts.ip_reasm_reqds);
     let of_others = others(&packets).saturating_sub(evidence.control_drops)
-        + evidence.tags.0.saturating_sub(evidence.tags.1)
-        + ip.greetings_lost
-        + frames.greetings_lost;
+        + beside
+        + frames.greetings_lost
+        + if fragmented { pieces } else { 0 };
     let (mut stages, shared) = network_stages(&told_of(evidence, [ip, frames]), of_others, fragmented);
     let filtered = if fragmented { filtered_whole(evidence, ip) } else { 0 };
+    // What died whole on the way is not missing a piece; frames never have pieces.
+    let whole: u64 = stages.iter().map(|entry| entry.messages).sum();
+    let whole = whole.saturating_sub(frames.sent.saturating_sub(frames.arrived())) + beside;
     share_filtered(&mut stages, filtered);
-    stages.extend(host_stages(evidence, fragmented.then_some(filtered), read, ip));
+    stages.extend(host_stages(evidence, fragmented.then_some(filtered + whole), read, ip));
     stages.extend(ring_stage(frames));
     stages.retain(|entry| has_flows || entry.stage != stage::APPLICATION);
     stages.sort_by_key(|entry| stage::order(&entry.stage));
@@ -215,23 +221,28 @@ fn others(packets: &[PacketAccount]) -> u64 {
 }
 
 /// The stages of the network, packets turned into messages; whether that took a guess.
+///
+/// `of_others` are packets that are no messages: TCP's, and pieces of datagrams.
 fn network_stages(drops: &[Drops], of_others: u64, fragmented: bool) -> (Vec<LossStage>, bool) {
     // Where something told datagrams from others, nothing is left to guess.
     let told: u64 =
         drops.iter().filter_map(|drops| Some(drops.packets.saturating_sub(drops.datagrams?))).sum();
     let mut others_left = of_others.saturating_sub(told);
-    let mut order: Vec<usize> = (0..drops.len()).filter(|index| drops[*index].datagrams.is_none()).collect();
+    // Where there are pieces, what packet filters took is known from elsewhere.
+    let is_shared = |drops: &Drops| {
+        drops.packets > 0 && drops.datagrams.is_none() && !(fragmented && drops.stage == stage::FIREWALL)
+    };
+    let mut order: Vec<usize> = (0..drops.len()).filter(|index| is_shared(&drops[*index])).collect();
     order.sort_by_key(|index| std::cmp::Reverse(drops[*index].packets));
     let mut messages: Vec<u64> = drops.iter().map(|drops| drops.datagrams.unwrap_or(0)).collect();
-    let places = order.iter().filter(|index| drops[**index].packets > 0).count();
-    let is_guess = places > 1 && others_left > 0;
+    let sum: u64 = order.iter().map(|index| drops[*index].packets).sum();
+    let is_guess = order.len() > 1 && (1..sum).contains(&others_left);
     for index in order {
-        // TCP's losses are taken off the place that dropped most: with one such place that is exact.
+        // The others' losses are taken off the place that dropped most: with one such place that is exact.
         let others = others_left.min(drops[index].packets);
         others_left -= others;
         messages[index] = drops[index].packets - others;
     }
-    // A piece is no message: what is missing then is counted where pieces are put together.
     let stages = drops
         .iter()
         .zip(messages)
@@ -239,7 +250,7 @@ fn network_stages(drops: &[Drops], of_others: u64, fragmented: bool) -> (Vec<Los
             stage: drops.stage.into(),
             place: drops.place.clone(),
             packets: drops.packets,
-            messages: if fragmented { 0 } else { messages },
+            messages,
         })
         .collect();
     (stages, is_guess)
@@ -267,10 +278,11 @@ fn share_filtered(stages: &mut [LossStage], mut messages: u64) {
 
 /// The stages inside the hosts.
 ///
-/// `filtered` is known when datagrams travelled in pieces: whole ones that a packet filter took.
+/// `whole` is known when datagrams travelled in pieces: those that died in one piece, on the way or in a packet
+/// filter.
 fn host_stages(
     evidence: &Evidence,
-    filtered: Option<u64>,
+    whole: Option<u64>,
     received: Option<u64>,
     ip: RawBook,
 ) -> Vec<LossStage> {
@@ -282,11 +294,10 @@ fn host_stages(
         messages: packets,
     };
     let mut stages = Vec::new();
-    if let Some(filtered) = filtered {
-        // Datagrams of which a fragment is missing, and those that were lost in one piece.
+    if let Some(whole) = whole {
         let sent = evidence.udp_sent() + ip.sent;
         let arrived = hosts.udp_in_datagrams + hosts.udp_in_errors + hosts.udp_no_ports + ip.arrived();
-        let missing = sent.saturating_sub(arrived + filtered);
+        let missing = sent.saturating_sub(arrived + whole);
         let fragments = hosts.ip_frag_creates.saturating_sub(hosts.ip_reasm_reqds);
         let place = format!("datagrams of which a piece was lost ({fragments} fragments in all)");
         stages.push(LossStage { packets: 0, ..entry(stage::REASSEMBLY, &place, missing) });

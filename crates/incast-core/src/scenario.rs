@@ -123,14 +123,7 @@ fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Sce
     reader.require("incast", "the file begins with the version of its format: incast = 1");
     reader.require("name", "the directory of its records is called by it");
     reader.integer("incast", Scenario::FORMAT..=Scenario::FORMAT);
-    let interval = [Span::from_ms(10), Span::from_s(3600)];
-    let name = reader.name("name").map(|name| (*name.get_ref()).to_owned());
-    let title = reader.sentence("title");
-    let seed = reader.integer("seed", 0..=u64::MAX).unwrap_or(1);
-    let start =
-        reader.word("start", "start", &[("together", Start::Together), ("as-they-come", Start::AsTheyCome)]);
-    let interval = reader.quantity_within("interval", SPAN_EXAMPLES, interval).unwrap_or(INTERVAL_DEFAULT);
-    let duration = reader.quantity_within("duration", SPAN_EXAMPLES, [Span(1), flows::SPAN_MAX]);
+    let Head { name, title, seed, start, interval, duration } = Head::read(&mut reader);
     let search = search::read(&mut reader);
     let asks = asks::read_asks(&mut reader);
     let variants = asks::read_variants(&mut reader);
@@ -148,7 +141,6 @@ fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Sce
     let machine_sysctls = machine::read(&mut reader);
     let models = read_models(&mut reader, &hosts);
     let (network, ways) = read_network(&mut reader, &hosts);
-    let duration = duration.unwrap_or(DURATION_DEFAULT);
     let mut flows = Flows::new(&hosts, network.as_ref(), duration);
     flows.incomplete |= flow_tables.is_none();
     for (table, header) in flow_tables.unwrap_or_default() {
@@ -166,10 +158,10 @@ fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Sce
     let flows = flows.finish(is_readout, !exchanges.is_empty(), reader.findings);
     let probe = probe::read(&mut reader, &flows, seed);
     Scenario {
-        name: name.unwrap_or_default(),
+        name,
         title,
         seed,
-        start: start.unwrap_or_default(),
+        start,
         interval,
         sim,
         host_models: models.models,
@@ -187,6 +179,36 @@ fn read<'t>(text: &str, table: &DeTable<'t>, findings: &mut Findings<'t>) -> Sce
         variants,
         expectations,
         text: text.to_owned(),
+    }
+}
+
+/// The values that stand above the tables.
+struct Head {
+    name: String,
+    title: Option<String>,
+    seed: u64,
+    start: Start,
+    interval: Span,
+    duration: Span,
+}
+
+impl Head {
+    fn read(reader: &mut Reader<'_, '_>) -> Self {
+        let starts = [("together", Start::Together), ("as-they-come", Start::AsTheyCome)];
+        let intervals = [Span::from_ms(10), Span::from_s(3600)];
+        let durations = [Span(1), flows::SPAN_MAX];
+        Self {
+            name: reader.name("name").map(|name| (*name.get_ref()).to_owned()).unwrap_or_default(),
+            title: reader.sentence("title"),
+            seed: reader.integer("seed", 0..=u64::MAX).unwrap_or(1),
+            start: reader.word("start", "start", &starts).unwrap_or_default(),
+            interval: reader
+                .quantity_within("interval", SPAN_EXAMPLES, intervals)
+                .unwrap_or(INTERVAL_DEFAULT),
+            duration: reader
+                .quantity_within("duration", SPAN_EXAMPLES, durations)
+                .unwrap_or(DURATION_DEFAULT),
+        }
     }
 }
 

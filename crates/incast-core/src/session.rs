@@ -15,18 +15,16 @@
 //! peer says out of turn is a fault of the peer's and ends the session. The machine opens nothing
 //! and waits for nothing; whoever drives it carries out its notices.
 
-use std::collections::VecDeque;
+mod control_end;
 
 use crate::control::{Hello, Message};
 use crate::flood::report::{Measured, Sent};
 use crate::load::Direction;
 use crate::raw::RawEnd;
-use crate::time::{Span, Time};
+use crate::time::Time;
 
-/// How often each side says that it is there.
-pub const ALIVE_EVERY: Span = Span::from_s(1);
-/// A peer that says nothing for so long is given up.
-pub const SILENCE_MAX: Span = Span::from_s(10);
+pub(crate) use control_end::ControlEnd;
+pub use control_end::{ALIVE_EVERY, SILENCE_MAX, clean};
 
 /// Which side of the session this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,10 +105,7 @@ pub struct Session {
     /// What is still to be told by us and by the peer.
     ours: Accounts,
     theirs: Accounts,
-    last_said: Time,
-    last_heard: Time,
-    outbox: VecDeque<Message>,
-    notices: VecDeque<Notice>,
+    end: ControlEnd<Message, Notice>,
 }
 
 /// Accounts that one side still owes.
@@ -126,7 +121,7 @@ impl Session {
     pub fn client(now: Time, hello: Hello) -> Self {
         let mut session = Self::new(Side::Client, now);
         session.agree(&hello);
-        session.say(now, Message::Hello(Box::new(hello)));
+        session.end.say(now, Message::Hello(Box::new(hello)));
         session
     }
 
@@ -144,10 +139,7 @@ impl Session {
             streams: 0,
             ours: Accounts::default(),
             theirs: Accounts::default(),
-            last_said: now,
-            last_heard: now,
-            outbox: VecDeque::new(),
-            notices: VecDeque::new(),
+            end: ControlEnd::new(now),
         }
     }
 
@@ -162,7 +154,7 @@ impl Session {
     ) {
         if self.phase == Phase::Deciding {
             self.phase = Phase::Arming;
-            self.say(now, Message::Accept { host, forward, reverse, raw });
+            self.end.say(now, Message::Accept { host, forward, reverse, raw });
         }
     }
 
@@ -170,7 +162,7 @@ impl Session {
     pub fn refuse(&mut self, now: Time, reason: String) {
         if self.phase == Phase::Deciding {
             self.phase = Phase::Over;
-            self.say(now, Message::Refuse { reason });
+            self.end.say(now, Message::Refuse { reason });
         }
     }
 
@@ -178,7 +170,7 @@ impl Session {
     pub fn ready(&mut self, now: Time) {
         if self.side == Side::Client && self.phase == Phase::Arming {
             self.phase = Phase::Armed;
-            self.say(now, Message::Ready);
+            self.end.say(now, Message::Ready);
         }
     }
 
@@ -186,15 +178,15 @@ impl Session {
     pub fn go(&mut self, now: Time) {
         if self.side == Side::Server && self.phase == Phase::Armed {
             self.phase = Phase::Running;
-            self.say(now, Message::Go);
-            self.notices.push_back(Notice::Start);
+            self.end.say(now, Message::Go);
+            self.end.tell(Notice::Start);
         }
     }
 
     /// Our sending is done.
     pub fn sent(&mut self, now: Time, sent: Sent) {
         if self.phase == Phase::Running && std::mem::take(&mut self.ours.sent) {
-            self.say(now, Message::Sent(Box::new(sent)));
+            self.end.say(now, Message::Sent(Box::new(sent)));
             self.close_if_done();
         }
     }
@@ -202,7 +194,7 @@ impl Session {
     /// Our receiving is done.
     pub fn measured(&mut self, now: Time, measured: Measured) {
         if self.phase == Phase::Running && std::mem::take(&mut self.ours.measured) {
-            self.say(now, Message::Measured(Box::new(measured)));
+            self.end.say(now, Message::Measured(Box::new(measured)));
             self.close_if_done();
         }
     }
@@ -210,7 +202,7 @@ impl Session {
     /// Asks the peer to stop sending; the accounts follow as usual.
     pub fn stop(&mut self, now: Time) {
         if self.phase == Phase::Running && self.theirs.sent {
-            self.say(now, Message::Stop);
+            self.end.say(now, Message::Stop);
         }
     }
 
@@ -218,13 +210,13 @@ impl Session {
     pub fn abort(&mut self, now: Time, reason: String) {
         if self.phase != Phase::Over {
             self.phase = Phase::Over;
-            self.say(now, Message::Abort { reason });
+            self.end.say(now, Message::Abort { reason });
         }
     }
 
     /// Takes a message of the peer's.
     pub fn handle_message(&mut self, now: Time, message: Message) {
-        self.last_heard = now;
+        self.end.handle_word(now);
         if self.phase == Phase::Over {
             return;
         }
@@ -234,35 +226,35 @@ impl Session {
             (Message::Hello(hello), Side::Server, Phase::Greeting) => {
                 self.phase = Phase::Deciding;
                 self.agree(&hello);
-                self.notices.push_back(Notice::Wanted(hello));
+                self.end.tell(Notice::Wanted(hello));
             }
             (Message::Accept { host, forward, reverse, raw }, Side::Client, Phase::Greeting) => {
                 self.phase = Phase::Arming;
-                self.notices.push_back(Notice::Granted { host, forward, reverse, raw });
+                self.end.tell(Notice::Granted { host, forward, reverse, raw });
             }
             (Message::Refuse { reason }, Side::Client, Phase::Greeting) => {
                 self.fail(Failure::Refused(reason))
             }
             (Message::Ready, Side::Server, Phase::Arming) => {
                 self.phase = Phase::Armed;
-                self.notices.push_back(Notice::PeerReady);
+                self.end.tell(Notice::PeerReady);
             }
             (Message::Go, Side::Client, Phase::Armed) => {
                 self.phase = Phase::Running;
-                self.notices.push_back(Notice::Start);
+                self.end.tell(Notice::Start);
             }
-            (Message::Stop, _, Phase::Running) => self.notices.push_back(Notice::StopSending),
+            (Message::Stop, _, Phase::Running) => self.end.tell(Notice::StopSending),
             (Message::Sent(sent), _, Phase::Running)
                 if self.theirs.sent && sent.is_plausible(self.streams) =>
             {
                 self.theirs.sent = false;
-                self.notices.push_back(Notice::PeerSent(sent));
+                self.end.tell(Notice::PeerSent(sent));
             }
             (Message::Measured(measured), _, Phase::Running)
                 if self.theirs.measured && measured.is_plausible() =>
             {
                 self.theirs.measured = false;
-                self.notices.push_back(Notice::PeerMeasured(measured));
+                self.end.tell(Notice::PeerMeasured(measured));
                 self.close_if_done();
             }
             (message, _, _) => self.fail(Failure::OutOfTurn(name(&message))),
@@ -271,30 +263,25 @@ impl Session {
 
     /// Time has passed: says `Alive`, and gives up a silent peer.
     pub fn handle_timeout(&mut self, now: Time) {
-        if self.phase == Phase::Over {
-            return;
-        }
-        if now.since(self.last_heard) >= SILENCE_MAX {
+        if self.phase != Phase::Over && self.end.handle_timeout(now, Message::Alive) {
             self.fail(Failure::Silent);
-        } else if now.since(self.last_said) >= ALIVE_EVERY {
-            self.say(now, Message::Alive);
         }
     }
 
     /// When to call [`Self::handle_timeout`]; `None` when the session is over.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Time> {
-        (self.phase != Phase::Over).then(|| (self.last_said + ALIVE_EVERY).min(self.last_heard + SILENCE_MAX))
+        (self.phase != Phase::Over).then(|| self.end.next_timeout())
     }
 
     /// The next message for the peer.
     pub fn poll_transmit(&mut self) -> Option<Message> {
-        self.outbox.pop_front()
+        self.end.poll_transmit()
     }
 
     /// The next thing to do or to know.
     pub fn poll_notice(&mut self) -> Option<Notice> {
-        self.notices.pop_front()
+        self.end.poll_notice()
     }
 
     /// Whether this side sends data.
@@ -333,18 +320,13 @@ impl Session {
     fn close_if_done(&mut self) {
         if self.ours == Accounts::default() && self.theirs == Accounts::default() {
             self.phase = Phase::Over;
-            self.notices.push_back(Notice::Finished);
+            self.end.tell(Notice::Finished);
         }
     }
 
     fn fail(&mut self, failure: Failure) {
         self.phase = Phase::Over;
-        self.notices.push_back(Notice::Failed(failure));
-    }
-
-    fn say(&mut self, now: Time, message: Message) {
-        self.last_said = now;
-        self.outbox.push_back(message);
+        self.end.tell(Notice::Failed(failure));
     }
 }
 
@@ -370,6 +352,7 @@ mod tests {
     use crate::load::{Load, Spacing, Stop, Transport};
     use crate::raw::RawPlan;
     use crate::sequence::Counts;
+    use crate::time::Span;
 
     fn hello(direction: Direction) -> Hello {
         let plan = SendPlan {
@@ -388,6 +371,7 @@ mod tests {
             no_delay: false,
             dscp: None,
             segments_max: None,
+            send_batch: None,
             raw: RawPlan::default(),
             probe: None,
         };

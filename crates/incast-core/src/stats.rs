@@ -133,10 +133,18 @@ impl LogHistogram {
     /// None when empty or when `q` is not a fraction.
     #[must_use]
     pub fn quantile(&self, q: f64) -> Option<u64> {
-        if self.count == 0 || !(0.0..=1.0).contains(&q) {
+        self.quantile_below(q, 0)
+    }
+
+    /// The same of these values and `beyond` more, of which nothing is known but that they are larger than all of these;
+    /// none where one of them stands.
+    #[must_use]
+    pub fn quantile_below(&self, q: f64, beyond: u64) -> Option<u64> {
+        let all = self.count.saturating_add(beyond);
+        if all == 0 || !(0.0..=1.0).contains(&q) {
             return None;
         }
-        self.at_rank(rank_of(q, self.count))
+        self.at_rank(rank_of(q, all))
     }
 
     /// Value number `rank` (from 1) of all values in order, as [`Self::quantile`] returns it.

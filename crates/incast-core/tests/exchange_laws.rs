@@ -1,9 +1,11 @@
 //! An asker and its answerers as machines in virtual time, over ways that lose, double, delay and reorder what they
 //! carry: every request has exactly one end, whatever happens, and the histograms count what they say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use incast_core::exchange::{Answerer, Asker, AskerAccount, AskerPlan, Heard, Terms};
+use incast_core::caveat::CaveatKind;
+use incast_core::exchange::assemble::{self, Identity};
+use incast_core::exchange::{Answerer, AnswererAccount, Asker, AskerAccount, AskerPlan, Heard, Terms};
 use incast_core::load::{Load, Spacing, Stop, Transport};
 use incast_core::random::Random;
 use incast_core::time::{Span, Time};
@@ -42,6 +44,8 @@ struct World {
     flying: BTreeMap<(Time, u64), Datagram>,
     launched: u64,
     heard: BTreeMap<&'static str, u64>,
+    /// Datagrams of responses that came, whether in time or not.
+    first: BTreeSet<(usize, u32, u32)>,
 }
 
 impl World {
@@ -57,6 +61,7 @@ impl World {
             flying: BTreeMap::new(),
             launched: 0,
             heard: BTreeMap::new(),
+            first: BTreeSet::new(),
         }
     }
 
@@ -85,6 +90,7 @@ impl World {
                     Heard::Nonsense => "nonsense",
                 };
                 *self.heard.entry(name).or_default() += 1;
+                self.first.insert((peer, number, index));
             }
         }
     }
@@ -130,6 +136,7 @@ impl World {
                 self.land(datagram);
             }
         }
+        self.heard.insert("first", u64::try_from(self.first.len()).unwrap_or(u64::MAX));
         (self.asker.finish(self.now), self.heard)
     }
 }
@@ -189,6 +196,70 @@ fn an_open_loop_hides_no_time_behind_a_slow_answer() {
         "number 9 was meant to leave at 9 ms, and came at 40 ms"
     );
     assert_eq!(account.overdue, 30, "40 were meant to leave");
+}
+
+#[test]
+fn in_an_open_loop_only_the_first_round_stands_apart() {
+    let load = "1kHz".parse().unwrap();
+    let (account, _) = World::new(AskerPlan { load, ..plan(2, 64, 200) }, terms(), GOOD, 1).run(FOR_EVER);
+    assert_eq!((account.rounds_answered, account.first.count(), account.round.count()), (200, 1, 199));
+    assert_eq!((account.response.count(), account.intended.count()), (398, 398), "of two answerers");
+}
+
+#[test]
+fn quantiles_are_of_all_requests_and_unknown_where_one_without_an_answer_stands() {
+    // Every tenth request or so has no answer; two answerers, so that a round lacks one more often.
+    let lossy = Ways { lost: 50, ..GOOD };
+    let terms = terms();
+    let plan = plan(2, 1, 1_000);
+    let (account, _) = World::new(plan.clone(), terms.clone(), lossy, 5).run(FOR_EVER);
+    let to = vec!["a".into(), "b".into()];
+    let identity = Identity { to, plan: Some(plan), ..identity(terms) };
+    let exchange = assemble::exchange(&identity, Some(&account), &[None, None]);
+    let (response, round) = (exchange.response.clone().unwrap(), exchange.round.clone().unwrap());
+    // The first round stands apart, whatever became of it.
+    assert_eq!((response.count + response.without_answer, round.count + round.without_answer), (1_998, 999));
+    let timed_out = exchange.timed_out.unwrap();
+    assert!((130..270).contains(&timed_out) && response.without_answer.abs_diff(timed_out) <= 2);
+    for times in [&response, &round, exchange.intended.as_ref().unwrap()] {
+        assert!(times.us_p50.is_some() && times.us_max.is_none(), "{times:?}");
+        assert_eq!((times.us_p99, times.us_p999), (None, None), "a tenth is longer than any of these");
+    }
+    assert!(exchange.departure.unwrap().us_max.is_some(), "all of them left");
+    let peers = exchange.peers.iter().filter_map(|peer| peer.response.as_ref());
+    assert_eq!(peers.map(|times| times.without_answer).sum::<u64>(), response.without_answer);
+}
+
+#[test]
+fn requests_without_an_answer_are_a_doubt_with_their_share() {
+    let doubts = |lost: u64| {
+        let plan = plan(1, 1, 40);
+        let (account, _) = World::new(plan.clone(), terms(), Ways { lost, ..GOOD }, 5).run(FOR_EVER);
+        let identity = Identity { plan: Some(plan), ..identity(terms()) };
+        let exchange = assemble::exchange(&identity, Some(&account), &[Some(AnswererAccount::default())]);
+        let doubts = assemble::caveats(&exchange, Some(&account), &[Some(AnswererAccount::default())]);
+        (exchange, doubts)
+    };
+    assert_eq!(doubts(0).1, []);
+    let (exchange, some) = doubts(200);
+    let (without, [doubt]) = (exchange.timed_out.unwrap(), &some[..]) else { panic!("{some:?}") };
+    assert!(without > 0 && doubt.kind == CaveatKind::RequestsUnanswered, "{doubt:?}");
+    assert!(doubt.text.contains(&format!("{without} of 40 requests had no answer, ")), "{doubt:?}");
+    let (exchange, none) = doubts(1_000);
+    assert_eq!((exchange.answered, exchange.response.unwrap().us_min), (Some(0), None));
+    let [doubt] = &none[..] else { panic!("{none:?}") };
+    assert_eq!(doubt.kind, CaveatKind::NobodyListens, "{doubt:?}");
+}
+
+fn identity(terms: Terms) -> Identity {
+    Identity {
+        name: "e".into(),
+        from: "x".into(),
+        to: vec!["a".into()],
+        terms,
+        plan: None,
+        new_connections: false,
+    }
 }
 
 #[test]
@@ -256,6 +327,53 @@ fn a_copy_is_one_though_its_answer_was_whole_and_hides_no_loss() {
 }
 
 #[test]
+fn a_late_answer_that_comes_twice_came_once_and_hides_no_loss() {
+    // One datagram, and three of which the first came in time.
+    for (response, in_time, late) in [(64, &[][..], &[0, 0, 0][..]), (4_000, &[0], &[1, 0, 1, 2, 2, 2])] {
+        let terms = Terms::new(Transport::Udp, 64, response);
+        let mut asker = Asker::new(plan(1, 1, 3), &terms, Time::ZERO);
+        assert_eq!(asker.poll_request(Time::ZERO), Some(0));
+        for index in in_time {
+            assert_eq!(asker.handle_response(Time::ZERO, 0, 0, *index), Heard::Part);
+        }
+        assert_eq!(
+            asker.handle_response(Time::ZERO, 0, 0, 3),
+            Heard::Nonsense,
+            "no such datagram, and not counted"
+        );
+        let end = Time::ZERO + Span::from_ms(10);
+        assert_eq!(asker.handle_timeout(end), 1);
+        // Its place is the next one's already.
+        assert_eq!(asker.poll_request(end), Some(1));
+        for index in late {
+            assert_eq!(asker.handle_response(end, 0, 0, *index), Heard::Late, "{response}: {index}");
+        }
+        // What is no part of a response is no copy of one either.
+        assert_eq!(asker.handle_response(end, 0, 0, 3), Heard::Nonsense);
+        let book = &asker.finish(end).peers[0];
+        let sent = u64::from(terms.datagrams());
+        assert_eq!(book.datagrams - book.copies - book.stale, sent, "each came, and came once: {book:?}");
+        assert_eq!((book.late, book.stale), (sent - in_time.len() as u64, 0), "{response}");
+    }
+}
+
+#[test]
+fn an_answer_that_is_too_late_to_know_is_no_loss_that_is_known() {
+    let terms = Terms::new(Transport::Udp, 64, 4_000);
+    let mut asker = Asker::new(plan(1, 1, 1_000), &terms, Time::ZERO);
+    for number in 0..100 {
+        let now = Time::ZERO + Span::from_ms(10 * u64::from(number));
+        asker.handle_timeout(now);
+        assert_eq!(asker.poll_request(now), Some(number));
+    }
+    let now = Time::ZERO + Span::from_ms(999);
+    let late = [99 - 64, 99 - 65, 0].map(|number| asker.handle_response(now, 0, number, 0));
+    assert_eq!(late, [Heard::Late; 3]);
+    let book = &asker.finish(now).peers[0];
+    assert_eq!((book.datagrams, book.late, book.stale), (3, 1, 2), "64 given up are remembered");
+}
+
+#[test]
 fn one_that_is_gone_fails_and_the_others_go_on() {
     let gone = Some((1, Time::ZERO + Span::from_us(1_050)));
     let (account, _) = World::new(plan(3, 1, 100), terms(), Ways { gone, ..GOOD }, 1).run(FOR_EVER);
@@ -294,6 +412,8 @@ proptest! {
         let answered = sum(|peer| peer.answered);
         prop_assert_eq!(answered, heard.get("answered").copied().unwrap_or(0));
         prop_assert_eq!(heard.get("nonsense"), None);
+        let first: u64 = account.peers.iter().map(|peer| peer.datagrams - peer.copies).sum();
+        prop_assert_eq!((first, sum(|peer| peer.stale)), (heard["first"], 0), "a copy is no first");
         prop_assert!(account.rounds_answered <= account.rounds && account.rounds <= rounds);
         prop_assert!(account.response.count() <= answered);
         prop_assert_eq!(account.intended.count(), account.response.count());

@@ -263,11 +263,11 @@ fn names_and_ends_of_flows() {
 const FLOW_LINES: &[(&str, &str)] = &[
     (
         "mesage = \"1024B\"",
-        "s:9:1: unknown key `mesage` in [[flow]]; did you mean `message`? allowed: bytes, congestion, dscp, duration, ethertype, from, interface, load, message, messages, name, network, no_delay, protocol, qdisc_bypass, receive_buffer, receiver, receiver_core, segments_max, send_buffer, sender_core, spacing, spin, start_after, streams, to, transport, vlan, vlan_priority, xdp",
+        "s:9:1: unknown key `mesage` in [[flow]]; did you mean `message`? allowed: bytes, congestion, dscp, duration, ethertype, from, interface, load, message, messages, name, network, no_delay, protocol, qdisc_bypass, receive_batch, receive_buffer, receiver, receiver_core, segments_max, send_batch, send_buffer, sender_core, spacing, spin, start_after, streams, to, transport, vlan, vlan_priority, xdp",
     ),
     (
         "colour = \"red\"",
-        "s:9:1: unknown key `colour` in [[flow]]; allowed: bytes, congestion, dscp, duration, ethertype, from, interface, load, message, messages, name, network, no_delay, protocol, qdisc_bypass, receive_buffer, receiver, receiver_core, segments_max, send_buffer, sender_core, spacing, spin, start_after, streams, to, transport, vlan, vlan_priority, xdp",
+        "s:9:1: unknown key `colour` in [[flow]]; allowed: bytes, congestion, dscp, duration, ethertype, from, interface, load, message, messages, name, network, no_delay, protocol, qdisc_bypass, receive_batch, receive_buffer, receiver, receiver_core, segments_max, send_batch, send_buffer, sender_core, spacing, spin, start_after, streams, to, transport, vlan, vlan_priority, xdp",
     ),
     ("message = \"15B\"", "s:9:11: `message` is 15B; allowed: 16B to 16MiB"),
     ("message = \"17MiB\"", "s:9:11: `message` is 17MiB; allowed: 16B to 16MiB"),
@@ -327,6 +327,8 @@ const FLOW_LINES: &[(&str, &str)] = &[
         "segments_max = 64",
         "s:9:16: `segments_max` is for transport udp, and this flow is tcp: only UDP's datagrams are cut by the kernel",
     ),
+    ("send_batch = 0", "s:9:14: `send_batch` is 0; allowed: 1 to 8192"),
+    ("receive_batch = 33", "s:9:17: `receive_batch` is 33; allowed: 1 to 32"),
     ("no_delay = 1", "s:9:12: `no_delay` must be true or false, found the number 1"),
     ("dscp = 64", "s:9:8: `dscp` is 64; allowed: 0 to 63"),
     ("sender_core = 1024", "s:9:15: `sender_core` is 1024; allowed: 0 to 1023"),
@@ -346,6 +348,14 @@ fn settings_of_flows() {
             "s:10:12: `no_delay` is for transport tcp, and this flow is udp: only TCP waits to fill a packet",
             "s:11:16: `segments_max` is 129; allowed: 1 to 128",
             "s:12:11: `message` is 64KiB; allowed: 16B to 65507B",
+        ],
+    );
+    let frames = FLOW.replace("tcp", "ethernet");
+    check(
+        &format!("{HEAD}{frames}send_batch = 1\nreceive_batch = 1"),
+        &[
+            "s:10:17: `receive_batch` is for transport tcp, udp and ip, and this flow is ethernet: its frames come \
+             through a ring, without a call for each; leave it out",
         ],
     );
 }

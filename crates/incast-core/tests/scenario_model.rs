@@ -117,6 +117,8 @@ receive_buffer = "1MB"
 congestion = "bbr"
 no_delay = true
 dscp = 46
+send_batch = 1
+receive_batch = 2
 sender_core = 0
 receiver_core = 0x3
 spin = true
@@ -164,6 +166,8 @@ fn every_key_reaches_the_plan() {
         no_delay: Some(true),
         dscp: Some(46),
         segments_max: None,
+        send_batch: Some(1),
+        receive_batch: Some(2),
     };
     assert_eq!(flow.sockets, sockets);
     let back = &scenario.flows[3];

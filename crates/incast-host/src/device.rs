@@ -26,6 +26,10 @@ pub struct DeviceCounters {
     pub name: String,
     /// Its driver: `veth`, `virtio_net`; empty when it does not say.
     pub driver: String,
+    /// Of a virtual pair, the index of the other end in its namespace; 0 when there is none.
+    pub peer: u32,
+    /// Hardware address; null of the loopback device, which has none.
+    pub address: Option<String>,
     /// Packets that left and came.
     pub sent: u64,
     /// Packets that came.
@@ -61,6 +65,8 @@ pub fn all() -> io::Result<BTreeMap<u32, DeviceCounters>> {
         for attribute in link.attributes {
             match attribute {
                 LinkAttribute::IfName(name) => device.name = name,
+                LinkAttribute::Link(peer) => device.peer = peer,
+                LinkAttribute::Address(bytes) => device.address = address(&bytes),
                 LinkAttribute::Stats64(counted) => {
                     (device.sent, device.received) = (counted.tx_packets, counted.rx_packets);
                     (device.out_dropped, device.out_errors) = (counted.tx_dropped, counted.tx_errors);
@@ -95,6 +101,12 @@ pub fn all() -> io::Result<BTreeMap<u32, DeviceCounters>> {
     }
     drivers(&mut devices);
     Ok(devices)
+}
+
+/// A hardware address in words; none if it is all zeros.
+fn address(bytes: &[u8]) -> Option<String> {
+    let words: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    bytes.iter().any(|byte| *byte != 0).then(|| words.join(":"))
 }
 
 /// What drivers say; one that says nothing is no fault.

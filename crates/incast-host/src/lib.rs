@@ -11,6 +11,7 @@ pub mod device;
 pub mod drops;
 pub mod journal;
 pub mod knob;
+pub mod neighbours;
 pub mod provenance;
 pub mod settings;
 pub mod softnet;

@@ -7,10 +7,10 @@
 //! ```
 //! What happens to packets is `incast_core::link`; this is its driver. Frames of all protocols pass
 //! byte for byte. It has no rate: queues are the kernel's, before and behind it. Offloads must be off
-//! at both ends of both cables, and nobody may have an address on `near` and `far`.
+//! at both ends of both cables, and nobody may have an address on `near` and `far`. A VLAN tag that the
+//! kernel takes out of a frame is put back.
 //!
-//! It is not for frames whose VLAN tag the interface has taken off: a packet socket does not put it
-//! back. A switch that pauses its senders does not pause a link: what a full port refuses is dropped.
+//! A switch that pauses its senders does not pause a link: what a full port refuses is dropped.
 
 use std::io;
 use std::panic::resume_unwind;

@@ -3,6 +3,10 @@
 //!
 //! In each period the processes of a group run for so long and then wait for the next. Groups are written
 //! down before they are made, as labs are, and `clean` removes those of killed processes.
+//!
+//! Of version 2 (Linux v6.8 `Documentation/admin-guide/cgroup-v2.rst`): a group may have a quota when its parent hands the
+//! controller down (`cgroup.subtree_control`), and a parent that does may have no processes of its own, but for the
+//! root: so groups are made right below the root. Its `cpu.max` has quota and period in one line.
 
 use std::fs;
 use std::io;
@@ -45,7 +49,7 @@ impl Quotas {
                 "a `cpu_quota` needs root, to make a control group: run the command with sudo".into(),
             ));
         }
-        let hierarchy = Hierarchy::find()?;
+        let hierarchy = Hierarchy::find(Path::new(DIR_1), Path::new(DIR_2))?;
         let id = format!("{scenario}-quota-{}", std::process::id());
         let groups: Vec<Group> = quotas
             .iter()
@@ -100,12 +104,14 @@ enum Hierarchy {
 }
 
 impl Hierarchy {
-    fn find() -> Result<Self, LabError> {
-        if Path::new(DIR_1).join("cgroup.procs").exists() {
+    /// That of this machine: version 1 has the controller in a directory `one`, version 2 is all in `two`.
+    fn find(one: &Path, two: &Path) -> Result<Self, LabError> {
+        // Not only that there is a group: one of version 2 may have any name.
+        if one.join(QUOTA_1).exists() {
             return Ok(Self::One);
         }
         let has = |file: &str| {
-            let text = fs::read_to_string(Path::new(DIR_2).join(file)).unwrap_or_default();
+            let text = fs::read_to_string(two.join(file)).unwrap_or_default();
             text.split_whitespace().any(|controller| controller == "cpu")
         };
         match (has("cgroup.controllers"), has("cgroup.subtree_control")) {
@@ -131,7 +137,7 @@ impl Hierarchy {
         match self {
             Self::One => {
                 fs::write(path.join("cpu.cfs_period_us"), period_us.to_string())?;
-                fs::write(path.join("cpu.cfs_quota_us"), quota_us.to_string())
+                fs::write(path.join(QUOTA_1), quota_us.to_string())
             }
             Self::Two => fs::write(path.join("cpu.max"), format!("{quota_us} {period_us}")),
         }
@@ -175,6 +181,8 @@ fn remove_path(path: &Path) -> io::Result<()> {
 /// The cpu controller of version 1, and the one hierarchy of version 2.
 const DIR_1: &str = "/sys/fs/cgroup/cpu";
 const DIR_2: &str = "/sys/fs/cgroup";
+/// Where version 1 has the quota.
+const QUOTA_1: &str = "cpu.cfs_quota_us";
 /// Shorter periods are coarse on a kernel of 250 ticks a second (measured: 5 ms give stalls of 21 ms);
 /// longer ones are longer stalls, for which sockets must have room.
 const PERIOD_US: u64 = 20_000;
@@ -194,6 +202,40 @@ mod tests {
         for (millicores, period_us, quota_us) in cases {
             assert_eq!(period_and_quota(millicores), (period_us, quota_us));
         }
+    }
+
+    /// A directory with these files, as the kernel shows a hierarchy.
+    fn shown(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            fs::create_dir_all(dir.path().join(name).parent().unwrap()).unwrap();
+            fs::write(dir.path().join(name), text).unwrap();
+        }
+        dir
+    }
+
+    #[test]
+    fn the_version_that_has_the_controller_is_taken_and_given_the_quota_in_its_own_form() {
+        let handed_down =
+            [("cgroup.controllers", "cpuset cpu io"), ("cgroup.subtree_control", "cpu memory\n")];
+        // Version 1, alone or beside version 2 without the controller; then version 2, with a group that is called cpu.
+        let one = shown(&[
+            ("cpu/cgroup.procs", ""),
+            ("cpu/cpu.cfs_quota_us", "-1"),
+            ("cgroup.controllers", "hugetlb"),
+        ]);
+        let two =
+            shown(&[handed_down[0], handed_down[1], ("cpu/cgroup.procs", ""), ("cpu/cpu.max", "max 100000")]);
+        let find = |dir: &tempfile::TempDir| Hierarchy::find(&dir.path().join("cpu"), dir.path());
+        find(&one).unwrap().limit(one.path(), 500).unwrap();
+        find(&two).unwrap().limit(two.path(), 500).unwrap();
+        let read = |dir: &tempfile::TempDir, name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
+        assert_eq!((read(&one, "cpu.cfs_period_us"), read(&one, QUOTA_1)), ("20000".into(), "10000".into()));
+        assert_eq!(read(&two, "cpu.max"), "10000 20000");
+        let kept = find(&shown(&[handed_down[0], ("cgroup.subtree_control", "")])).unwrap_err().to_string();
+        assert!(kept.contains("echo +cpu > "), "{kept}");
+        let none = find(&shown(&[("cgroup.controllers", "hugetlb")])).unwrap_err().to_string();
+        assert!(none.contains("this kernel shows none"), "{none}");
     }
 
     #[test]

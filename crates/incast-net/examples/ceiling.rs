@@ -52,6 +52,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         no_delay: false,
         dscp: None,
         segments_max,
+        send_batch: None,
         raw: RawPlan::default(),
         probe: None,
     };

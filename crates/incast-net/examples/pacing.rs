@@ -62,6 +62,7 @@ fn paced(gap: Span, messages: u64, sink: &UdpSocket) -> Result<String, Box<dyn s
         no_delay: false,
         dscp: None,
         segments_max: Some(1),
+        send_batch: None,
         probe: None,
         raw: RawPlan::default(),
     };

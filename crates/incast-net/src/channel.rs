@@ -16,6 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::key::Key;
+use crate::socket::SocketError;
 
 /// A stranger has this long to greet and to prove its key.
 pub const GREETING_MAX: Duration = Duration::from_secs(5);
@@ -89,6 +90,19 @@ pub struct Channel {
     frames: Receiver<Result<Vec<u8>, ChannelError>>,
     assembler: Assembler,
     buffer: Vec<u8>,
+}
+
+/// Shows a server from which of our addresses datagrams will come, where that may not be the one of the control
+/// connection: by a TCP connection with a number that only this server was told, which it ends when it has taken it in.
+///
+/// # Errors
+/// When there is no connection, or it is not ended in time.
+pub(crate) fn show_address(server: SocketAddr, number: u64) -> Result<(), SocketError> {
+    let failed = |cause| SocketError::new(format!("show our address to {server} over TCP"), cause);
+    let mut connection = TcpStream::connect_timeout(&server, CONNECT_MAX).map_err(failed)?;
+    connection.set_read_timeout(Some(CONNECT_MAX)).map_err(failed)?;
+    connection.write_all(&preface::Preface::emit_data(number)).map_err(failed)?;
+    connection.read(&mut [0]).map(|_| ()).map_err(failed)
 }
 
 impl Channel {

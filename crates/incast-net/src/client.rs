@@ -16,7 +16,7 @@ use incast_core::session::{Notice, Session};
 use incast_core::units::Bytes;
 use incast_core::wire::{preface, probe};
 
-use crate::channel::{CONNECT_MAX, Channel, DialError};
+use crate::channel::{CONNECT_MAX, Channel, DialError, show_address};
 use crate::clock::Clock;
 use crate::conversation::{Conversation, FlowNotice, FlowOutcome, Happening, Order, ReadHost};
 use crate::faults::FaultCounters;
@@ -226,6 +226,9 @@ impl Client<'_> {
                     )
                 }
                 Transport::Udp => {
+                    if plan.send.probe.is_some() && plan.data.is_some() {
+                        show_address(plan.data(), *stream)?;
+                    }
                     let (socket, granted) = socket::udp_connect(plan.data(), &plan.send)?;
                     let (bytes, segments_max) = (plan.send.message_bytes, plan.send.segments_max);
                     let outlet = match plan.send.probe {
@@ -327,6 +330,7 @@ impl Client<'_> {
             clock: plan.clock,
             spin: plan.spin,
             core: plan.core,
+            batch: None,
             plain: None,
             // The server sends as soon as it lets us go, and its first messages may overtake that word.
             held: true,
@@ -361,6 +365,7 @@ impl Client<'_> {
             spin: plan.spin,
             sender_core: plan.core,
             receiver_core: plan.core,
+            receive_batch: None,
         };
         let mut traffic = Traffic::new(plan.send.clone(), settings);
         let events = self.conversation.events.clone();

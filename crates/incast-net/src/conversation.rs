@@ -8,7 +8,7 @@ use incast_core::flood::assemble::FlowIdentity;
 use incast_core::flood::report::{Measured, Sent};
 use incast_core::ledger::reading::{HostBook, HostReading};
 use incast_core::record::Cpu;
-use incast_core::session::{Failure, Notice, Session};
+use incast_core::session::{Failure, Notice, SILENCE_MAX, Session, clean};
 use incast_core::time::{Span, Time};
 
 use crate::channel::{Channel, ChannelError};
@@ -322,11 +322,6 @@ fn describe(failure: &Failure) -> String {
         Failure::OutOfTurn(what) => {
             format!("the peer said `{what}` out of turn, or with numbers that cannot be")
         }
-        Failure::Silent => format!("the peer said nothing for {}", incast_core::session::SILENCE_MAX),
+        Failure::Silent => format!("the peer said nothing for {}", SILENCE_MAX),
     }
-}
-
-/// A peer's words as they may stand on a terminal: one line, no control characters, not too long.
-fn clean(words: &str) -> String {
-    words.chars().take(300).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

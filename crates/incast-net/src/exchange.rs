@@ -9,5 +9,5 @@ pub mod answer;
 pub mod ask;
 mod sampling;
 
-pub use answer::{AnswerNotice, AnswerOutcome, AnswerPlan, AnswerServer};
+pub use answer::{AnswerNotice, AnswerOutcome, AnswerPlan, listen};
 pub use ask::{AskError, AskNotice, AskOutcome, AskPlan, Target};

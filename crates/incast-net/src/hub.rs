@@ -7,10 +7,12 @@
 
 mod inlet;
 mod run;
+#[cfg(test)]
+mod tests;
 mod timing;
 
 use std::io;
-use std::net::UdpSocket;
+use std::net::{IpAddr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
@@ -19,8 +21,6 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Sender, unbounded};
 use incast_core::control::SendPlan;
 use incast_core::flood::FloodReceiver;
-use incast_core::probe::ProbeReceiver;
-use incast_core::record::Cpu;
 use incast_core::time::Span;
 use incast_core::wire::ethernet::PAYLOAD_BYTES_MIN;
 
@@ -34,6 +34,7 @@ use crate::udp::{Origin, UdpInlet};
 pub(crate) use inlet::{DropCounter, Inlet};
 
 use inlet::Drops;
+use timing::Probed;
 
 /// Most plain senders that are told apart; further ones are counted as strangers.
 pub(crate) const PLAIN_SOURCES_MAX: usize = 4_096;
@@ -44,6 +45,8 @@ pub(crate) struct HubPlan {
     pub(crate) clock: Clock,
     pub(crate) spin: bool,
     pub(crate) core: Option<u32>,
+    /// Most datagrams of one receive call.
+    pub(crate) batch: Option<u32>,
     pub(crate) plain: Option<PlainPlan>,
     /// Take nothing from the socket before [`HubHandle::begin`]: what comes waits in its buffer.
     pub(crate) held: bool,
@@ -99,18 +102,12 @@ struct Slot {
     greeted_from: Option<Origin>,
     /// Steps of the wall clock that were seen before this stream began.
     steps_before: u64,
-    /// CPU of the thread when this stream began, if it has been the only one since.
-    alone_since: Option<Cpu>,
 }
 
 enum SlotKind {
     /// Counts messages of these lengths: one, and where frames are padded up to the smallest frame. Times them if they
     /// are those of a probe.
-    Receive {
-        receiver: Box<FloodReceiver>,
-        message_bytes: RangeInclusive<usize>,
-        probe: Option<Box<ProbeReceiver>>,
-    },
+    Receive { receiver: Box<FloodReceiver>, message_bytes: RangeInclusive<usize>, probe: Option<Box<Probed>> },
     /// Waits for the address to which the client wants its messages.
     Greeting,
 }
@@ -135,7 +132,6 @@ impl Slot {
             greetings: 0,
             greeted_from: None,
             steps_before: 0,
-            alone_since: None,
         }
     }
 }
@@ -229,10 +225,18 @@ impl HubHandle {
         self.order(Command::Begin);
     }
 
-    /// Counts the messages of `stream` until its total is told and it is drained, or it is ended.
-    pub(crate) fn receive(&self, stream: u64, receiver: FloodReceiver, plan: &SendPlan, report: Report) {
+    /// Counts the messages of `stream` until its total is told and it is drained, or it is ended. Of a probe, two-way
+    /// messages of these `probers` are answered.
+    pub(crate) fn receive(
+        &self,
+        stream: u64,
+        receiver: FloodReceiver,
+        plan: &SendPlan,
+        probers: &[IpAddr],
+        report: Report,
+    ) {
         let message_bytes = usize::try_from(plan.message_bytes).unwrap_or(usize::MAX);
-        let probe = plan.probe.as_ref().map(|stream| Box::new(ProbeReceiver::new(stream)));
+        let probe = plan.probe.as_ref().map(|stream| Box::new(Probed::new(stream, probers)));
         let message_bytes = message_bytes..=message_bytes;
         let kind = SlotKind::Receive { receiver: Box::new(receiver), message_bytes, probe };
         self.open(stream, kind, report);

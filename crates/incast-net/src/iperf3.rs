@@ -14,7 +14,7 @@ pub mod server;
 mod session;
 
 pub use client::{ClientPlan, flood};
-pub use server::{Server, ServerPlan};
+pub use server::{ServerPlan, listen};
 
 use incast_core::control::SendPlan;
 use incast_core::iperf3::TestPlan;
@@ -72,6 +72,7 @@ fn send_plan(plan: &TestPlan, interval: Span, spin: bool) -> SendPlan {
         no_delay: plan.no_delay,
         dscp: plan.dscp,
         segments_max: None,
+        send_batch: None,
         raw: RawPlan::default(),
         probe: None,
     }

@@ -9,6 +9,7 @@
 mod sys;
 
 pub mod accept;
+pub mod acceptor;
 pub mod channel;
 pub mod client;
 pub mod clock;
@@ -19,6 +20,7 @@ mod hub;
 pub mod iperf3;
 pub mod key;
 pub mod live;
+mod lock;
 pub mod plain;
 pub mod raw;
 pub mod readout;

@@ -102,6 +102,7 @@ impl PlainServerPlan {
             spin: self.spin,
             sender_core: None,
             receiver_core: self.core,
+            receive_batch: None,
         }
     }
 
@@ -246,6 +247,7 @@ fn serve_udp(
         clock: plan.clock,
         spin: plan.spin,
         core: plan.core,
+        batch: None,
         plain: Some(plain),
         held: false,
         thread_cpu: plan.thread_cpu,
@@ -359,6 +361,7 @@ pub fn flood(
         spin: false,
         sender_core: plan.core,
         receiver_core: None,
+        receive_batch: None,
     };
     let (events, inbox) = unbounded();
     let mut traffic = Traffic::new(plan.send.clone(), settings);

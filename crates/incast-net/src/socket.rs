@@ -381,6 +381,7 @@ mod tests {
             no_delay: true,
             dscp: Some(46),
             segments_max: None,
+            send_batch: None,
             raw: RawPlan::default(),
             probe: None,
         }

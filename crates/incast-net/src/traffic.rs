@@ -4,7 +4,7 @@
 mod receive;
 mod send;
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
@@ -103,6 +103,8 @@ pub(crate) struct Settings {
     pub(crate) spin: bool,
     pub(crate) sender_core: Option<u32>,
     pub(crate) receiver_core: Option<u32>,
+    /// Most datagrams of one receive call; over TCP the bytes of so many messages.
+    pub(crate) receive_batch: Option<u32>,
 }
 
 /// What a receiving thread is told while it runs.
@@ -137,6 +139,8 @@ pub(crate) struct Traffic {
     totals: Option<Vec<u64>>,
     /// What the host had done when a probe began.
     work_before: Option<HostWork>,
+    /// Addresses of the host that probes us.
+    probers: Vec<IpAddr>,
 }
 
 impl Traffic {
@@ -153,7 +157,13 @@ impl Traffic {
             receiving: Vec::new(),
             received: Vec::new(),
             totals: None,
+            probers: Vec::new(),
         }
+    }
+
+    /// A probe that is received: its two-way messages are answered to these addresses and to no other.
+    pub(crate) fn probed_from(self, probers: Vec<IpAddr>) -> Self {
+        Self { probers, ..self }
     }
 
     /// Starts a thread per outlet; returns what people watch.
@@ -163,7 +173,7 @@ impl Traffic {
         for (index, outlet) in outlets.into_iter().enumerate() {
             let sender = FloodSender::new(&stream_plan(&self.plan, index), start);
             let wait = if self.plan.spin { Wait::Poll } else { Wait::Block };
-            let control = Arc::new(Control::new(wait));
+            let control = Arc::new(Control::new(wait).with_batch(self.plan.send_batch));
             self.controls.push(Arc::clone(&control));
             send::start(sender, outlet, self.settings.clone(), control, index, events.clone());
         }
@@ -180,7 +190,7 @@ impl Traffic {
             let report = Report { index, events: events.clone(), live: live.stream(index) };
             self.receiving.push(match inlet {
                 Inlet::Udp(hub, stream) => {
-                    hub.receive(stream, receiver, &self.plan, report);
+                    hub.receive(stream, receiver, &self.plan, &self.probers, report);
                     Receiving::Udp(hub, stream)
                 }
                 Inlet::Frames(hub, stream) => {

@@ -10,6 +10,7 @@ pub mod drive;
 #[cfg(test)]
 mod loopback;
 pub mod receive;
+pub(crate) mod reply;
 pub mod send;
 mod two_way;
 

@@ -4,7 +4,7 @@
 
 use anstyle::{AnsiColor, Style};
 
-use crate::table::{GAP, painted};
+use crate::table::{GAP, Table, painted};
 use crate::text::{clean, cut, width, wrap};
 use crate::units::UNKNOWN;
 
@@ -40,6 +40,18 @@ impl Page {
     pub(crate) fn line(&mut self, line: &str) {
         self.text += line;
         self.text.push('\n');
+    }
+
+    /// A table of the columns that there is room for, the lowest of `ranks` left out first, and the names of the others.
+    pub(crate) fn table(&mut self, table: &Table, ranks: &[u8]) {
+        let shown = table.fit(ranks, self.width);
+        for line in table.lines(&shown, HEADING) {
+            self.line(&line);
+        }
+        let hidden = table.hidden(&shown);
+        if !hidden.is_empty() {
+            self.words(&Label::new("not here"), &format!("too wide for this page: {}", hidden.join(", ")));
+        }
     }
 
     /// An empty line, and the title of what follows.

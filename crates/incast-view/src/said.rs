@@ -34,7 +34,9 @@ pub(crate) fn verdict(record: &Record) -> (&'static str, String) {
             ("missed", format!("{missed} of {}", counted(expectations.len(), "expectation", "expectations")))
         }
         Verdict::Tainted => ("tainted", "it ran to its end, but a doubt below voids its numbers".to_owned()),
-        Verdict::Incomplete => ("incomplete", "a process died or a peer vanished on the way".to_owned()),
+        Verdict::Incomplete => {
+            ("incomplete", "a process died, a peer vanished, or nobody answered".to_owned())
+        }
         Verdict::Interrupted => ("interrupted", "it was ended early".to_owned()),
     }
 }

@@ -94,3 +94,34 @@ fn a_hostile_name_is_harmless() {
     assert!(!shown.contains("\u{1b}[2J"), "{shown:?}");
     assert!(!page(&record).contains("<script>"));
 }
+
+#[test]
+fn a_quantile_of_requests_without_an_answer_says_what_is_known_of_it() {
+    let times =
+        ExchangeTimes { count: 6, without_answer: 4, us_p50: Some(442.0), ..ExchangeTimes::default() };
+    let peers = vec![ExchangePeer { response: Some(times.clone()), ..ExchangePeer::default() }];
+    let exchange = Exchange {
+        timed_out: Some(4),
+        timeout_us: Some(1_000.0),
+        response: Some(times.clone()),
+        peers,
+        ..known()
+    };
+    let shown = terminal::show(&record(exchange.clone()), 120);
+    assert!(shown.contains("442.0 us") && shown.matches("> 1.000 ms").count() >= 4, "{shown}");
+    let timed_out = page(&record(exchange.clone()));
+    assert!(timed_out.contains("&gt; 1.000 ms"), "and on the page");
+    // A connection that broke may have taken any time.
+    let failed = Exchange { timed_out: Some(3), failed: Some(1), ..exchange };
+    let shown = terminal::show(&record(failed), 120);
+    assert!(shown.contains("no answer") && !shown.contains("> 1.000 ms"), "{shown}");
+}
+
+#[test]
+fn what_is_too_wide_is_named_and_a_column_that_means_nothing_is_not_there() {
+    let tcp = terminal::show(&record(known()), 60);
+    assert!(tcp.contains("count") && tcp.contains("too wide for this page: least"), "{tcp}");
+    let udp = terminal::show(&record(Exchange { transport: Some(Transport::Udp), ..known() }), 120);
+    assert!(!udp.contains("acks each") && !udp.contains("packets each"), "{udp}");
+    assert!(terminal::show(&record(known()), 120).contains("acks each"));
+}

@@ -215,6 +215,34 @@ pub(crate) struct VariantArgs {
     pub(crate) variant: Vec<String>,
 }
 
+/// Who a client is, and whom it trusts.
+#[derive(Args, Debug)]
+pub(crate) struct ClientArgs {
+    /// Key that the other end must have
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// Name of this host in the record (its hostname otherwise)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+}
+
+/// Who a server is, and whom it serves.
+#[derive(Args, Debug)]
+pub(crate) struct ServerArgs {
+    /// Pin the threads that serve to a core
+    #[arg(long, value_name = "N")]
+    pub(crate) core: Option<u32>,
+    /// Key that clients must have; without one, only this host's are served
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// Serve clients from other hosts though there is no key
+    #[arg(long)]
+    pub(crate) open: bool,
+    /// Name of this host in the record (its hostname otherwise)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+}
+
 /// Whether each dropped packet is asked for its reason.
 #[derive(Args, Debug, Clone, Copy)]
 pub(crate) struct TraceArgs {

@@ -6,9 +6,11 @@ use incast_core::ledger::reading::Traced;
 use incast_core::ledger::stage;
 use incast_core::record::LedgerSource;
 use incast_host::drops::{Counted, DropTrace};
+use serde::{Deserialize, Serialize};
 
 /// Whether drops are traced.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Wish {
     /// If this kernel and our rights allow it
     #[default]

@@ -1,5 +1,5 @@
-//! `incast ladder`: the variants of a scenario measured in turn, round after round, in a lab; what each of them
-//! is worth against another.
+//! `incast ladder`: the variants of a scenario measured in turn, round after round; what each of them is worth
+//! against another. In a lab where the scenario has a network, else between its hosts as they are.
 //!
 //! Which rungs there are is the scenario's to say, what their figures mean `incast_core::ladder`'s. A rung whose
 //! settings this machine does not have is kept with the reason.
@@ -7,22 +7,27 @@
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use incast_core::caveat::{Caveat, CaveatKind};
 use incast_core::ladder::{self, Rung, Trial};
 use incast_core::record::{Record, Verdict};
 use incast_core::scenario::{Scenario, Setting};
+use incast_lab::Quotas;
 use incast_net::clock;
+use incast_net::key::Key;
+use incast_view::text::counted;
 
 use crate::cli::LadderArgs;
 use crate::command::report;
 use crate::drop_trace::Wish;
 use crate::endpoint::key;
-use crate::lab::Standing;
+use crate::lab::{self, Standing};
 use crate::output::{deliver, note};
 use crate::record_dir::{RUNS, RecordDir};
 use crate::run::Production;
+use crate::run::places::Places;
 use crate::signals::Stops;
 use crate::variants::Variant;
 
@@ -43,21 +48,32 @@ pub(crate) fn ladder(args: &LadderArgs) -> anyhow::Result<ExitCode> {
         None => (BUILT_IN.to_owned(), "the built-in ladder".to_owned()),
     };
     let climb = Climb::new(&text, &name, args)?;
+    let stage = Stage { key: key(args.key_file.as_deref())?, stops: &stops };
+    lab::settings::put_back_of_the_dead()?;
     let out = args.output.out.as_deref().unwrap_or_else(|| Path::new(RUNS));
     let dir = RecordDir::create(out, &climb.base().name, clock::unix_ns())?;
     note(&format!(
-        "{}: {} rungs, {} rounds of {} s each; about {:.0} minutes",
+        "{}: {}, {} of {} s each; about {:.0} min",
         climb.base().name,
-        climb.rungs.len(),
-        args.rounds,
+        counted(climb.rungs.len(), "rung", "rungs"),
+        counted(usize::try_from(args.rounds)?, "round", "rounds"),
         climb.trial_s(),
         climb.minutes(args.rounds)
     ));
-    let record = climb.climb(args.rounds, &dir, &stops)?;
+    let record = climb.climb(args.rounds, &dir, &stage).inspect_err(|_| {
+        // Nothing is in it when not even the first trial could begin.
+        let _ = fs::remove_dir(dir.path());
+    })?;
     let code = deliver(&record, &args.output, Some(&dir))?;
     let page = dir.path().join("report.html");
     report::write_page(&[(dir.path().display().to_string(), record)], &page)?;
     Ok(code)
+}
+
+/// What trials need beside their rung.
+struct Stage<'s> {
+    key: Key,
+    stops: &'s Stops,
 }
 
 /// A ladder that is climbed.
@@ -84,11 +100,12 @@ impl Climb {
             let all: Vec<Setting> = settings.iter().chain(&duration).cloned().collect();
             Scenario::parse_with(text, &all).map_err(|errors| anyhow::anyhow!("{}", errors.explained(name)))
         };
-        let base = read(&[]).context("the ladder cannot be climbed")?;
+        let base = read(&[]).map_err(|error| anyhow::anyhow!("the ladder cannot be climbed\n{error}"))?;
         if base.variants.is_empty() {
             anyhow::bail!("{name} has no [[variant]], and these are the rungs of a ladder");
         }
-        check(&base, name)?;
+        check_flows(&base, name)?;
+        check(&base)?;
         let names: Vec<String> = base.variants.iter().map(|variant| variant.name.clone()).collect();
         if let Some(unknown) = args.rung.iter().find(|name| !names.contains(name)) {
             anyhow::bail!("there is no rung {unknown}; there are {}", names.join(", "));
@@ -100,13 +117,15 @@ impl Climb {
         // What a rung is compared with may stand further down: indices are those of the whole list.
         let index = |name: &str| names.iter().position(|other| other == name).map_or(0, |index| index + 1);
         for plan in planned {
-            let scenario = read(&plan.settings).with_context(|| format!("rung {}", plan.name))?;
-            check(&scenario, name).with_context(|| format!("rung {}", plan.name))?;
+            let scenario = read(&plan.settings).map_err(|error| {
+                anyhow::anyhow!("the ladder cannot be climbed: rung {}\n{error}", plan.name)
+            })?;
+            check_flows(&scenario, name).with_context(|| format!("rung {}", plan.name))?;
             rungs.push(Rung {
                 name: plan.name.clone(),
                 against: Some(plan.against.as_deref().map_or(0, index)),
                 settings: plan.settings.iter().map(ToString::to_string).collect(),
-                lacking: None,
+                ..Rung::default()
             });
             variants.push(Variant { name: Some(plan.name), scenario, settings: plan.settings });
         }
@@ -132,16 +151,16 @@ impl Climb {
     }
 
     /// Every rung once in every round, up and down in turn.
-    fn climb(mut self, rounds: u32, dir: &RecordDir, stops: &Stops) -> anyhow::Result<Record> {
+    fn climb(mut self, rounds: u32, dir: &RecordDir, stage: &Stage<'_>) -> anyhow::Result<Record> {
         let mut order: Vec<usize> = (0..self.rungs.len()).collect();
         'rounds: for round in 0..rounds {
             for (nth, index) in order.iter().copied().enumerate() {
-                if stops.count() > 0 {
+                if stage.stops.count() > 0 {
                     break 'rounds;
                 }
                 let rung = &self.rungs[index].name;
                 note(&format!("round {} of {rounds}, {} of {}: {rung}", round + 1, nth + 1, order.len()));
-                let trial = self.trial(index, dir, stops)?;
+                let trial = self.trial(index, dir, stage)?;
                 self.trials[index].push(trial);
             }
             order.reverse();
@@ -149,18 +168,18 @@ impl Climb {
         // A round that was broken off has no pairs for its last rungs.
         let most = self.trials.iter().map(Vec::len).max().unwrap_or_default();
         self.trials.iter_mut().for_each(|trials| trials.resize(most, None));
-        self.record(stops.count() > 0)
+        self.record(stage.stops.count() > 0)
     }
 
-    fn trial(&mut self, index: usize, dir: &RecordDir, stops: &Stops) -> anyhow::Result<Option<Trial>> {
+    fn trial(&mut self, index: usize, dir: &RecordDir, stage: &Stage<'_>) -> anyhow::Result<Option<Trial>> {
         if self.rungs[index].lacking.is_some() {
             return Ok(None);
         }
-        let record = match play(&self.variants[index], dir, stops) {
+        let record = match play(&self.variants[index], dir, stage) {
             Ok(record) => record,
             // A rung that cannot begin here is told with its reason; one that could before is an error.
-            Err(error) if index > 0 && self.trials[index].is_empty() && stops.count() == 0 => {
-                note(&format!("this machine has none: {error:#}"));
+            Err(error) if index > 0 && self.trials[index].is_empty() && stage.stops.count() == 0 => {
+                note(&format!("not had: {error:#}"));
                 self.rungs[index].lacking = Some(format!("{error:#}"));
                 return Ok(None);
             }
@@ -169,6 +188,9 @@ impl Climb {
         let is_whole = !matches!(record.verdict, Verdict::Incomplete | Verdict::Interrupted);
         self.incomplete += usize::from(record.verdict == Verdict::Incomplete);
         self.caveats.push(record.caveats.clone());
+        if self.rungs[index].refused.is_empty() {
+            self.rungs[index].refused = ladder::refusals(&record.caveats);
+        }
         let trial = is_whole.then(|| Trial::of(&record));
         if index == 0 && (is_whole || self.last.is_none()) {
             self.last = Some(record);
@@ -197,34 +219,55 @@ impl Climb {
     }
 }
 
-/// Says what of a scenario a ladder does not measure.
-fn check(scenario: &Scenario, name: &str) -> anyhow::Result<()> {
+/// Refuses a scenario called `name` that is no flow to be measured again and again.
+fn check_flows(scenario: &Scenario, name: &str) -> anyhow::Result<()> {
     let what = match (scenario.flows.is_empty(), &scenario.search, &scenario.probe) {
         (true, ..) => "it has none",
         (_, Some(_), _) => "its [search] is many runs already: take it out, or use incast bench-switch",
-        (_, _, Some(_)) => "its [probe] is many runs already: take it out, or use incast lab",
+        (_, _, Some(_)) => "its [probe] is many runs already: take it out, or use incast run or incast lab",
         (false, None, None) => return Ok(()),
     };
     anyhow::bail!("a ladder measures the flows of {name} as they stand, and {what}")
 }
 
-/// One trial, in a lab of its own: what another has left in queues and tables meets nobody.
-fn play(rung: &Variant, dir: &RecordDir, stops: &Stops) -> anyhow::Result<Record> {
+/// Says what of a scenario no ladder can measure.
+fn check(scenario: &Scenario) -> anyhow::Result<()> {
+    if scenario.network.is_some() {
+        return lab::check(scenario);
+    }
+    match scenario.only_simulable().iter().chain(&scenario.only_in_a_lab()).next() {
+        Some(why) => anyhow::bail!("between real hosts this cannot be: {why}"),
+        None => Ok(()),
+    }
+}
+
+/// One trial. With a network it has a lab of its own: what another has left in queues and tables meets nobody.
+fn play(rung: &Variant, dir: &RecordDir, stage: &Stage<'_>) -> anyhow::Result<Record> {
     let scenario = &rung.scenario;
-    let key = key(None)?;
-    let mut standing = Standing::build(scenario, &scenario.name, Wish::Off)?;
-    let production = Production {
+    check(scenario)?;
+    let production = |world, places| Production {
         scenario,
         variant: None,
-        world: "lab",
-        key: &key,
-        stops,
-        places: standing.places(scenario),
+        world,
+        key: &stage.key,
+        stops: stage.stops,
+        places,
         tagged: false,
         trace: Wish::Off,
         ahead: String::new(),
     };
-    Ok(standing.play(production, dir)?.record())
+    if scenario.network.is_some() {
+        let mut standing = Standing::build(scenario, &scenario.name, Wish::Off)?;
+        let places = standing.places(scenario);
+        return Ok(standing.play(production("lab", places), dir)?.record());
+    }
+    let quotas = Quotas::set(&scenario.name, &scenario.hosts)?.map(Arc::new);
+    let mut record = production("run", Places::default().with_quotas(quotas)).play(dir)?.record();
+    if scenario.hosts.iter().any(|host| host.agent.is_some()) {
+        // These are of the machine of the coordinator, which need not carry a byte.
+        (record.host.interrupts, record.host.network_softirqs) = (None, None);
+    }
+    Ok(record)
 }
 
 /// Which rungs are measured: the base, those that are named, and what these are compared with.

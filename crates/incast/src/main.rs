@@ -8,6 +8,7 @@ mod campaign;
 mod cli;
 mod command;
 mod drop_trace;
+mod ending;
 mod endpoint;
 mod host;
 mod lab;

@@ -171,6 +171,8 @@ pub(crate) struct Measured {
     pub(crate) evidence: Option<Evidence>,
     /// What this host's own counters said; a lab has evidence instead.
     pub(crate) own_book: Option<HostBook>,
+    /// What the counters of the hosts of agents said.
+    pub(crate) agent_books: Vec<HostBook>,
     /// Of tagged messages, by flow.
     pub(crate) round_trips: BTreeMap<String, RoundTrip>,
     pub(crate) host: Host,
@@ -186,31 +188,26 @@ pub(crate) struct Measured {
 impl Measured {
     /// The record.
     pub(crate) fn record(self) -> Record {
+        let (flows, doubts) = self.flows();
         let mut caveats = self.caveats;
-        let mut flows: Vec<Flow> = Vec::new();
-        let mut incomplete = self.incomplete;
+        caveats.extend(doubts);
+        let mut incomplete = self.incomplete || flows.iter().any(|flow| !flow.complete);
         // A sender that stopped because its session broke was not interrupted by anyone.
         let stopped = |outcome: &FlowOutcome| {
             outcome.failure.is_none() && outcome.sent.as_ref().is_some_and(|side| side.stopped)
         };
         let interrupted = self.interrupted || self.outcomes.iter().any(stopped);
-        for outcome in &self.outcomes {
-            let (mut flow, doubts) = flow_of(outcome);
-            flow.round_trip = self.round_trips.get(&flow.name).cloned();
-            incomplete |= !flow.complete;
-            caveats.extend(doubts);
-            flows.push(flow);
-        }
         let (exchanges, doubts): (Vec<Exchange>, Vec<_>) =
             self.exchanges.iter().map(ExchangeOutcome::record).unzip();
         incomplete |= exchanges.iter().any(|exchange| !exchange.complete);
         caveats.extend(doubts.into_iter().flatten());
+        let tags = exchanged(&self.outcomes, &exchanges, &self.round_trips);
         let closed = match self.evidence {
-            Some(evidence) => {
-                let tags = exchanged(&self.outcomes, &exchanges, &self.round_trips);
-                Some(ledger::close(&flows, &Evidence { tags, ..evidence }))
+            Some(evidence) => Some(ledger::close(&flows, &Evidence { tags, ..evidence })),
+            None => {
+                let beside = tags.1;
+                self.own_book.map(|own| close_hosts(&flows, own, self.agent_books, &self.outcomes, beside))
             }
-            None => self.own_book.map(|own| close_hosts(&flows, own, &self.outcomes)),
         };
         let (ledger, doubts) = closed.unzip();
         // What is not known of the flows cannot be held against the kernel's counters.
@@ -220,6 +217,9 @@ impl Measured {
         let totals = totals::totals(&flows, self.cpu, self.socket_drops.or_else(told));
         caveats.extend(totals::caveats(&totals));
         caveats.extend(fault_caveat(&self.faults));
+        // Who asked and heard nothing has measured nothing.
+        let is_mute = |exchange: &Exchange| exchange.asked > Some(0) && exchange.answered == Some(0);
+        incomplete |= exchanges.iter().any(is_mute);
         if interrupted {
             caveats.push(Caveat::new(
                 CaveatKind::Interrupted,
@@ -259,6 +259,15 @@ impl Measured {
         }
         record
     }
+
+    /// Every flow, and what is doubtful of them.
+    fn flows(&self) -> (Vec<Flow>, Vec<Caveat>) {
+        let (mut flows, doubts): (Vec<Flow>, Vec<_>) = self.outcomes.iter().map(flow_of).unzip();
+        for flow in &mut flows {
+            flow.round_trip = self.round_trips.get(&flow.name).cloned();
+        }
+        (flows, doubts.concat())
+    }
 }
 
 /// A flow as both of its sides told it, and what is doubtful of it.
@@ -275,9 +284,17 @@ fn flow_of(outcome: &FlowOutcome) -> (Flow, Vec<Caveat>) {
     (flow, doubts)
 }
 
-/// The flows' account closed against the counters of this host, and of those that told theirs. Only a run on
+/// The flows' account closed against the counters of this host and those of agents, and of those that told theirs. Only a run on
 /// real hosts has a book of its own; a lab's roles tell theirs as well, and it has better.
-fn close_hosts(flows: &[Flow], own: HostBook, outcomes: &[FlowOutcome]) -> (Ledger, Vec<Caveat>) {
+///
+/// `beside` are datagrams that were read and are no messages.
+fn close_hosts(
+    flows: &[Flow],
+    own: HostBook,
+    agents: Vec<HostBook>,
+    outcomes: &[FlowOutcome],
+    beside: u64,
+) -> (Ledger, Vec<Caveat>) {
     let of_outcome = |outcome: &FlowOutcome| {
         let (from, to) = (&outcome.identity.from, &outcome.identity.to);
         let sent = outcome.sent.as_ref().and_then(|side| side.host_book.clone());
@@ -285,9 +302,9 @@ fn close_hosts(flows: &[Flow], own: HostBook, outcomes: &[FlowOutcome]) -> (Ledg
         [sent.map(|book| book.of(from)), measured.map(|book| book.of(to))]
     };
     let told = outcomes.iter().flat_map(of_outcome).flatten();
-    let books: Vec<HostBook> = std::iter::once(own).chain(told).collect();
+    let books: Vec<HostBook> = std::iter::once(own).chain(agents).chain(told).collect();
     let absent = absent(flows, &books);
-    ledger::close_hosts(flows, books, &absent)
+    ledger::close_hosts(flows, books, &absent, beside)
 }
 
 /// Hosts of the flows that did not tell what they counted.

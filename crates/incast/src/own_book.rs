@@ -11,7 +11,7 @@ use incast_core::ledger::reading::{COUNTERS, Device, HostBook, HostReading};
 use incast_core::ledger::stage;
 use incast_core::record::LedgerSource;
 use incast_host::udp::NetCounters;
-use incast_host::{device, softnet};
+use incast_host::{device, neighbours, softnet};
 
 use crate::drop_trace::{Tracer, Wish, in_namespace};
 
@@ -47,7 +47,6 @@ fn read_with(tracer: Option<&mut Tracer>) -> HostReading {
     let namespace = std::fs::metadata("/proc/thread-self/ns/net").map(|namespace| namespace.ino());
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let mut reading = HostReading {
-        identity: format!("{} {}", boot.trim(), namespace.as_ref().unwrap_or(&0)),
         at_ns: u64::try_from(started().elapsed().as_nanos()).unwrap_or(u64::MAX),
         ..HostReading::default()
     };
@@ -65,8 +64,17 @@ fn read_with(tracer: Option<&mut Tracer>) -> HostReading {
     source("snmp", why(&counters), &SNMP);
     let devices = device::all();
     source("devices", why(&devices), &DEVICES);
+    // Machines that were copied from one have the same boot; their cards differ.
+    let card = devices.as_ref().ok().and_then(|all| all.values().find_map(|device| device.address.clone()));
+    reading.identity =
+        format!("{} {} {}", boot.trim(), namespace.as_ref().unwrap_or(&0), card.unwrap_or_default());
     let softnet = softnet::dropped();
     source("softnet", why(&softnet), &[stage::RECEIVER_BACKLOG]);
+    let (discarded, counted) = (neighbours::discarded(), tracer.and_then(Tracer::read));
+    // The trace sees all of these, and more.
+    if counted.is_none() {
+        source("arp_cache", why(&discarded), &[stage::NEIGHBOUR]);
+    }
     if let Ok(counters) = counters {
         let value = |(protocol, name): &(&str, &str)| {
             Some((format!("{protocol}.{name}"), counters.value(protocol, name)?))
@@ -75,7 +83,8 @@ fn read_with(tracer: Option<&mut Tracer>) -> HostReading {
     }
     reading.devices = devices.map(|all| all.into_iter().map(plain).collect()).unwrap_or_default();
     reading.softnet_dropped = softnet.ok();
-    if let (Some(counted), Ok(namespace)) = (tracer.and_then(Tracer::read), namespace) {
+    reading.neighbours_discarded = discarded.ok();
+    if let (Some(counted), Ok(namespace)) = (counted, namespace) {
         reading.traced_missed = counted.missed;
         reading.traced = Some(in_namespace(&counted, namespace));
     }
@@ -91,6 +100,8 @@ fn plain((index, device): (u32, device::DeviceCounters)) -> (u32, Device) {
     let plain = Device {
         name: device.name,
         driver: device.driver,
+        index,
+        peer: device.peer,
         queue_dropped: device.queue_dropped,
         out_dropped: device.out_dropped,
         out_errors: device.out_errors,

@@ -20,6 +20,7 @@ mod tallies;
 mod troupe;
 
 use incast_core::caveat::{Caveat, CaveatKind};
+use incast_core::readout::report;
 use incast_core::record::{Cpu, Readout};
 use incast_core::scenario::ReadoutPlan;
 
@@ -95,46 +96,13 @@ fn doubts(conductor: &Conductor<'_>, readout: &Readout) -> Vec<Caveat> {
             ));
         }
     }
-    let events = &readout.events;
-    if events.residual != 0 || readout.credits.as_ref().is_some_and(|credits| credits.residual != 0) {
-        caveats.push(Caveat::new(
-            CaveatKind::AccountOpen,
-            format!(
-                "the accounts do not close: events {}, credits {}",
-                events.residual,
-                readout.credits.as_ref().map_or(0, |credits| credits.residual)
-            ),
-            "this is a fault of incast: please report it with the record",
-        ));
-    }
+    let advice = "after deaths this is expected; else find out who talks to these ports";
+    caveats.extend(report::doubts(readout, advice));
     for trouble in &conductor.troubles {
         caveats.push(Caveat::new(CaveatKind::StorageStalled, trouble.clone(), "make room on that disk"));
-    }
-    let nonsense: Vec<String> = readout
-        .roles
-        .iter()
-        .flat_map(|role| {
-            let faults = role.faults.iter().filter(|fault| !is_in_account(&fault.name));
-            faults.map(move |fault| format!("{}: {} {}", role.name, fault.count, fault.name))
-        })
-        .take(NONSENSE_MAX)
-        .collect();
-    if !nonsense.is_empty() {
-        caveats.push(Caveat::new(
-            CaveatKind::PeerNonsense,
-            format!("roles counted what should not be: {}", nonsense.join("; ")),
-            "after deaths this is expected; else find out who talks to these ports",
-        ));
     }
     caveats
 }
 
-/// Whether the account of events says it already: what did not come is among its incomplete events.
-fn is_in_account(fault: &str) -> bool {
-    fault == "timed out" || fault.ends_with(": missing")
-}
-
 /// Deaths of one role that are told one by one.
 const DEATHS_MAX: usize = 8;
-/// Faults that are named in the record's doubts; each role's own has all.
-const NONSENSE_MAX: usize = 16;

@@ -12,6 +12,8 @@ use anyhow::Context as _;
 use incast_core::record::Record;
 use serde::Serialize;
 
+use crate::cli::OutputArgs;
+
 /// Directory of records when the user names none.
 pub(crate) const RUNS: &str = "runs";
 
@@ -37,6 +39,11 @@ impl RecordDir {
             }
         }
         anyhow::bail!("create {}: too many runs of this name in one second", out.join(base).display())
+    }
+
+    /// One where the user wants it, for a command that writes no record otherwise.
+    pub(crate) fn if_asked(output: &OutputArgs, name: &str, unix_ns: u64) -> anyhow::Result<Option<Self>> {
+        output.out.as_ref().map(|out| Self::create(out, name, unix_ns)).transpose()
     }
 
     /// The directory of a run that did not come to its end.

@@ -131,7 +131,7 @@ pub(crate) struct Production<'a> {
     pub(crate) places: Places,
     /// Whether tagged messages are sent beside the flows.
     pub(crate) tagged: bool,
-    /// Whether drops on this host are traced; a lab traces its own.
+    /// Whether drops are traced on this host and on those of agents; a lab traces its own.
     pub(crate) trace: Wish,
     /// What stands before the line of progress: which of many runs it is.
     pub(crate) ahead: String,
@@ -171,6 +171,7 @@ impl Production<'_> {
         let (heard, words) = unbounded();
         let start = watch.started_unix_ns();
         let cast = Cast::new(self.scenario, self.key, heard, start, self.places.clone())?;
+        cast.watch(self.trace)?;
         let flows = Flows::new(self.scenario, start);
         let expected_s = flows.expected_s(self.scenario);
         let mut stage = Stage {
@@ -428,8 +429,10 @@ impl Stage<'_> {
         let (host, doubts) = self.watch.host(local.as_ref(), &[]);
         caveats.extend(doubts);
         let own_book = self.book.as_mut().map(|book| book.close(&host.name));
+        let agent_books = self.cast.books(self.production.scenario);
         Measured {
             own_book,
+            agent_books,
             host,
             agents,
             caveats,

@@ -75,6 +75,15 @@ fn a_response_over_udp_comes_in_datagrams_that_are_all_accounted_for() {
 }
 
 #[test]
+fn an_answerer_on_all_addresses_answers_from_the_one_that_is_asked() {
+    let (_answerer, mut address) = answerer(&["--once", "--bind", "0.0.0.0"]);
+    // The route back to 127.0.0.1 leaves from 127.0.0.1; who asked 127.0.0.2 would not hear it.
+    address.set_ip([127, 0, 0, 2].into());
+    let args = ["--transport", "udp", "--count", "20", "--timeout", "5s"];
+    all_answered(&asker(&[address], &args).record(), 20);
+}
+
+#[test]
 fn a_round_asks_every_answerer_and_is_over_with_the_last() {
     let answerers: Vec<(Program, SocketAddr)> =
         ["a", "b", "c"].iter().map(|name| answerer(&["--once", "--name", name])).collect();
@@ -120,6 +129,18 @@ fn an_open_loop_counts_from_the_moment_when_a_request_was_meant_to_leave() {
     assert!(meant.us_max > left.us_p50.map(|us| us * 3.0), "{meant:?} {left:?}");
     assert!(exchange.rounds_overdue > Some(0));
     assert!(record.caveats.iter().any(|doubt| doubt.kind == CaveatKind::SenderBelowIntendedLoad));
+}
+
+#[test]
+fn nothing_answered_is_no_result() {
+    let (_answerer, address) = answerer(&["--once"]);
+    // The answers are worked on for longer than anyone waits.
+    let args = ["--transport", "udp", "--count", "3", "--service", "300ms", "--timeout", "20ms"];
+    let record = asker(&[address], &args).finish().record(1);
+    let exchange = only(&record);
+    assert_eq!((exchange.asked, exchange.answered, exchange.timed_out), (Some(3), Some(0), Some(3)));
+    assert_eq!((record.verdict, exchange.timeout_us), (Verdict::Incomplete, Some(20_000.0)));
+    assert!(record.caveats.iter().any(|doubt| doubt.kind == CaveatKind::NobodyListens), "{record:?}");
 }
 
 #[test]

@@ -47,6 +47,26 @@ name = "tcp"
 set = "flow.transport=tcp"
 
 [[variant]]
+name = "single"
+set = ["f.send_batch=1", "f.receive_batch=1"]
+
+[[variant]]
+name = "ip"
+set = "f.transport=ip"
+
+[[variant]]
+name = "frames"
+set = "f.transport=ethernet"
+
+[[variant]]
+name = "xdp"
+set = "f.transport=xdp"
+
+[[variant]]
+name = "pinned"
+set = "f.sender_core=1000"
+
+[[variant]]
 name = "polled"
 set = 'x.interface={{gro="on", napi_defer_hard_irqs="2"}}'
 "#
@@ -86,19 +106,30 @@ fn every_rung_is_measured_in_every_round_and_everything_is_put_back() {
 
     let ladder = record.ladder.as_ref().expect("a ladder");
     let names: Vec<&str> = ladder.rungs.iter().map(|rung| rung.name.as_str()).collect();
-    assert_eq!(names, ["base", "backlog", "ring", "tcp", "polled"]);
+    assert_eq!(
+        names,
+        ["base", "backlog", "ring", "tcp", "single", "ip", "frames", "xdp", "pinned", "polled"]
+    );
     assert_eq!((ladder.rounds, ladder.apart_by_chance), (2, Some(2.0 / 6.0)));
-    let [base, backlog, ring, tcp, polled] = &ladder.rungs[..] else { unreachable!("five names") };
-    for measured in [base, backlog, tcp, polled] {
+    let [base, backlog, ring, tcp, rest @ ..] = &ladder.rungs[..] else { unreachable!("ten names") };
+    for measured in [base, backlog, tcp].into_iter().chain(rest) {
         assert_measured(measured);
+    }
+    // What the kernel refused is no part of its rung's figures, and said.
+    for rung in &ladder.rungs {
+        let is_refused = rung.refused.iter().any(|refused| refused.contains("core 1000"));
+        assert_eq!(is_refused, rung.name == "pinned", "{rung:?}");
     }
     assert_eq!((backlog.against.as_deref(), base.against.as_deref()), (Some("tcp"), None));
     assert_eq!(tcp.lost_fraction.median, Some(0.0));
     assert!(tcp.goodput_bits_per_s.change.is_some() && tcp.goodput_bits_per_s.is_apart.is_some());
     // A virtual cable has no ring, and the rung says so.
     assert_eq!((ring.trials, ring.goodput_bits_per_s.median), (0, None));
-    assert!(ring.lacking.as_deref().is_some_and(|why| why.contains("e0 rx ring")), "{ring:?}");
-    ended.says(&["ladder", "tcp", "not had", "this machine has none", "medians of 2 rounds"]);
+    assert!(
+        ring.lacking.as_deref().is_some_and(|why| why.contains("e0 of host x has no `rx_ring`")),
+        "{ring:?}"
+    );
+    ended.says(&["ladder", "tcp", "not had", "pinned !", "not so", "medians of 2 rounds"]);
     let page = page(&started);
     assert!(page.contains("Ladder of optimisations") && page.contains("goodput of every rung"), "{page}");
 }
@@ -155,6 +186,35 @@ fn a_ladder_that_is_killed_is_cleaned_up_by_two_commands() {
     restored.says(&["net.core.netdev_max_backlog"]);
     assert_eq!(backlog(), before);
     inventory.assert_nothing_left(&started);
+}
+
+/// Two hosts that are this machine, without a network.
+fn plain_text(rungs: &str) -> String {
+    let text = ladder_text("ladder-plain");
+    let head: Vec<&str> = text.split("[[variant]]").next().unwrap_or_default().lines().collect();
+    let is_network = |line: &&&str| line.starts_with("switch") || line.starts_with("cable");
+    head.iter().filter(|line| !is_network(line)).fold(String::new(), |text, line| text + line + "\n") + rungs
+}
+
+#[test]
+fn without_a_network_a_ladder_measures_the_hosts_as_they_are() {
+    let rungs = r#"
+[[variant]]
+name = "single"
+set = ["f.send_batch=1", "f.receive_batch=1"]
+
+[[variant]]
+name = "coalescence"
+set = 'x.interface={rx_usecs="30"}'
+"#;
+    let record = read_record(&climb(&plain_text(rungs), &["--rounds", "2"]).wait().stdout);
+    let ladder = record.ladder.expect("a ladder");
+    let [base, single, coalescence] = &ladder.rungs[..] else { panic!("{ladder:?}") };
+    assert_eq!(record.world, "run");
+    assert_measured(base);
+    assert_measured(single);
+    let why = coalescence.lacking.as_deref().unwrap_or_default();
+    assert!(why.contains("incast host tune"), "{coalescence:?}");
 }
 
 #[test]

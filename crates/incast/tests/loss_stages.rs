@@ -102,6 +102,35 @@ fn two_stages_at_once_each_have_their_own() {
     assert_attributed(&both, &play(&both));
 }
 
+/// Datagrams that travel in pieces to one host, and short ones to another, whose port is too slow for them.
+const LONG_AND_SHORT: &str = r#"
+incast = 1
+name = "long-and-short"
+duration = "5s"
+host = [{name = "a"}, {name = "b"}, {name = "c"}]
+switch = [{name = "main", when_full = "drop"}]
+cable = [
+    {from = "a", to = "main"},
+    {from = "b", to = "main"},
+    {from = "c", to = "main", rate = "10Mbit/s", port_queue = "16KiB"},
+]
+flow = [
+    {name = "long", from = "a", to = "b", transport = "udp", message = "4000B", load = "50Hz", messages = 20},
+    {name = "short", from = "a", to = "c", transport = "udp", message = "1000B", load = "4kHz", messages = 2000},
+]
+"#;
+
+#[test]
+fn what_dies_whole_beside_pieces_of_others_died_at_its_stage() {
+    let Some(_one) = may_force() else { return };
+    let record = force::as_it_stands("long-and-short", LONG_AND_SHORT);
+    assert_all_explained(&record);
+    assert_books_close(&record);
+    let lost = record.totals.messages.lost.expect("both ends told");
+    assert!(lost > 0);
+    assert_eq!((died(&record, "switch_port").0, died(&record, "reassembly").0), (lost, 0));
+}
+
 #[test]
 fn a_long_run_of_forced_losses_leaves_nothing_unexplained() {
     let Some(runs) = std::env::var("LOSS_RUNS").ok().map(|runs| runs.parse::<usize>().expect("a number"))

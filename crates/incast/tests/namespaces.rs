@@ -20,11 +20,13 @@ mod program;
 mod two_hosts;
 
 use std::process::Command;
+use std::time::Instant;
 
 use account::{assert_all_explained, flow, only_flow};
 use incast_core::record::{Faults, Record};
 use program::write_key;
-use two_hosts::{TwoHosts, may_make_namespaces, run};
+use serde_json::Value;
+use two_hosts::{TwoHosts, X, Y, may_make_namespaces, run};
 
 #[test]
 fn what_is_lost_is_what_the_kernel_dropped_to_the_message() {
@@ -105,6 +107,78 @@ fn losses_inside_the_other_host_are_in_the_records_of_both() {
     let trace = sources.iter().find(|source| source.name == "drop trace").expect("it says why not");
     assert_eq!((trace.read, trace.why.as_deref()), (false, Some("switched off")));
     assert_eq!(trace.uncertain, ["neighbour"]);
+}
+
+/// Whether a host's source was read, and why not.
+fn source(record: &Record, name: &str, host: &str) -> Option<(bool, Option<String>)> {
+    let sources = &record.ledger.as_ref().expect("a ledger").sources;
+    let source = sources.iter().find(|source| source.name == name && source.host == host)?;
+    Some((source.read, source.why.clone()))
+}
+
+#[test]
+fn what_dies_at_an_agents_host_for_want_of_a_neighbour_is_traced_there() {
+    if !may_make_namespaces() {
+        return;
+    }
+    let hosts = TwoHosts::new();
+    let mut agent = TwoHosts::incast(&hosts.y, &["agent", "--bind", &format!("{Y}:0"), "--open"]);
+    let address = agent.wait_for_line(|line| {
+        let told = line.strip_prefix("agent: waiting for coordinators on ")?;
+        told.split(';').next().map(str::to_owned)
+    });
+    let dir = tempfile::tempdir().expect("a directory");
+    let play = |trace: &str, during: &dyn Fn()| {
+        let text = format!(
+            "incast = 1\nname = \"agent-traced\"\n[[host]]\nname = \"x\"\naddress = \"{X}\"\n[[host]]\nname = \"y\"\n\
+             agent = \"{address}\"\n[[flow]]\nname = \"f\"\nfrom = \"y\"\nto = \"x\"\ntransport = \"udp\"\n\
+             load = \"4kHz\"\nmessages = 4000\nsegments_max = 1\n"
+        );
+        let (file, out) = (dir.path().join("scenario.toml"), dir.path().join("out"));
+        std::fs::write(&file, text).expect("write a scenario");
+        let path = |path: &std::path::Path| path.to_str().expect("a path of ours").to_owned();
+        let args = ["run", &path(&file), "--json", "--out", &path(&out), "--drop-trace", trace];
+        let run = TwoHosts::incast(&hosts.x, &args);
+        during();
+        run.record()
+    };
+    let record = play("on", &|| silence_x(&hosts));
+    assert_all_explained(&record);
+    let (lost, dead) = (only_flow(&record).messages.lost.expect("both told"), died(&record, "neighbour"));
+    let ledger = record.ledger.as_ref().expect("a ledger");
+    assert!(lost > 0 && dead == lost, "{dead} of {lost}: {ledger:?}");
+    assert_eq!(ledger.unexplained, Some(0), "{ledger:?}");
+    assert_eq!(source(&record, "drop trace", "y"), Some((true, None)), "{ledger:?}");
+    let record = play("off", &|| {});
+    assert_eq!(source(&record, "drop trace", "y"), Some((false, Some("switched off".into()))));
+    // The kernel counts some of these, and does not tell it here.
+    let (read, why) = source(&record, "arp_cache", "y").expect("it is named");
+    assert!(!read && why.as_ref().is_some_and(|why| why.contains("first network namespace")), "{why:?}");
+    agent.interrupt();
+    agent.finish();
+}
+
+/// Makes x silent for its neighbour while y sends a thousand messages.
+fn silence_x(hosts: &TwoHosts) {
+    let sent = || {
+        let text = run(&format!("ip netns exec {} cat /proc/net/snmp", hosts.y));
+        let values = text.lines().filter(|line| line.starts_with("Udp:")).nth(1).expect("values");
+        values.split_ascii_whitespace().nth(4).and_then(|count| count.parse::<u64>().ok()).expect("a count")
+    };
+    let until = |count: u64| {
+        let deadline = Instant::now() + program::PATIENCE;
+        while sent() < count {
+            assert!(Instant::now() < deadline, "{count} datagrams have not left");
+        }
+    };
+    let link: Value = two_hosts::parse(&run(&format!("ip -n {} -j link show e0", hosts.x)));
+    let mac = link[0]["address"].as_str().expect("a veth has an address").to_owned();
+    until(500);
+    run(&format!("ip -n {} link set dev e0 arp off", hosts.x));
+    run(&format!("ip -n {} neigh del {X} dev e0", hosts.y));
+    until(1_500);
+    run(&format!("ip -n {} neigh replace {X} lladdr {mac} dev e0 nud permanent", hosts.y));
+    run(&format!("ip -n {} link set dev e0 arp on", hosts.x));
 }
 
 #[test]

@@ -68,6 +68,9 @@ fn every_way_below_udp_carries_its_messages_exactly_and_both_ways() {
             assert_eq!(only_flow(&record).receiver_drops, Some(0), "{way}");
             assert_eq!(carrier(&record), expected, "{way}");
             assert_eq!(record.faults, Faults::default(), "{way}: greetings are no faults");
+            // Neither the greeting of a stream nor another of the same flow is company: the thread's CPU is the flow's.
+            let cpu = &only_flow(&record).cpu;
+            assert!(cpu.receiver.as_ref().is_some_and(|cpu| cpu.total_s() > 0.0), "{way} {more}: {cpu:?}");
         }
         if is_xdp {
             continue;
@@ -270,7 +273,7 @@ fn what_a_link_of_the_lab_loses_is_lost_and_in_the_ledger() {
     }
 }
 
-const LOSSY: [(&str, &[&str]); 3] = [
+const LOSSY: [(&str, &[&str]); 5] = [
     (
         "raw-ip",
         &[
@@ -287,6 +290,19 @@ const LOSSY: [(&str, &[&str]); 3] = [
         "raw-xdp",
         &[
             r#"name = "f", from = "y", to = "x", transport = "xdp", load = "4kHz", message = "512B", messages = 2000"#,
+        ],
+    ),
+    // The kernel takes a tag out of a frame that a link reads, and the largest frame has just room for it again.
+    (
+        "raw-tagged",
+        &[
+            r#"name = "f", from = "y", to = "x", transport = "ethernet", vlan = 100, vlan_priority = 5, load = "4kHz", message = "1500B", messages = 2000"#,
+        ],
+    ),
+    (
+        "raw-tagged-xdp",
+        &[
+            r#"name = "f", from = "y", to = "x", transport = "xdp", vlan = 100, load = "4kHz", message = "512B", messages = 2000"#,
         ],
     ),
 ];

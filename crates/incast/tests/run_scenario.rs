@@ -161,6 +161,26 @@ fn two_receivers_keep_their_flows_apart() {
 }
 
 #[test]
+fn a_flow_without_batches_makes_a_system_call_for_each_message() {
+    for (transport, load) in [("udp", "load = \"2Mbit/s\""), ("tcp", "load = \"20Mbit/s\"")] {
+        let text = scenario(1, &[("source", transport)], "");
+        assert!(text.contains(load), "{text}");
+        let text = text.replace(load, "messages = 2000");
+        let many = run(&text).record(0);
+        let one = run(&format!("{text}send_batch = 1\nreceive_batch = 1\n")).record(0);
+        assert_all_explained(&one);
+        let [one, many] = [&one, &many].map(|record| flow(record, "of-source"));
+        assert_eq!(one.messages.sent, Some(2000), "{transport}: {:?}", one.messages);
+        assert!(one.batching.send_calls >= one.messages.sent, "{transport}: {:?}", one.batching);
+        assert!(one.batching.receive_calls >= one.messages.received, "{transport}: {:?}", one.batching);
+        assert!(many.batching.send_calls < Some(1000), "{transport}: {:?}", many.batching);
+        // A thread that serves one flow tells what it cost, also where that has many streams.
+        let spread = run(&format!("{text}streams = 4\n")).record(0);
+        assert!(flow(&spread, "of-source").cpu.receiver.is_some(), "{transport}: {:?}", spread.flows);
+    }
+}
+
+#[test]
 fn a_setting_that_the_kernel_refuses_is_a_doubt_and_no_failure() {
     let cases = [
         ("sender_core = 1000", "core 1000"),
@@ -238,7 +258,7 @@ fn what_is_not_as_the_schema_says_is_noticed() {
         ),
         (
             with("/caveats", serde_json::json!([{"kind": "nice", "text": "", "advice": ""}])),
-            "record.caveats[0].kind: fits 0 of 32",
+            "record.caveats[0].kind: fits 0 of 33",
         ),
     ];
     for (record, fault) in cases {

@@ -60,6 +60,15 @@ fn every_test_over_loopback_is_answered_and_both_ends_agree() {
 }
 
 #[test]
+fn a_reflector_on_all_addresses_answers_from_the_one_that_is_asked() {
+    let (_reflector, address) = reflect(&["--bind", "0.0.0.0"]);
+    let (_, port) = address.rsplit_once(':').expect("a port");
+    // The route back to 127.0.0.1 leaves from 127.0.0.1; who asked 127.0.0.2 would not hear it.
+    let report = stamp(&format!("127.0.0.2:{port}"), &["--count", "20"]).stamp.expect("a path was watched");
+    assert_eq!((report.answered, report.lost), (20, 0));
+}
+
+#[test]
 fn a_key_lets_in_those_who_have_it() {
     let dir = tempfile::tempdir().expect("a directory");
     let (key, other) = (write_key(dir.path(), "key"), write_key(dir.path(), "other"));

@@ -25,9 +25,9 @@ pub struct AskerAccount {
     pub peers: Vec<PeerBook>,
     /// First round, in nanoseconds: connections and windows are new.
     pub first_ns: Option<u64>,
-    /// First rounds of all that were outstanding at once.
+    /// First rounds of all that were outstanding at once; of an open loop, the first one.
     pub first: LogHistogram,
-    /// From the moment when a request left to its response, in nanoseconds; without the first.
+    /// From the moment when a request left to its response, in nanoseconds; without those first rounds.
     pub response: LogHistogram,
     /// The same from the moment when it was meant to leave.
     pub intended: LogHistogram,
@@ -35,6 +35,8 @@ pub struct AskerAccount {
     pub round: LogHistogram,
     /// The time between the first and the last answer of a round.
     pub spread: LogHistogram,
+    /// Rounds that lack an answer, without those first ones.
+    pub rounds_without_time: u64,
     /// How late requests left, against when they were meant to.
     pub departure: LogHistogram,
     /// Answers that took more than twice the median of their round, in rounds of three answerers and more.
@@ -67,11 +69,15 @@ pub struct PeerBook {
     pub failed: u64,
     /// Still open when the account was closed.
     pub unanswered: u64,
+    /// Of the last three, those that do not stand apart: their times are longer than all that are known.
+    pub without_time: u64,
     /// Answers, or datagrams of one, to requests that had ended without; no part of the account.
     pub late: u64,
     /// Datagrams of responses that had come before: the last requests are known, 4 096 of them.
     pub copies: u64,
-    /// Datagrams of responses, copies and late ones included.
+    /// Datagrams of responses to requests that are longer ago: late ones or copies, it cannot be told.
+    pub stale: u64,
+    /// Datagrams of responses; copies, late and stale ones included.
     pub datagrams: u64,
     /// Bytes of responses, answered ones.
     pub response_bytes: u64,

@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::account::{AskerAccount, PeerBook, Point};
+use super::given_up::GivenUp;
 use super::pieces::Piece;
 use super::recent::Recent;
 use super::round::{Round, State};
@@ -67,11 +68,17 @@ pub enum Heard {
 #[derive(Clone, Debug)]
 pub struct Asker {
     plan: AskerPlan,
+    /// Of each response.
+    datagrams: u32,
     start: Time,
     schedule: Option<Schedule>,
+    /// Rounds below this number stand apart.
+    first: u32,
     rounds: Vec<Round>,
-    /// Of each answerer, what it has answered lately.
-    answered: Vec<Recent>,
+    /// Of each answerer, of which rounds all has come lately, in time or not.
+    whole: Vec<Recent>,
+    /// Of each answerer, what was given up, when a response comes in more than one piece.
+    given_up: Vec<GivenUp>,
     /// Rounds begun.
     begun: u64,
     /// Answerers that are gone: nothing is asked of them.
@@ -90,12 +97,19 @@ impl Asker {
         let outstanding = plan.outstanding.clamp(1, OUTSTANDING_MAX);
         let random = Random::named(plan.seed, "requests");
         let schedule = Schedule::new(plan.load, plan.spacing, terms.request_bytes, start, random);
-        let peers = plan.peers;
+        let (peers, datagrams) = (plan.peers, terms.datagrams());
+        let in_pieces = if datagrams > 1 { peers } else { 0 };
+        // The first of those that leave together meet new connections and small windows. In an open loop each leaves at
+        // its own moment: what may be open is a bound there.
+        let first = if schedule.is_some() { 1 } else { outstanding };
         Self {
+            datagrams,
             start,
             schedule,
-            rounds: (0..outstanding).map(|_| Round::new(peers, terms.datagrams(), start)).collect(),
-            answered: vec![Recent::new(); peers],
+            first,
+            rounds: (0..outstanding).map(|_| Round::new(peers, datagrams, start)).collect(),
+            whole: vec![Recent::new(); peers],
+            given_up: vec![GivenUp::new(outstanding, datagrams); in_pieces],
             begun: 0,
             gone: vec![false; peers],
             stopped: false,
@@ -129,7 +143,7 @@ impl Asker {
         self.account.departure.record(now.since(intended).as_ns());
         for peer in 0..self.plan.peers {
             self.account.peers[peer].asked += 1;
-            self.answered[peer].advance(number);
+            self.whole[peer].advance(number);
             if self.gone[peer] {
                 self.end(place, peer, State::Ended, now);
                 self.account.peers[peer].failed += 1;
@@ -140,27 +154,42 @@ impl Asker {
 
     /// Takes an answer, or datagram `index` of one, of an answerer.
     pub fn handle_response(&mut self, now: Time, peer: usize, number: u32, index: u32) -> Heard {
-        if u64::from(number) >= self.begun || peer >= self.plan.peers {
+        if u64::from(number) >= self.begun || peer >= self.plan.peers || index >= self.datagrams {
             return Heard::Nonsense;
         }
-        self.account.peers[peer].datagrams += 1;
         let place = self.rounds.iter().position(|round| round.number == Some(number));
-        let Some(place) = place.filter(|place| self.rounds[*place].states[peer] == State::Open) else {
-            let book = &mut self.account.peers[peer];
-            // All of an answered one had come: what comes again is a copy, however late.
-            let count = if self.answered[peer].contains(number) { &mut book.copies } else { &mut book.late };
-            *count += 1;
-            return Heard::Late;
+        let place = place.filter(|place| self.rounds[*place].states[peer] == State::Open);
+        let piece = match place {
+            Some(place) => Some(self.rounds[place].handle_piece(peer, index)),
+            None => self.late_piece(peer, number, index),
         };
-        match self.rounds[place].handle_piece(peer, index) {
-            Piece::New => Heard::Part,
-            Piece::Copy => {
-                self.account.peers[peer].copies += 1;
-                Heard::Late
-            }
-            Piece::Nonsense => Heard::Nonsense,
-            Piece::Last => self.answered(place, peer, now),
+        let book = &mut self.account.peers[peer];
+        book.datagrams += u64::from(piece != Some(Piece::Nonsense));
+        match (piece, place) {
+            (Some(Piece::Nonsense), _) => return Heard::Nonsense,
+            (Some(Piece::New), Some(_)) => return Heard::Part,
+            (Some(Piece::Last), Some(place)) => return self.answered(place, peer, now),
+            (Some(Piece::New | Piece::Last), None) => book.late += 1,
+            (Some(Piece::Copy), _) => book.copies += 1,
+            (None, _) => book.stale += 1,
         }
+        Heard::Late
+    }
+
+    /// What a datagram is to a request that has ended; none when that is too long ago to tell.
+    fn late_piece(&mut self, peer: usize, number: u32, index: u32) -> Option<Piece> {
+        // All of this one had come: what comes again is a copy.
+        if self.whole[peer].contains(number) {
+            return Some(Piece::Copy);
+        }
+        let piece = match self.given_up.get_mut(peer) {
+            Some(given_up) => given_up.handle_piece(number, index)?,
+            None => self.whole[peer].is_kept(number).then_some(Piece::Last)?,
+        };
+        if piece == Piece::Last {
+            self.whole[peer].record(number);
+        }
+        Some(piece)
     }
 
     /// The request `number` to `peer` cannot be made, or its connection broke.
@@ -296,9 +325,8 @@ impl Asker {
     fn answered(&mut self, place: usize, peer: usize, now: Time) -> Heard {
         let round = &self.rounds[place];
         let (took, since_intended) = (now.since(round.begun), now.since(round.intended));
-        round.number.into_iter().for_each(|number| self.answered[peer].record(number));
-        // The first of those that leave together meet new connections and small windows.
-        let is_first = round.number.is_some_and(|number| number < self.plan.outstanding);
+        round.number.into_iter().for_each(|number| self.whole[peer].record(number));
+        let is_first = round.number.is_some_and(|number| number < self.first);
         let book = &mut self.account.peers[peer];
         book.answered += 1;
         if !is_first {
@@ -312,8 +340,18 @@ impl Asker {
 
     /// Ends one request, and with the last its round; false if it had ended.
     fn end(&mut self, place: usize, peer: usize, how: State, now: Time) -> bool {
-        if !self.rounds[place].end(peer, how) {
+        let round = &mut self.rounds[place];
+        if !round.end(peer, how) {
             return false;
+        }
+        let is_first = round.number.is_some_and(|number| number < self.first);
+        if how == State::Ended && !is_first {
+            self.account.peers[peer].without_time += 1;
+        }
+        if let (State::Ended, Some(number), Some(given_up)) = (how, round.number, self.given_up.get_mut(peer))
+            && let Some(pieces) = round.pieces_mut(peer)
+        {
+            given_up.record(number, pieces);
         }
         if self.rounds[place].open == 0 {
             self.close(place, now);
@@ -330,12 +368,15 @@ impl Asker {
         let begun_ns = round.begun.since(self.start).as_ns();
         let took_ns = summary.as_ref().map(|summary| summary.last.as_ns());
         self.points.record(|| Point { number, begun_ns, took_ns });
-        let Some(summary) = summary else { return };
+        let Some(summary) = summary else {
+            self.account.rounds_without_time += u64::from(number >= self.first);
+            return;
+        };
         self.account.rounds_answered += 1;
         if number == 0 {
             self.account.first_ns = took_ns;
         }
-        if number < self.plan.outstanding {
+        if number < self.first {
             self.account.first.record(summary.last.as_ns());
             return;
         }

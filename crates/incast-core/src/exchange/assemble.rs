@@ -45,8 +45,9 @@ pub fn exchange(
         |count: Option<f64>| count.zip(duration_s).filter(|(_, s)| *s > 0.0).map(|(count, s)| count / s);
     let is_many = identity.to.len() > 1;
     let of_many = |times: fn(&AskerAccount) -> &LogHistogram| {
-        asked.filter(|_| is_many).and_then(|asked| distribution(times(asked)))
+        asked.filter(|_| is_many).and_then(|asked| distribution(times(asked), asked.rounds_without_time))
     };
+    let without = sum(|peer| peer.without_time).unwrap_or(0);
     let steady = asked.map_or(0, |asked| asked.round.count());
     let is_incast = identity.to.len() > 2;
     Exchange {
@@ -61,6 +62,7 @@ pub fn exchange(
             .map(|interval| interval.messages as f64 * 1e12 / interval.picoseconds as f64),
         think_us: plan.filter(|_| interval.is_none()).map(|plan| plan.think.as_s_f64() * 1e6),
         service_us: terms.service.as_s_f64() * 1e6,
+        timeout_us: plan.map(|plan| plan.timeout.as_s_f64() * 1e6),
         new_connections: identity.new_connections,
         duration_s,
         rounds: asked.map(|asked| asked.rounds),
@@ -78,9 +80,9 @@ pub fn exchange(
         residual: asked.map(|asked| asked.peers.iter().map(PeerBook::residual).sum()),
         late: sum(|peer| peer.late),
         first_us: asked.and_then(|asked| asked.first_ns).map(us),
-        response: asked.and_then(|asked| distribution(&asked.response)),
-        intended: asked.and_then(|asked| distribution(&asked.intended)),
-        departure: asked.and_then(|asked| distribution(&asked.departure)),
+        response: asked.and_then(|asked| distribution(&asked.response, without)),
+        intended: asked.and_then(|asked| distribution(&asked.intended, without)),
+        departure: asked.and_then(|asked| distribution(&asked.departure, 0)),
         round: of_many(|asked| &asked.round),
         spread: of_many(|asked| &asked.spread),
         straggler_fraction: asked
@@ -122,6 +124,8 @@ fn peer(
     let is_udp = identity.terms.transport == Transport::Udp;
     let steady = asked.map_or(0, |asked| asked.round.count());
     let received = book.map(|book| book.datagrams.saturating_sub(book.copies));
+    // Whether a stale one is a copy is not known, and so not how many were lost.
+    let is_certain = book.is_some_and(|book| book.stale == 0);
     let sent = told.map(|told| told.datagrams);
     let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     let here = asked.and_then(|asked| {
@@ -141,14 +145,17 @@ fn peer(
         failed: book.map(|book| book.failed),
         unanswered: book.map(|book| book.unanswered),
         last_fraction: book.filter(|_| identity.to.len() > 1).and_then(|book| ratio(book.was_last, steady)),
-        response: book.and_then(|book| distribution(&book.response)),
+        response: book.and_then(|book| distribution(&book.response, book.without_time)),
         requests_received: told.map(|told| told.requests),
         requests_refused: told.map(|told| told.refused),
         responses_sent: told.map(|told| told.responses),
         datagrams_sent: sent.filter(|_| is_udp),
         datagrams_received: received.filter(|_| is_udp),
         datagrams_copies: book.filter(|_| is_udp).map(|book| book.copies),
-        datagrams_lost: sent.zip(received).filter(|_| is_udp).map(|(sent, came)| signed(sent) - signed(came)),
+        datagrams_lost: sent
+            .zip(received)
+            .filter(|_| is_udp && is_certain)
+            .map(|(sent, came)| signed(sent) - signed(came)),
         packets_per_response: each(at_answerer.as_ref().and_then(|sample| sample.data_segments_sent)),
         acknowledgements_per_response: each(at_asker.as_ref().and_then(bare)),
         retransmits: at_answerer.as_ref().and_then(|sample| sample.retransmits),
@@ -164,18 +171,20 @@ fn history(connection: &ConnectionAccount) -> TcpHistory {
     TcpHistory { congestion: connection.congestion.clone(), samples: connection.samples.clone() }
 }
 
-/// A histogram of nanoseconds as the record shows it; none of an empty one.
+/// A histogram of nanoseconds, and how many more took longer than anyone waited, as the record shows it; none of an
+/// empty one.
 #[must_use]
-pub fn distribution(ns: &LogHistogram) -> Option<ExchangeTimes> {
-    let quantile = |q| ns.quantile(q).map(us);
-    (ns.count() > 0).then(|| ExchangeTimes {
+pub fn distribution(ns: &LogHistogram, without_answer: u64) -> Option<ExchangeTimes> {
+    let quantile = |q| ns.quantile_below(q, without_answer).map(us);
+    (ns.count() > 0 || without_answer > 0).then(|| ExchangeTimes {
         count: ns.count(),
+        without_answer,
         us_min: ns.min().map(us),
         us_p50: quantile(0.5),
         us_p90: quantile(0.9),
         us_p99: quantile(0.99),
         us_p999: quantile(0.999),
-        us_max: ns.max().map(us),
+        us_max: quantile(1.0),
         buckets: ns
             .filled()
             .map(|(from, to, count)| TimeBucket { from_us: us(from), to_us: us(to), count })
@@ -207,6 +216,7 @@ pub fn caveats(
             "ask for a lower load, or let more requests be outstanding",
         ));
     }
+    doubts.extend(not_answered(exchange));
     let is_few = |times: &ExchangeTimes| times.count < STEADY_MIN;
     if exchange.answered.is_some_and(|answered| answered > 0) && exchange.response.as_ref().is_none_or(is_few)
     {
@@ -217,6 +227,17 @@ pub fn caveats(
             "ask for longer",
         ));
     }
+    let books = asked.map(|asked| asked.peers.as_slice()).unwrap_or_default();
+    for (peer, book) in exchange.peers.iter().zip(books).filter(|(_, book)| book.stale > 0) {
+        doubts.push(Caveat::new(
+            CaveatKind::WindowExceeded,
+            format!(
+                "{name}: {} datagrams of {} came so late that they may be copies: how many were lost is not known",
+                book.stale, peer.name
+            ),
+            "ask for a longer time-out (--timeout), or a lower load",
+        ));
+    }
     for (peer, _) in exchange.peers.iter().zip(told).filter(|(_, told)| told.is_none() && asked.is_some()) {
         doubts.push(Caveat::new(
             CaveatKind::PeerVanished,
@@ -225,6 +246,32 @@ pub fn caveats(
         ));
     }
     doubts
+}
+
+/// The doubt that requests without an answer cast on the times of the others.
+fn not_answered(exchange: &Exchange) -> Option<Caveat> {
+    let (name, asked) = (&exchange.name, exchange.asked.filter(|asked| *asked > 0)?);
+    let [timed_out, failed, open] =
+        [exchange.timed_out, exchange.failed, exchange.unanswered].map(|count| count.unwrap_or(0));
+    let how = format!("{timed_out} timed out, {failed} failed, {open} open at the end");
+    if exchange.answered == Some(0) {
+        return Some(Caveat::new(
+            CaveatKind::NobodyListens,
+            format!("{name}: none of {asked} requests was answered: {how}"),
+            "look at the answerers, at firewalls, and at --timeout",
+        ));
+    }
+    let without = timed_out.saturating_add(failed).saturating_add(open);
+    let share = ratio(without, asked).filter(|share| *share > 0.0)?;
+    Some(Caveat::new(
+        CaveatKind::RequestsUnanswered,
+        format!(
+            "{name}: {without} of {asked} requests had no answer, {:.3} %: {how}; quantiles count them as longer than all \
+             others, and are unknown above the answered share",
+            share * 100.0
+        ),
+        "wait longer (--timeout), ask for a lower load, or look where requests and answers are lost",
+    ))
 }
 
 /// Below so many answers even a median is a guess.

@@ -52,7 +52,8 @@ impl Recent {
         self.is_kept(number) && self.words[word] & bit != 0
     }
 
-    fn is_kept(&self, number: u32) -> bool {
+    /// Whether it lies within what is remembered.
+    pub(super) fn is_kept(&self, number: u32) -> bool {
         self.newest.and_then(|newest| newest.checked_sub(number)).is_some_and(|before| before < KEPT)
     }
 }

@@ -64,6 +64,11 @@ impl Round {
         }
     }
 
+    /// What has come of the response of `peer`, when it comes in more than one piece.
+    pub(super) fn pieces_mut(&mut self, peer: usize) -> Option<&mut Pieces> {
+        self.pieces.get_mut(peer)
+    }
+
     /// Ends the request to `peer`; false if it had ended.
     pub(super) fn end(&mut self, peer: usize, how: State) -> bool {
         match self.states.get_mut(peer) {

@@ -11,14 +11,14 @@
 //! Each side says `Alive` every second and gives up the other after the silence that a flood's session has,
 //! too. What a peer says out of turn ends the session. The machine opens nothing and waits for nothing.
 
-use std::collections::VecDeque;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
 use super::account::AnswererAccount;
 use super::terms::Terms;
 use crate::control::NAME_BYTES_MAX;
-use crate::session::{ALIVE_EVERY, SILENCE_MAX};
+use crate::session::{ControlEnd, SILENCE_MAX, clean};
 use crate::time::Time;
 
 /// Version of this protocol; peers of another version are refused with both numbers.
@@ -63,6 +63,9 @@ pub struct Hello {
     pub exchange: String,
     /// What is to be agreed.
     pub terms: Terms,
+    /// Another address of the answerer's, to which requests will go; none where that is the one of this connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<IpAddr>,
 }
 
 impl Hello {
@@ -126,10 +129,7 @@ enum Phase {
 pub struct Session {
     is_asker: bool,
     phase: Phase,
-    last_said: Time,
-    last_heard: Time,
-    outbox: VecDeque<Message>,
-    notices: VecDeque<Notice>,
+    end: ControlEnd<Message, Notice>,
 }
 
 impl Session {
@@ -137,7 +137,7 @@ impl Session {
     #[must_use]
     pub fn asker(now: Time, hello: Hello) -> Self {
         let mut session = Self::new(true, Phase::Asking, now);
-        session.say(now, Message::Ask(Box::new(hello)));
+        session.end.say(now, Message::Ask(Box::new(hello)));
         session
     }
 
@@ -148,15 +148,14 @@ impl Session {
     }
 
     fn new(is_asker: bool, phase: Phase, now: Time) -> Self {
-        let (outbox, notices) = (VecDeque::new(), VecDeque::new());
-        Self { is_asker, phase, last_said: now, last_heard: now, outbox, notices }
+        Self { is_asker, phase, end: ControlEnd::new(now) }
     }
 
     /// Answerer: grants the wish.
     pub fn grant(&mut self, now: Time, host: String, ticket: u64, port: Option<u16>) {
         if self.phase == Phase::Deciding {
             self.phase = Phase::Running;
-            self.say(now, Message::Answering { host, ticket, port });
+            self.end.say(now, Message::Answering { host, ticket, port });
         }
     }
 
@@ -164,7 +163,7 @@ impl Session {
     pub fn refuse(&mut self, now: Time, reason: String) {
         if self.phase == Phase::Deciding {
             self.phase = Phase::Over;
-            self.say(now, Message::Refuse { reason });
+            self.end.say(now, Message::Refuse { reason });
         }
     }
 
@@ -172,7 +171,7 @@ impl Session {
     pub fn over(&mut self, now: Time) {
         if self.is_asker && self.phase == Phase::Running {
             self.phase = Phase::Ending;
-            self.say(now, Message::Over);
+            self.end.say(now, Message::Over);
         }
     }
 
@@ -180,33 +179,33 @@ impl Session {
     pub fn tell(&mut self, now: Time, account: AnswererAccount) {
         if !self.is_asker && self.phase == Phase::Ending {
             self.phase = Phase::Over;
-            self.say(now, Message::Told(Box::new(account)));
+            self.end.say(now, Message::Told(Box::new(account)));
         }
     }
 
     /// Takes a message of the peer's.
     pub fn handle_message(&mut self, now: Time, message: Message) {
-        self.last_heard = now;
+        self.end.handle_word(now);
         match (message, self.phase, self.is_asker) {
             (_, Phase::Over, _) | (Message::Alive, _, _) => {}
             (Message::Ask(hello), Phase::Listening, false) => {
                 self.phase = Phase::Deciding;
-                self.notices.push_back(Notice::Wanted(hello));
+                self.end.tell(Notice::Wanted(hello));
             }
             (Message::Answering { host, ticket, port }, Phase::Asking, true) => {
                 self.phase = Phase::Running;
-                self.notices.push_back(Notice::Granted { host, ticket, port });
+                self.end.tell(Notice::Granted { host, ticket, port });
             }
             (Message::Refuse { reason }, Phase::Asking, true) => {
                 self.fail(format!("refused: {}", clean(&reason)));
             }
             (Message::Over, Phase::Running, false) => {
                 self.phase = Phase::Ending;
-                self.notices.push_back(Notice::PeerOver);
+                self.end.tell(Notice::PeerOver);
             }
             (Message::Told(account), Phase::Ending, true) => {
                 self.phase = Phase::Over;
-                self.notices.push_back(Notice::Told(account));
+                self.end.tell(Notice::Told(account));
             }
             (message, _, _) => self.fail(format!("the peer said `{}` out of turn", name(&message))),
         }
@@ -214,30 +213,25 @@ impl Session {
 
     /// Time has passed: says `Alive`, and gives up a silent peer.
     pub fn handle_timeout(&mut self, now: Time) {
-        if self.phase == Phase::Over {
-            return;
-        }
-        if now.since(self.last_heard) >= SILENCE_MAX {
+        if self.phase != Phase::Over && self.end.handle_timeout(now, Message::Alive) {
             self.fail(format!("the peer said nothing for {SILENCE_MAX}"));
-        } else if now.since(self.last_said) >= ALIVE_EVERY {
-            self.say(now, Message::Alive);
         }
     }
 
     /// When to call [`Self::handle_timeout`]; none when the session is over.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Time> {
-        (self.phase != Phase::Over).then(|| (self.last_said + ALIVE_EVERY).min(self.last_heard + SILENCE_MAX))
+        (self.phase != Phase::Over).then(|| self.end.next_timeout())
     }
 
     /// The next message for the peer.
     pub fn poll_transmit(&mut self) -> Option<Message> {
-        self.outbox.pop_front()
+        self.end.poll_transmit()
     }
 
     /// The next thing to do or to know.
     pub fn poll_notice(&mut self) -> Option<Notice> {
-        self.notices.pop_front()
+        self.end.poll_notice()
     }
 
     /// Whether the session is over, well or not.
@@ -248,12 +242,7 @@ impl Session {
 
     fn fail(&mut self, why: String) {
         self.phase = Phase::Over;
-        self.notices.push_back(Notice::Failed(why));
-    }
-
-    fn say(&mut self, now: Time, message: Message) {
-        self.last_said = now;
-        self.outbox.push_back(message);
+        self.end.tell(Notice::Failed(why));
     }
 }
 
@@ -268,11 +257,6 @@ fn name(message: &Message) -> &'static str {
     }
 }
 
-/// A peer's words as they may stand on a terminal.
-fn clean(words: &str) -> String {
-    words.chars().take(300).map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -281,7 +265,7 @@ mod tests {
 
     fn hello() -> Hello {
         let terms = Terms::new(Transport::Tcp, 64, 1_000);
-        Hello { version: VERSION, host: "y".into(), exchange: "e".into(), terms }
+        Hello { version: VERSION, host: "y".into(), exchange: "e".into(), terms, data: None }
     }
 
     /// Carries messages both ways until both are quiet.

@@ -8,7 +8,7 @@
 //! divides, that is a caveat. Unit rules: `docs/method.md`.
 
 use super::raw::RawBook;
-use super::reading::{self, HostBook};
+use super::reading::{self, Device, HostBook};
 use super::{Drops, stage};
 use crate::caveat::{Caveat, CaveatKind};
 use crate::load::Transport;
@@ -16,11 +16,19 @@ use crate::record::{Flow, Ledger, LedgerSource, LossStage};
 
 /// Closes the flows' account against the counters of the hosts that were read.
 ///
-/// `absent` are hosts of the flows whose counters nobody could tell.
+/// `absent` are hosts of the flows whose counters nobody could tell; `beside` are datagrams that were read and are
+/// no messages: answers, two-way messages.
 #[must_use]
-pub fn close_hosts(flows: &[Flow], books: Vec<HostBook>, absent: &[String]) -> (Ledger, Vec<Caveat>) {
+pub fn close_hosts(
+    flows: &[Flow],
+    books: Vec<HostBook>,
+    absent: &[String],
+    beside: u64,
+) -> (Ledger, Vec<Caveat>) {
     let (books, nonsense): (Vec<_>, Vec<_>) = books.into_iter().partition(HostBook::is_plausible);
-    let books = once_each(books);
+    let mut books = once_each(books);
+    count_pairs_once(&mut books);
+    count_discards_once(&mut books);
     let absent: Vec<String> =
         absent.iter().cloned().chain(nonsense.into_iter().map(|book| book.host)).collect();
     let datagrams: Vec<&Flow> = super::datagrams(flows).collect();
@@ -34,11 +42,16 @@ pub fn close_hosts(flows: &[Flow], books: Vec<HostBook>, absent: &[String]) -> (
         .any(|flow| flow.transport == Some(Transport::Udp) && flow.batching.segments_max > Some(1));
 
     let mut drops: Vec<Drops> = books.iter().flat_map(places).collect();
+    spare_sockets(&mut drops, &datagrams);
     drops.extend(of_rings(flows));
-    count_pairs_once(&mut drops, &books);
     drops.sort_by_key(|drops| stage::order(drops.stage));
-    let pieces = books.iter().any(|book| of(book, "Ip", "FragCreates") + of(book, "Ip", "ReasmReqds") > 0);
-    let shared = share(&drops, lost.unwrap_or(0), Units { trains, pieces });
+    // Somebody's datagrams went in pieces; ours only if they are too long for a packet.
+    let long = datagrams.iter().any(|flow| flow.message_bytes > WHOLE_BYTES_MAX && may_have_pieces(flow));
+    let pieces =
+        long && books.iter().any(|book| of(book, "Ip", "FragCreates") + of(book, "Ip", "ReasmReqds") > 0);
+    let mut shared = share(&drops, lost.unwrap_or(0), Units { trains, pieces });
+    shared.guess =
+        shared.guess.or_else(|| of_strangers(&drops, &shared.messages, &datagrams, &books, beside));
     let mut stages: Vec<LossStage> = drops
         .iter()
         .zip(&shared.messages)
@@ -50,11 +63,14 @@ pub fn close_hosts(flows: &[Flow], books: Vec<HostBook>, absent: &[String]) -> (
         })
         .collect();
     let mut left = lost.unwrap_or(0) - shared.messages.iter().sum::<u64>();
-    if pieces && left > 0 {
-        let place = "datagrams of which a piece was lost, here or on the way".to_owned();
-        stages.push(LossStage { stage: stage::REASSEMBLY.into(), place, packets: 0, messages: left });
+    // A datagram misses a piece at least: more are not missing for want of the pieces that were seen to die.
+    let seen: u64 = drops.iter().filter(|drops| in_network(drops)).map(|drops| drops.packets).sum();
+    let incomplete = if pieces { left.min(seen) } else { 0 };
+    if incomplete > 0 {
+        let place = "datagrams of which a piece was lost before".to_owned();
+        stages.push(LossStage { stage: stage::REASSEMBLY.into(), place, packets: 0, messages: incomplete });
         stages.sort_by_key(|entry| stage::order(&entry.stage));
-        left = 0;
+        left -= incomplete;
     }
     let mut sources: Vec<LedgerSource> = books.iter().flat_map(|book| book.sources.clone()).collect();
     sources.extend(absent.iter().map(|host| not_told(host)));
@@ -137,7 +153,7 @@ fn places(book: &HostBook) -> Vec<Drops> {
         );
         add(stage::SENDER_NIC, format!("{name} of {host} could not send"), device.out_errors);
         let behind = if pair { stage::RECEIVER_RING } else { stage::SENDER_NIC };
-        add(behind, format!("{BEHIND}{name} of {host}"), device.out_dropped);
+        add(behind, format!("behind {name} of {host}"), device.out_dropped);
         let ring = device.in_missed.max(device.driver_losses());
         add(stage::RECEIVER_RING, format!("ring of {name} of {host}"), ring);
         add(stage::LINK, format!("came damaged to {name} of {host}"), device.in_damaged);
@@ -149,6 +165,9 @@ fn places(book: &HostBook) -> Vec<Drops> {
     if let Some(traced) = &book.traced {
         let (datagrams, all) = reading::neighbour_drops(traced);
         add(stage::NEIGHBOUR, format!("neighbours of {host}"), if datagrams > 0 { datagrams } else { all });
+    } else {
+        let discarded = book.neighbours_discarded.unwrap_or(0);
+        add(stage::NEIGHBOUR, format!("full queues for neighbours of {host}, all its namespaces"), discarded);
     }
     let filtered = reading::firewall_drops(|protocol, name| of(book, protocol, name));
     add(stage::FIREWALL, format!("packet filter of {host}"), filtered);
@@ -163,24 +182,88 @@ fn places(book: &HostBook) -> Vec<Drops> {
     found
 }
 
-/// A packet that died between the two ends of a virtual pair, in the backlog of the receiving end's core,
-/// is counted as dropped at both ends (drivers/net/veth.c, `veth_xmit`): what the receiving ends counted is
-/// taken off what the sending ends did. The rest died in the ring between them.
-fn count_pairs_once(drops: &mut Vec<Drops>, books: &[HostBook]) {
-    let pairs = books.iter().flat_map(|book| &book.devices).filter(|device| device.driver == "veth");
-    let mut twice: u64 = pairs.map(|device| device.in_dropped).sum();
-    let of_pairs =
-        |place: &&mut Drops| place.stage == stage::RECEIVER_RING && place.place.starts_with(BEHIND);
-    for place in drops.iter_mut().filter(of_pairs) {
-        let here = place.packets.min(twice);
-        place.packets -= here;
-        twice -= here;
+/// The kernel counts what full queues for neighbours threw away for all namespaces of a machine together: what the
+/// trace of another namespace of it names is taken off.
+fn count_discards_once(books: &mut [HostBook]) {
+    let machine = |book: &HostBook| book.identity.split(' ').next().unwrap_or_default().to_owned();
+    let named = |book: &HostBook| Some((machine(book), reading::neighbour_discards(book.traced.as_ref()?)));
+    let named: Vec<(String, u64)> = books.iter().filter_map(named).collect();
+    for book in books.iter_mut() {
+        let machine = machine(book);
+        let here = named.iter().filter(|(other, _)| *other == machine).map(|(_, packets)| *packets);
+        let elsewhere = here.fold(0, u64::saturating_add);
+        book.neighbours_discarded = book.neighbours_discarded.map(|all| all.saturating_sub(elsewhere));
     }
-    drops.retain(|place| place.packets > 0);
 }
 
-/// How a place behind a device begins.
-const BEHIND: &str = "behind ";
+/// A packet that died between the two ends of a virtual pair, in the backlog of the receiving end's core,
+/// is counted as dropped at both ends (drivers/net/veth.c, `veth_xmit`): what the receiving end counted is
+/// taken off what the sending end did, if that was read as well. The rest died in the ring between them.
+fn count_pairs_once(books: &mut [HostBook]) {
+    let pairs =
+        |book: &HostBook| book.devices.iter().filter(|device| device.driver == "veth").cloned().collect();
+    let ends: Vec<Vec<Device>> = books.iter().map(pairs).collect();
+    for receiving in ends.iter().flatten().filter(|end| end.in_dropped > 0 && end.peer != 0) {
+        let is_peer = |end: &&mut Device| {
+            end.driver == "veth" && (end.index, end.peer) == (receiving.peer, receiving.index)
+        };
+        if let Some(sending) = books.iter_mut().flat_map(|book| &mut book.devices).find(is_peer) {
+            sending.out_dropped = sending.out_dropped.saturating_sub(receiving.in_dropped);
+        }
+    }
+}
+
+/// Sockets of others drop as well: no more messages died at full ones than our own say.
+fn spare_sockets(drops: &mut [Drops], datagrams: &[&Flow]) {
+    let mut sockets = std::collections::BTreeMap::<&str, u64>::new();
+    for flow in datagrams.iter().filter(|flow| flow.transport == Some(Transport::Udp)) {
+        let Some(dropped) = super::told(flow.receiver_drops) else { return };
+        // Flows to one host share a socket, and each tells of all that it dropped.
+        let socket = sockets.entry(&flow.to).or_default();
+        *socket = dropped.max(*socket);
+    }
+    let mut left: u64 = sockets.values().sum();
+    for place in drops.iter_mut().filter(|place| place.stage == stage::SOCKET_BUFFER) {
+        let ours = left.min(place.packets);
+        place.datagrams = Some(ours);
+        left -= ours;
+    }
+}
+
+fn may_have_pieces(flow: &Flow) -> bool {
+    matches!(flow.transport, Some(Transport::Udp | Transport::Ip))
+}
+
+/// What fits a packet of 1500 B whatever the transport; no link of today takes less.
+const WHOLE_BYTES_MAX: u32 = 1500 - 20 - 8;
+
+/// Whether packets of other programs may be among those that were taken for ours: their datagrams came here, or some
+/// came to a port where nobody listens, though our sockets stood.
+fn of_strangers(
+    drops: &[Drops],
+    messages: &[u64],
+    datagrams: &[&Flow],
+    books: &[HostBook],
+    beside: u64,
+) -> Option<&'static str> {
+    let at = |is_meant: fn(&Drops) -> bool| -> u64 {
+        drops.iter().zip(messages).filter(|(drops, _)| is_meant(drops)).map(|(_, messages)| messages).sum()
+    };
+    let over_udp = || datagrams.iter().filter(|flow| flow.transport == Some(Transport::Udp));
+    if over_udp().all(|flow| flow.complete) && at(|drops| drops.stage == stage::NO_LISTENER) > 0 {
+        return Some(STRANGERS);
+    }
+    let ours: u64 = over_udp().map(|flow| super::told(flow.messages.received)).sum::<Option<u64>>()?;
+    let both = |book| of(book, "Udp", "InDatagrams").saturating_add(of(book, "Udp6", "InDatagrams"));
+    let read = books.iter().map(both).fold(0, u64::saturating_add);
+    let strange = read.saturating_sub(ours).saturating_sub(beside);
+    // Our own sockets say what they dropped; everywhere else a counter does not know whose packet it was.
+    let shared = at(|drops| drops.datagrams.is_none() && drops.stage != stage::PACKET_RING);
+    (shared > 0 && strange > STRANGE_MIN && strange > ours / 100).then_some(STRANGERS)
+}
+
+/// Fewer datagrams of others are the noise of any host: name service, time.
+const STRANGE_MIN: u64 = 100;
 
 /// How packets and messages differ.
 #[derive(Clone, Copy)]
@@ -198,12 +281,19 @@ struct Shared {
     guess: Option<&'static str>,
 }
 
+/// Before packets come to the receiving host's IP layer.
+fn in_network(drops: &Drops) -> bool {
+    stage::order(drops.stage) < stage::order(stage::FIREWALL)
+}
+
 /// Divides the lost messages among the places that dropped packets.
 fn share(drops: &[Drops], lost: u64, units: Units) -> Shared {
-    let in_network = |drops: &Drops| stage::order(drops.stage) < stage::order(stage::FIREWALL);
     // A piece that died in the network is missing where pieces are put together.
-    let counted: Vec<u64> =
-        drops.iter().map(|drops| if units.pieces && in_network(drops) { 0 } else { drops.packets }).collect();
+    let counted = |drops: &Drops| match units.pieces && in_network(drops) {
+        true => 0,
+        false => drops.datagrams.unwrap_or(drops.packets),
+    };
+    let counted: Vec<u64> = drops.iter().map(counted).collect();
     let sum = counted.iter().fold(0, |sum: u64, packets| sum.saturating_add(*packets));
     let places = counted.iter().filter(|packets| **packets > 0).count();
     if lost == 0 {
@@ -238,6 +328,8 @@ fn share(drops: &[Drops], lost: u64, units: Units) -> Shared {
 
 const OTHERS: &str =
     "more packets were dropped than messages lost: others' are among them, TCP's or other programs'";
+const STRANGERS: &str =
+    "other programs' datagrams came to these hosts meanwhile, and theirs may be among the dropped";
 const TRAINS: &str =
     "messages travelled in trains, which a counter counts as one, and several places dropped some";
 

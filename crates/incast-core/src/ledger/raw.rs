@@ -19,11 +19,12 @@ pub(super) struct RawBook {
 }
 
 impl RawBook {
-    /// Of the flows whose transport `is_meant`. Flows to one host share a ring, and each tells of all that it dropped.
+    /// Of the flows whose transport `is_meant`. Flows of one kind to one host share a ring or socket, and each tells
+    /// of all that it dropped.
     pub(super) fn of(flows: &[Flow], is_meant: impl Fn(Transport) -> bool) -> Self {
         let meant = |flow: &&Flow| flow.transport.is_some_and(&is_meant);
         let mut book = Self::default();
-        let mut rings = std::collections::BTreeMap::<(&str, Option<Transport>), u64>::new();
+        let mut rings = std::collections::BTreeMap::new();
         for flow in flows.iter().filter(meant) {
             let greetings = |side: fn(&crate::record::RawSummary) -> Option<&crate::record::RawSide>| {
                 told(flow.raw.as_ref().and_then(side).map(|side| side.greetings)).unwrap_or(0)
@@ -33,7 +34,8 @@ impl RawBook {
             book.sent += told(flow.messages.sent).unwrap_or(0) + greeted;
             book.received += told(flow.messages.received).unwrap_or(0) + heard;
             book.greetings_lost += greeted.saturating_sub(heard);
-            let ring = rings.entry((&flow.to, flow.transport)).or_default();
+            let kind = flow.raw.as_ref().map(|raw| (raw.protocol, raw.ethertype, raw.vlan_id));
+            let ring = rings.entry((flow.to.as_str(), flow.transport, kind)).or_default();
             *ring = told(flow.receiver_drops).unwrap_or(0).max(*ring);
         }
         book.dropped = rings.values().sum();

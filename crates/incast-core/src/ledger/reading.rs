@@ -26,6 +26,8 @@ pub struct HostReading {
     pub devices: BTreeMap<u32, Device>,
     /// Packets dropped because a core's backlog was full, all cores and namespaces (`softnet_stat`).
     pub softnet_dropped: Option<u64>,
+    /// Packets that a neighbour's full queue or a full table of neighbours threw away, all namespaces (`arp_cache`).
+    pub neighbours_discarded: Option<u64>,
     /// What the drop trace has seen in this namespace.
     pub traced: Option<Vec<Traced>>,
     /// Drops that the trace saw and could not name, of the whole machine.
@@ -42,6 +44,10 @@ pub struct Device {
     pub name: String,
     /// Its driver; empty when it does not say.
     pub driver: String,
+    /// Its number in its namespace.
+    pub index: u32,
+    /// Of a virtual pair, the number of the other end in its namespace; 0 when there is none.
+    pub peer: u32,
     /// Dropped by the queue on the way out; 32 bits in the kernel.
     pub queue_dropped: Option<u32>,
     /// Dropped behind the queue on the way out; of a virtual pair, at its other end.
@@ -92,6 +98,8 @@ pub struct HostBook {
     pub devices: Vec<Device>,
     /// As of the readings.
     pub softnet_dropped: Option<u64>,
+    /// As of the readings.
+    pub neighbours_discarded: Option<u64>,
     /// As of the readings.
     pub traced: Option<Vec<Traced>>,
     /// What was read.
@@ -196,16 +204,16 @@ impl HostReading {
         if missed > 0 {
             doubts.push(format!("the drop trace of {} could not name {missed} packets", self.host));
         }
+        let both =
+            |now: Option<u64>, then: Option<u64>| now.zip(then).and_then(|(now, then)| grown(now, then));
         HostBook {
             host: self.host.clone(),
             identity: self.identity.clone(),
             duration_ns: self.at_ns.saturating_sub(earlier.at_ns),
             counters,
             devices,
-            softnet_dropped: self
-                .softnet_dropped
-                .zip(earlier.softnet_dropped)
-                .and_then(|(now, then)| grown(now, then)),
+            softnet_dropped: both(self.softnet_dropped, earlier.softnet_dropped),
+            neighbours_discarded: both(self.neighbours_discarded, earlier.neighbours_discarded),
             traced,
             sources: self.sources.clone(),
             doubts,
@@ -237,7 +245,11 @@ impl HostBook {
         let traced = self.traced.iter().flatten().map(|traced| traced.packets);
         lists.into_iter().chain([of_drivers]).all(|entries| entries <= ENTRIES_MAX)
             && longest <= WORDS_BYTES_MAX
-            && counts.chain(self.softnet_dropped).chain(traced).all(|count| count <= COUNT_MAX)
+            && counts
+                .chain(self.softnet_dropped)
+                .chain(self.neighbours_discarded)
+                .chain(traced)
+                .all(|count| count <= COUNT_MAX)
     }
 }
 
@@ -268,6 +280,8 @@ impl Device {
         Some(Self {
             name: self.name.clone(),
             driver: self.driver.clone(),
+            index: self.index,
+            peer: self.peer,
             queue_dropped,
             out_dropped: grown(self.out_dropped, earlier.out_dropped)?,
             out_errors: grown(self.out_errors, earlier.out_errors)?,
@@ -325,14 +339,26 @@ pub fn firewall_drops(of: impl Fn(&str, &str) -> u64) -> u64 {
     named.into_iter().fold(of("Ip", "InReceives"), u64::saturating_sub)
 }
 
-/// What the drop trace knows: packets over UDP that died waiting for a neighbour, and all of them.
+/// What the drop trace knows: whole datagrams of UDP that died waiting for a neighbour, and all packets.
 #[must_use]
 pub fn neighbour_drops(traced: &[Traced]) -> (u64, u64) {
     let here = || traced.iter().filter(|place| place.reason.starts_with("NEIGH_"));
-    let datagrams = here().filter(|place| place.protocol == UDP).map(|place| place.packets).sum();
+    let datagrams =
+        here().filter(|place| place.protocol == UDP && !place.fragment).map(|place| place.packets).sum();
     let all = here().filter(|place| place.protocol != 0).map(|place| place.packets).sum();
     (datagrams, all)
 }
+
+/// Those of them that a neighbour's full queue threw away, which the kernel counts as well: of all namespaces.
+#[must_use]
+pub fn neighbour_discards(traced: &[Traced]) -> u64 {
+    let here = traced.iter().filter(|place| DISCARDED.contains(&place.reason.as_str()));
+    here.map(|place| place.packets).sum()
+}
+
+/// Reasons of drops that are in `unresolved_discards` and `table_fulls` of `arp_cache` (Linux v6.8
+/// `net/core/neighbour.c`, `__neigh_event_send`; `net/ipv4/ip_output.c`, `ip_finish_output2`).
+const DISCARDED: [&str; 2] = ["NEIGH_QUEUEFULL", "NEIGH_CREATEFAIL"];
 
 /// Protocol number of UDP.
 pub(super) const UDP: u8 = 17;

@@ -114,6 +114,41 @@ fn a_datagram_in_fragments_is_lost_with_one_of_them() {
 }
 
 #[test]
+fn what_died_whole_beside_datagrams_in_pieces_died_where_it_was_dropped() {
+    // 100 datagrams of 3 pieces, all of which came, beside 1000 small ones of which a port dropped 400.
+    let hosts = HostCounters {
+        udp_out_datagrams: 1100,
+        ip_frag_oks: 100,
+        ip_frag_creates: 300,
+        ip_reasm_reqds: 300,
+        ip_reasm_oks: 100,
+        udp_in_datagrams: 700,
+        ..HostCounters::default()
+    };
+    let flows = [flow(Transport::Udp, 100, 100), flow(Transport::Udp, 1000, 600)];
+    let one = Evidence { drops: vec![drops("switch_port", 400)], hosts, ..Evidence::default() };
+    let (ledger, caveats) = close(&flows, &one);
+    assert_eq!((at(&ledger, "switch_port").messages, at(&ledger, "reassembly").messages), (400, 0));
+    assert_eq!((ledger.unexplained, ledger.unexplained_packets, caveats), (Some(0), Some(0), vec![]));
+    // Five pieces of four datagrams die as well: at one place that is exact, at two it is a guess.
+    let hosts = HostCounters { ip_reasm_reqds: 295, ip_reasm_oks: 96, udp_in_datagrams: 696, ..hosts };
+    let flows = [flow(Transport::Udp, 100, 96), flow(Transport::Udp, 1000, 600)];
+    let one = Evidence { drops: vec![drops("switch_port", 405)], hosts, ..Evidence::default() };
+    let (ledger, caveats) = close(&flows, &one);
+    assert_eq!((at(&ledger, "switch_port").messages, at(&ledger, "reassembly").messages), (400, 4));
+    assert_eq!((ledger.unexplained, ledger.unexplained_packets, caveats), (Some(0), Some(0), vec![]));
+    let two = Evidence { drops: vec![drops("host_queue", 5), drops("switch_port", 400)], ..one };
+    let (ledger, caveats) = close(&flows, &two);
+    assert_eq!((ledger.unexplained, caveats[0].kind), (Some(0), CaveatKind::StageUncertain));
+    // Something told pieces from whole datagrams.
+    let known = |stage, packets, whole| Drops { datagrams: Some(whole), ..drops(stage, packets) };
+    let told = Evidence { drops: vec![known("host_queue", 5, 0), known("switch_port", 400, 400)], ..two };
+    let (ledger, caveats) = close(&flows, &told);
+    assert_eq!((at(&ledger, "host_queue").messages, at(&ledger, "switch_port").messages), (0, 400));
+    assert_eq!((at(&ledger, "reassembly").messages, ledger.unexplained, caveats), (4, Some(0), vec![]));
+}
+
+#[test]
 fn what_no_counter_knows_is_left_and_said() {
     let hosts = HostCounters { udp_out_datagrams: 10, udp_in_datagrams: 7, ..HostCounters::default() };
     let evidence = Evidence { drops: vec![drops("switch_port", 1)], hosts, ..Evidence::default() };
@@ -251,6 +286,19 @@ fn raw_frames_that_a_ring_had_no_room_for_died_there() {
     assert_eq!((ledger.unexplained, ledger.unexplained_packets), (Some(0), Some(0)), "{ledger:?}");
     assert_eq!((at(&ledger, "switch_port").messages, at(&ledger, "packet_ring").messages), (30, 70));
     assert_eq!(caveats, []);
+}
+
+#[test]
+fn flows_of_one_kind_share_a_ring_and_others_have_their_own() {
+    let raw = |protocol, dropped| Flow {
+        to: "x".into(),
+        raw: Some(crate::record::RawSummary { protocol: Some(protocol), ..Default::default() }),
+        receiver_drops: Some(dropped),
+        ..flow(Transport::Ip, 100, 90)
+    };
+    let dropped = |flows: &[Flow]| RawBook::of(flows, |transport| transport == Transport::Ip).dropped;
+    assert_eq!(dropped(&[raw(242, 20), raw(242, 15)]), 20);
+    assert_eq!(dropped(&[raw(242, 20), raw(243, 15)]), 35);
 }
 
 #[test]

@@ -10,9 +10,11 @@ use crate::record::{
 };
 use crate::stats::{LogHistogram, fairness_jain};
 
+mod doubts;
 mod role;
 mod sums;
 
+pub use doubts::doubts;
 pub use sums::Sums;
 
 /// A role over all its lives, as its world knows it.

@@ -98,3 +98,41 @@ pub enum RoleCounts {
     /// Of a sink.
     Sink(Box<SinkRoleCounts>),
 }
+
+impl RoleCounts {
+    /// Asserts what has to hold within the account of one role, whatever its peers do.
+    ///
+    /// # Panics
+    ///
+    /// When it does not: our mistake.
+    pub fn check_laws(&self) {
+        match self {
+            Self::Trigger(trigger) => {
+                assert_eq!(trigger.events.residual(), 0, "law 2: {}", trigger.events);
+                assert_eq!(trigger.credits.residual(), 0, "law 3: {}", trigger.credits);
+            }
+            Self::Builder(builder) => {
+                for level in &builder.levels {
+                    assert_eq!(level.credits.residual(), 0, "law 3: {}", level.credits);
+                }
+                let storing = &builder.storing;
+                assert!(storing.stored <= storing.entered, "{storing:?}");
+            }
+            Self::Source(source) => {
+                let not_sent: u64 = source.not_sent.values().sum();
+                let known = source.sent + source.dropped + not_sent + source.waiting;
+                assert_eq!(
+                    source.assigned, known,
+                    "assigned = sent + dropped + not sent + waiting: {source:?}"
+                );
+            }
+            Self::Node(node) => {
+                let known = node.answered + node.dropped + node.no_room + node.queued + node.working;
+                assert_eq!(node.events, known, "events = answered + dropped + waiting: {node:?}");
+            }
+            Self::Sink(sink) => {
+                assert!(sink.stored_incomplete <= sink.stored, "{sink:?}");
+            }
+        }
+    }
+}

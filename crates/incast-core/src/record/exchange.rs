@@ -28,6 +28,8 @@ plain_data! {
         pub think_us: Option<f64>,
         /// Time that an answerer works on a request, microseconds.
         pub service_us: f64,
+        /// A request without its answer after so long is given up, microseconds; null when the asker's side is unknown.
+        pub timeout_us: Option<f64>,
         /// Whether every request has a connection of its own.
         pub new_connections: bool,
         /// From the start to the last end of a request.
@@ -58,7 +60,8 @@ plain_data! {
         pub late: Option<u64>,
         /// The first round, microseconds: connections and windows are new.
         pub first_us: Option<f64>,
-        /// From the moment when a request left to its answer; the first rounds left out.
+        /// From the moment when a request left to its answer; the first rounds left out: as many as are outstanding in a closed
+        /// loop, one in an open loop.
         pub response: Option<ExchangeTimes>,
         /// The same, from the moment when it was meant to leave: what a user waits (no coordinated omission).
         pub intended: Option<ExchangeTimes>,
@@ -82,10 +85,13 @@ plain_data! {
         pub complete: bool,
     }
 
-    /// A distribution of times.
+    /// A distribution of times. A quantile is of all of them, those without an answer included; it is null, as the
+    /// largest is, where one of these stands.
     pub struct ExchangeTimes {
-        /// How many.
+        /// How many are known.
         pub count: u64,
+        /// How many more have no end, because an answer never came: longer than all that are known.
+        pub without_answer: u64,
         /// Smallest, microseconds.
         pub us_min: Option<f64>,
         /// Median.

@@ -28,6 +28,8 @@ plain_data! {
         pub settings: Vec<String>,
         /// Why it could not be measured: a setting that this machine or device does not have; null otherwise.
         pub lacking: Option<String>,
+        /// What the kernel refused of its settings, or gave less of, each in a sentence: the figures are without it.
+        pub refused: Vec<String>,
         /// Trials that were measured.
         pub trials: u32,
         /// Payload delivered once, bits per second.

@@ -177,6 +177,10 @@ pub struct SocketPlan {
     pub dscp: Option<u8>,
     /// Most messages in one segmentation-offload datagram, 1 for one datagram per packet; UDP only.
     pub segments_max: Option<u32>,
+    /// Most messages of one send call; as many as the carrier takes otherwise.
+    pub send_batch: Option<u32>,
+    /// Most datagrams of one receive call, over TCP the bytes of so many messages; not of frames.
+    pub receive_batch: Option<u32>,
 }
 
 /// A question, and what answers it.

@@ -45,19 +45,6 @@ impl Spread {
         })
     }
 
-    /// Of a histogram; quantiles are off by less than a sixteenth.
-    #[must_use]
-    pub fn of_histogram(values: &SignedHistogram) -> Option<Self> {
-        Some(Self {
-            samples: values.count(),
-            least: values.min()?,
-            p50: values.quantile(0.5)?,
-            p90: values.quantile(0.9)?,
-            p99: values.quantile(0.99)?,
-            most: values.max()?,
-        })
-    }
-
     /// Packet delay variation of RFC 5481 §4.2: what 99 % exceed the smallest by at most.
     #[must_use]
     pub fn variation_p99(&self) -> i64 {
@@ -127,9 +114,9 @@ impl Gathering {
             }
             totals.held.record((times.t3 - times.t2).unsigned_abs());
         }
-        round_trips.iter().for_each(|ns| totals.round_trip.record(*ns));
-        forward.iter().for_each(|ns| totals.forward.record(*ns));
-        backward.iter().for_each(|ns| totals.backward.record(*ns));
+        totals.round_trip.record(&round_trips);
+        totals.forward.record(&forward);
+        totals.backward.record(&backward);
         WindowFigures {
             start: self.start,
             end,
@@ -144,12 +131,45 @@ impl Gathering {
     }
 }
 
+/// Delays of one way, of any number of windows, counted from the smallest of the first window.
+///
+/// A histogram is fine near zero, and delays vary by much less than they are long: from zero on, those of a path of 70 ms
+/// would be known to 4 ms.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Delays {
+    base: Option<i64>,
+    above: SignedHistogram,
+}
+
+impl Delays {
+    /// Takes those of a window.
+    fn record(&mut self, window: &[i64]) {
+        let Some(least) = window.iter().min() else { return };
+        let base = *self.base.get_or_insert(*least);
+        window.iter().for_each(|ns| self.above.record(ns.saturating_sub(base)));
+    }
+
+    /// How they spread; a quantile is off by less than a sixteenth of its distance from the base.
+    pub(super) fn spread(&self) -> Option<Spread> {
+        let base = self.base?;
+        let at = |above: Option<i64>| above.map(|above| above.saturating_add(base));
+        Some(Spread {
+            samples: self.above.count(),
+            least: at(self.above.min())?,
+            p50: at(self.above.quantile(0.5))?,
+            p90: at(self.above.quantile(0.9))?,
+            p99: at(self.above.quantile(0.99))?,
+            most: at(self.above.max())?,
+        })
+    }
+}
+
 /// Delays of the whole session.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Totals {
-    pub(super) round_trip: SignedHistogram,
-    pub(super) forward: SignedHistogram,
-    pub(super) backward: SignedHistogram,
+    pub(super) round_trip: Delays,
+    pub(super) forward: Delays,
+    pub(super) backward: Delays,
     /// Time at the reflector.
     pub(super) held: LogHistogram,
     /// Differences of delays of tests next to each other (IPDV, RFC 3393), without sign.
@@ -167,5 +187,54 @@ impl Totals {
             self.backward_ipdv.record((now.t4 - now.t3).abs_diff(before.t4 - before.t3));
         }
         self.before = Some((sequence, now));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Random;
+
+    #[test]
+    fn a_long_path_does_not_make_the_whole_session_coarser_than_its_windows() {
+        let mut random = Random::named(1, "a long path");
+        let (mut totals, mut all) = (Totals::default(), Vec::new());
+        for _ in 0..5 {
+            let mut gathered = Gathering::default();
+            for _ in 0..200 {
+                // 70 ms each way, of which up to 500 us vary; the round trip takes what both do.
+                let mut way = || 70_000_000 + i64::try_from(random.next_u64() % 500_000).unwrap();
+                let (there, back) = (way(), way());
+                let t3 = there + 1_000;
+                gathered.record(Some(TwoWay { t1: 0, t2: there, t3, t4: t3 + back }));
+                all.push([there + back, there, back]);
+            }
+            gathered.close(Time::ZERO, None, true, &mut totals);
+        }
+        let whole = [&totals.round_trip, &totals.forward, &totals.backward];
+        for (way, found) in whole.map(|delays| delays.spread().unwrap()).into_iter().enumerate() {
+            let exact = Spread::of(all.iter().map(|delays| delays[way]).collect()).unwrap();
+            assert_eq!(
+                (found.samples, found.least, found.most),
+                (exact.samples, exact.least, exact.most),
+                "of way {way}"
+            );
+            let pairs = [(found.p50, exact.p50), (found.p90, exact.p90), (found.p99, exact.p99)];
+            let variation = (found.variation_p99(), exact.variation_p99());
+            for (found, exact) in pairs.into_iter().chain([variation]) {
+                assert!((found - exact).abs() <= 1_000_000 / 16, "of way {way}: {found} for {exact}");
+            }
+        }
+    }
+
+    #[test]
+    fn delays_below_those_of_the_first_window_stay_what_they_are() {
+        let mut delays = Delays::default();
+        assert_eq!(delays.spread(), None);
+        delays.record(&[]);
+        delays.record(&[50, 60]);
+        delays.record(&[-7, 51, i64::MAX]);
+        let spread = delays.spread().unwrap();
+        assert_eq!((spread.samples, spread.least, spread.p50, spread.most), (5, -7, 51, i64::MAX));
     }
 }

@@ -2,12 +2,11 @@
 
 use crate::caveat::{Caveat, CaveatKind};
 use crate::record::{Expectation, StampClock, StampFault, StampReport, StampSpread, StampWindow};
-use crate::stats::signed::SignedHistogram;
 use crate::stats::{LogHistogram, ratio};
 use crate::time::Span;
 use crate::wire::stamp::time::Format;
 
-use super::delays::{Spread, WindowFigures};
+use super::delays::{Delays, Spread, WindowFigures};
 use super::sender::{Counting, Sender};
 
 /// What a path has to keep, in each window and in all.
@@ -117,9 +116,9 @@ impl Sender {
             Counting::Counters => Some("counters".to_owned()),
         };
         let faults = self.faults.named().into_iter().filter(|(_, replies)| *replies > 0);
-        let whole = |histogram: &SignedHistogram, steps: Option<&LogHistogram>| {
+        let whole = |delays: &Delays, steps: Option<&LogHistogram>| {
             let ipdv = steps.and_then(|steps| steps.quantile(0.99));
-            Spread::of_histogram(histogram).map(|values| spread(&values, ipdv))
+            delays.spread().map(|values| spread(&values, ipdv))
         };
         StampReport {
             session_id: plan.ssid,
@@ -175,9 +174,9 @@ impl Sender {
         let account = self.account();
         let seen = Seen {
             loss: ratio(account.lost, account.sent - account.in_flight),
-            round_trip: Spread::of_histogram(&self.totals.round_trip),
-            forward: Spread::of_histogram(&self.totals.forward),
-            backward: Spread::of_histogram(&self.totals.backward),
+            round_trip: self.totals.round_trip.spread(),
+            forward: self.totals.forward.spread(),
+            backward: self.totals.backward.spread(),
         };
         let expectation = |judged: Judged| Expectation {
             name: format!("{} within its limit", judged.name),

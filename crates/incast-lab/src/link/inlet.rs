@@ -1,7 +1,9 @@
 //! Where frames come in: everything that arrives at one interface, with the time of its arrival.
 //!
 //! Nothing that leaves by the interface comes in here. The kernel counts what arrives and what it
-//! has no room for; [`Inlet::statistics`] closes the account with what was read.
+//! has no room for; [`Inlet::statistics`] closes the account with what was read. It takes the outer VLAN
+//! tag out of every frame and tells it beside (Linux v6.8 net/core/dev.c, `__netif_receive_skb_core`;
+//! packet(7), `PACKET_AUXDATA`): here it is put back, so that a frame is what it was on the cable.
 
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -60,6 +62,7 @@ impl Inlet {
         let (socket, index) = packet_socket(interface)?;
         packet::ignore_outgoing(socket.as_fd())?;
         packet::stamp_arrivals(socket.as_fd())?;
+        packet::tell_tags(socket.as_fd())?;
         set_socket_recv_buffer_size_force(&socket, RECEIVE_BUFFER_BYTES)?;
         // From here on frames come in.
         packet::bind(socket.as_fd(), index, ALL_PROTOCOLS)?;
@@ -91,8 +94,8 @@ impl Inlet {
             let stamped = stamp_ns(received.control()).map_or(moment.now, |ns| moment.of_stamp(ns));
             // Whatever the wall clock did meanwhile.
             let at = stamped.max(self.empty_at - STAMP_LEAD_MAX);
-            let frame = (!received.truncated)
-                .then(|| Frame { buffer: std::mem::replace(place, buffers.take()), bytes: received.bytes });
+            let bytes = tagged(place, received).filter(|_| !received.truncated);
+            let frame = bytes.map(|bytes| Frame { buffer: std::mem::replace(place, buffers.take()), bytes });
             handle(buffers, Arrival { frame, at });
         }
         if came < FRAMES_MAX {
@@ -123,27 +126,71 @@ fn is_nothing(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::AGAIN | Errno::INTR | Errno::NETDOWN))
 }
 
-/// The time stamp among the control messages (`SCM_TIMESTAMPNS`), in nanoseconds since 1970.
+/// Puts the VLAN tag back that the kernel took out of the frame in `buffer`; gives the bytes of the frame, none when
+/// there is no room for the tag.
 ///
 /// ```text
-///  cmsghdr, native order:  length usize | level int | kind int | struct timespec
+///  0             6        12       14       16
+///  | destination | source | 0x8100 | tag    | EtherType, payload ...     IEEE 802.1Q
+/// ```
+fn tagged(buffer: &mut [u8], received: &Received) -> Option<usize> {
+    let Some(tag) = tag(received.control()) else { return Some(received.bytes) };
+    let bytes = received.bytes + tag.len();
+    if received.bytes < TAG_AT || bytes > buffer.len() {
+        return None;
+    }
+    buffer.copy_within(TAG_AT..received.bytes, TAG_AT + tag.len());
+    buffer[TAG_AT..TAG_AT + tag.len()].copy_from_slice(&tag);
+    Some(bytes)
+}
+
+/// The VLAN tag among the control messages, as it was in the frame; none when there was none.
+///
+/// ```text
+///  struct tpacket_auxdata, native order (include/uapi/linux/if_packet.h):
+///  0              12           16        18
+///  | status u32 | ... | ...    | tci u16 | tpid u16 |
+/// ```
+fn tag(control: &[u8]) -> Option<[u8; 4]> {
+    let data = control_message(control, libc::SOL_PACKET, libc::PACKET_AUXDATA)?;
+    let status = u32::from_ne_bytes(*data.first_chunk()?);
+    let word = |at: usize| Some(u16::from_ne_bytes(*data.get(at..)?.first_chunk()?).to_be_bytes());
+    let ([high, low], [first, second]) = (word(16)?, word(18)?);
+    let kind = if status & libc::TP_STATUS_VLAN_TPID_VALID != 0 { [first, second] } else { CUSTOMER_TAG };
+    (status & libc::TP_STATUS_VLAN_VALID != 0).then_some([kind[0], kind[1], high, low])
+}
+
+/// The time stamp among the control messages (`SCM_TIMESTAMPNS`), in nanoseconds since 1970.
+fn stamp_ns(control: &[u8]) -> Option<u64> {
+    let data = control_message(control, libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS)?;
+    let seconds = i64::from_ne_bytes(*data.first_chunk()?);
+    let below = i64::from_ne_bytes(*data.get(8..)?.first_chunk()?);
+    u64::try_from(seconds).ok()?.checked_mul(1_000_000_000)?.checked_add_signed(below)
+}
+
+/// The data of the first control message of that kind.
+///
+/// ```text
+///  cmsghdr, native order:  length usize | level int | kind int | data ...
 /// ```
 /// `length` counts from the start of the header. A length that leads nowhere ends the search.
-fn stamp_ns(mut control: &[u8]) -> Option<u64> {
+fn control_message(mut control: &[u8], level: i32, kind: i32) -> Option<&[u8]> {
     loop {
         let length = usize::from_ne_bytes(*control.first_chunk()?);
-        let level = i32::from_ne_bytes(*control.get(LEVEL_AT..)?.first_chunk()?);
-        let kind = i32::from_ne_bytes(*control.get(LEVEL_AT + 4..)?.first_chunk()?);
+        let this_level = i32::from_ne_bytes(*control.get(LEVEL_AT..)?.first_chunk()?);
+        let this_kind = i32::from_ne_bytes(*control.get(LEVEL_AT + 4..)?.first_chunk()?);
         let data = control.get(CMSG_HEADER_BYTES..length)?;
-        if (level, kind) == (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) {
-            let seconds = i64::from_ne_bytes(*data.first_chunk()?);
-            let below = i64::from_ne_bytes(*data.get(8..)?.first_chunk()?);
-            return u64::try_from(seconds).ok()?.checked_mul(1_000_000_000)?.checked_add_signed(below);
+        if (this_level, this_kind) == (level, kind) {
+            return Some(data);
         }
         control = control.get(length.checked_next_multiple_of(size_of::<usize>())?..)?;
     }
 }
 
+/// A tag stands behind both addresses.
+const TAG_AT: usize = 12;
+/// The EtherType of a customer's tag (IEEE 802.1Q), for kernels that do not tell which it was.
+const CUSTOMER_TAG: [u8; 2] = [0x81, 0x00];
 /// `ETH_P_ALL` (include/uapi/linux/if_ether.h).
 const ALL_PROTOCOLS: u16 = 3;
 const LEVEL_AT: usize = size_of::<usize>();
@@ -186,5 +233,36 @@ mod tests {
             lying[..size_of::<usize>()].copy_from_slice(&length.to_ne_bytes());
             assert_eq!(stamp_ns(&lying), None, "length {length}");
         }
+    }
+
+    fn told(status: u32, tci: u16, tpid: u16) -> Vec<u8> {
+        let words = [tci.to_ne_bytes(), tpid.to_ne_bytes()].concat();
+        let data = [status.to_ne_bytes().to_vec(), vec![9; 12], words].concat();
+        message(libc::SOL_PACKET, libc::PACKET_AUXDATA, &data)
+    }
+
+    #[test]
+    fn a_tag_that_was_taken_out_is_known_with_its_kind() {
+        let both = libc::TP_STATUS_VLAN_VALID | libc::TP_STATUS_VLAN_TPID_VALID;
+        let tagged = told(both, 0xa064, 0x88a8);
+        assert_eq!(tag(&tagged), Some([0x88, 0xa8, 0xa0, 0x64]));
+        assert_eq!(tag(&[stamp(3, 5), tagged.clone()].concat()), Some([0x88, 0xa8, 0xa0, 0x64]));
+        assert_eq!(tag(&told(libc::TP_STATUS_VLAN_VALID, 7, 0)), Some([0x81, 0, 0, 7]), "an older kernel");
+        assert_eq!((tag(&told(1, 0, 0)), tag(&stamp(3, 5)), tag(&[])), (None, None, None), "no tag");
+        for cut in 0..CMSG_HEADER_BYTES + 20 {
+            assert_eq!(tag(&tagged[..cut]), None, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn the_tag_goes_back_behind_the_addresses_or_the_frame_is_too_long() {
+        let control = told(libc::TP_STATUS_VLAN_VALID, 0x0123, 0);
+        let received = |bytes| Received::of(bytes, &control);
+        let mut buffer = *b"ddddddssssssTTpp....";
+        assert_eq!(tagged(&mut buffer, &received(16)), Some(20));
+        assert_eq!(&buffer, b"ddddddssssss\x81\x00\x01\x23TTpp");
+        assert_eq!(tagged(&mut buffer, &received(17)), None, "no room");
+        assert_eq!(tagged(&mut buffer, &received(11)), None, "no frame at all");
+        assert_eq!(tagged(&mut buffer, &Received::of(20, &[])), Some(20), "not tagged");
     }
 }

@@ -14,8 +14,9 @@ use libc::{c_int, socklen_t};
 
 /// Most frames of one call, either way.
 pub(crate) const FRAMES_MAX: usize = 32;
-/// Room for control messages: a time stamp takes 32 bytes; the rest is for kernels that say more.
-pub(crate) const CONTROL_BYTES: usize = 64;
+/// Room for control messages: a time stamp takes 32 bytes, what is told of a tag 40; the rest is for kernels that say
+/// more.
+pub(crate) const CONTROL_BYTES: usize = 128;
 
 /// What `recvmmsg` tells of one frame besides its bytes.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +36,14 @@ impl Received {
     /// The control messages as the kernel wrote them.
     pub(crate) fn control(&self) -> &[u8] {
         &self.control[..self.control_bytes.min(CONTROL_BYTES)]
+    }
+
+    /// As if the kernel had told this of a frame.
+    #[cfg(test)]
+    pub(crate) fn of(bytes: usize, control: &[u8]) -> Self {
+        let mut received = Self { bytes, control_bytes: control.len(), ..Self::EMPTY };
+        received.control[..control.len()].copy_from_slice(control);
+        received
     }
 }
 
@@ -71,6 +80,11 @@ pub(crate) fn ignore_outgoing(socket: BorrowedFd<'_>) -> io::Result<()> {
 /// `setsockopt(SO_TIMESTAMPNS)`: tell with every frame when the kernel got it, by the wall clock.
 pub(crate) fn stamp_arrivals(socket: BorrowedFd<'_>) -> io::Result<()> {
     set_flag(socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS)
+}
+
+/// `setsockopt(PACKET_AUXDATA)`: tell with every frame the VLAN tag that was taken out of it.
+pub(crate) fn tell_tags(socket: BorrowedFd<'_>) -> io::Result<()> {
+    set_flag(socket, libc::SOL_PACKET, libc::PACKET_AUXDATA)
 }
 
 /// Sets an option whose value is an `int`, to 1. For the callers above only: others take pointers.

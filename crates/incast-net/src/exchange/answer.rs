@@ -1,9 +1,8 @@
 //! The answering server: any number of askers on one port.
 //!
-//! A connection says in its first bytes whether it is a control or a data connection, as at every server of ours
-//! (`wire::preface`). A thread greets each, so that one which says nothing holds up nobody, and
-//! then carries it: a control connection its session, a data connection its requests. Over UDP
-//! every asker has a socket of its own, told in the grant, so that threads share nothing while they answer.
+//! The thread that greets a connection carries it: a control connection its session, a data connection its
+//! requests. Over UDP every asker has a socket of its own, told in the grant, so that threads share nothing
+//! while they answer.
 
 mod datagram;
 mod session;
@@ -12,34 +11,26 @@ mod stream;
 mod tests;
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
-use std::time::Instant;
+use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::Sender;
 use incast_core::exchange::{AnswererAccount, Terms};
 use incast_core::load::Transport;
-use incast_core::record::Faults;
-use incast_core::time::Span;
-use incast_core::wire::preface::{MAGIC_BYTES, Preface};
 
-use crate::accept::{accept_within, is_from_this_host};
-use crate::channel::{self, Channel, ChannelError, GREETING_MAX};
+use crate::accept::is_from_this_host;
+use crate::acceptor::{Acceptor, Greeted, Listening};
 use crate::clock::Clock;
-use crate::faults::{FaultCounters, count};
+use crate::faults::count;
 use crate::key::Key;
+use crate::lock::lock;
 use crate::socket::{self, SocketError};
 use crate::traffic::ThreadCpu;
 
-/// Most connections that are served at once; further ones are turned away and counted.
-const CONNECTIONS_MAX: usize = 4_096;
 /// Connections that the kernel keeps until we accept them.
 const BACKLOG: u32 = 4_096;
-/// How often the accepting thread looks at its stop flag.
-const ACCEPT_TICK: Span = Span::from_ms(50);
 
 /// How an answering server works.
 #[derive(Clone)]
@@ -94,22 +85,12 @@ pub enum AnswerNotice {
     Over(Option<Box<AnswerOutcome>>),
 }
 
-/// A running server. Dropping it ends every session.
-pub struct AnswerServer {
-    shared: Arc<Shared>,
-    address: SocketAddr,
-    acceptor: Option<JoinHandle<()>>,
-}
-
 /// What all threads share; locks are taken when connections begin and end only.
 struct Shared {
     plan: AnswerPlan,
-    stop: AtomicBool,
-    faults: FaultCounters,
+    acceptor: Arc<Acceptor>,
     /// Who was granted what, by its ticket.
     askers: Mutex<HashMap<u64, Arc<Asker>>>,
-    connections: AtomicUsize,
-    sessions: AtomicUsize,
     notices: Sender<AnswerNotice>,
 }
 
@@ -128,73 +109,22 @@ struct Asker {
     account: Mutex<AnswererAccount>,
 }
 
-impl AnswerServer {
-    /// Binds the port and answers until stopped; what happens is told through `notices`.
-    ///
-    /// # Errors
-    /// When the port cannot be bound, or a thread cannot be started.
-    pub fn start(plan: AnswerPlan, notices: Sender<AnswerNotice>) -> Result<Self, SocketError> {
-        let (listener, _) = socket::tcp_listen(plan.bind, None, BACKLOG)?;
-        let address = listener
-            .local_addr()
-            .map_err(|error| SocketError::new("read the address of the listener", error))?;
-        // What is refused here is refused for each connection again, and told there.
-        let _ = socket::ask_congestion(listener.as_fd(), plan.congestion.as_deref());
-        let shared = Arc::new(Shared {
-            plan,
-            stop: AtomicBool::new(false),
-            faults: FaultCounters::default(),
-            askers: Mutex::default(),
-            connections: AtomicUsize::new(0),
-            sessions: AtomicUsize::new(0),
-            notices,
-        });
-        let serving = Arc::clone(&shared);
-        let acceptor = std::thread::Builder::new()
-            .name("accept".into())
-            .spawn(move || accept(&serving, &listener))
-            .map_err(|error| SocketError::new("start a thread", error))?;
-        Ok(Self { shared, address, acceptor: Some(acceptor) })
-    }
-
-    /// Where it listens.
-    #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// What peers did wrong so far.
-    #[must_use]
-    pub fn faults(&self) -> Faults {
-        self.shared.faults.read()
-    }
-
-    /// Ends every session; their accounts follow.
-    pub fn stop(&self) {
-        self.shared.stop.store(true, Relaxed);
-    }
-
-    /// Sessions that are not over.
-    #[must_use]
-    pub fn sessions(&self) -> usize {
-        self.shared.sessions.load(Relaxed)
-    }
-}
-
-impl Drop for AnswerServer {
-    fn drop(&mut self) {
-        self.stop();
-        if let Some(acceptor) = self.acceptor.take() {
-            let _ = acceptor.join();
-        }
-    }
+/// Binds the port and answers until stopped; what happens is told through `notices`.
+///
+/// # Errors
+/// When the port cannot be bound, or a thread cannot be started.
+pub fn listen(plan: AnswerPlan, notices: Sender<AnswerNotice>) -> Result<Listening, SocketError> {
+    let (listener, _) = socket::tcp_listen(plan.bind, None, BACKLOG)?;
+    // What is refused here is refused for each connection again, and told there.
+    let _ = socket::ask_congestion(listener.as_fd(), plan.congestion.as_deref());
+    let acceptor = Arc::<Acceptor>::default();
+    let shared =
+        Arc::new(Shared { plan, acceptor: Arc::clone(&acceptor), askers: Mutex::default(), notices });
+    let greet = move |connection: TcpStream, peer, _| greet(&shared, connection, peer);
+    Listening::start(&acceptor, listener, "answer", greet)
 }
 
 impl Shared {
-    fn is_stopping(&self) -> bool {
-        self.stop.load(Relaxed)
-    }
-
     fn tell(&self, notice: AnswerNotice) {
         // Whoever listened may be gone; what goes on goes on.
         let _ = self.notices.send(notice);
@@ -237,50 +167,12 @@ impl Asker {
 /// Doubts that are kept of one asker's connections: they repeat.
 const CAVEATS_MAX: usize = 16;
 
-/// Locks, whatever a panicking thread left: nothing here is half made.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The accepting thread.
-fn accept(shared: &Arc<Shared>, listener: &TcpListener) {
-    while !shared.is_stopping() {
-        let (connection, peer) = match accept_within(listener, ACCEPT_TICK) {
-            Ok(Some(accepted)) => accepted,
-            Ok(None) => continue,
-            Err(_) => {
-                // Out of descriptors, most likely: those that are open go on, and this one waits.
-                std::thread::sleep(ACCEPT_TICK.to_std());
-                continue;
-            }
-        };
-        if shared.connections.fetch_add(1, Relaxed) >= CONNECTIONS_MAX {
-            shared.connections.fetch_sub(1, Relaxed);
-            count(&shared.faults.turned_away);
-            continue;
-        }
-        let serving = Arc::clone(shared);
-        let greeter =
-            std::thread::Builder::new().name("answer".into()).stack_size(512 << 10).spawn(move || {
-                greet(&serving, connection, peer);
-                serving.connections.fetch_sub(1, Relaxed);
-            });
-        if greeter.is_err() {
-            shared.connections.fetch_sub(1, Relaxed);
-            count(&shared.faults.turned_away);
-        }
-    }
-}
-
 /// Finds out what a connection wants and serves it.
-fn greet(shared: &Arc<Shared>, mut connection: TcpStream, peer: SocketAddr) {
-    let local = is_from_this_host(&connection, peer);
-    match greeting(&mut connection) {
-        Ok(Greeting::Control) => match Channel::accept(connection, &shared.plan.key) {
-            Ok(channel) => session::serve(shared, channel, peer.ip(), local),
-            Err(error) => shared.faults.count_channel(&error),
-        },
-        Ok(Greeting::Data(ticket)) => {
+fn greet(shared: &Arc<Shared>, connection: TcpStream, peer: SocketAddr) {
+    let (local, here) = (is_from_this_host(&connection, peer), connection.local_addr().ok());
+    match shared.acceptor.greet(connection, &shared.plan.key) {
+        Some(Greeted::Control(channel)) => session::serve(shared, channel, peer.ip(), here, local),
+        Some(Greeted::Data(connection, ticket)) => {
             let asker = lock(&shared.askers).get(&ticket).map(Arc::clone);
             match asker {
                 // Its end tells the asker that datagrams may come.
@@ -288,32 +180,9 @@ fn greet(shared: &Arc<Shared>, mut connection: TcpStream, peer: SocketAddr) {
                     *lock(&asker.shown) = Some(peer.ip().to_canonical());
                 }
                 Some(asker) => stream::answer(shared, &asker, &connection),
-                None => count(&shared.faults.strangers),
+                None => count(&shared.acceptor.faults.strangers),
             }
         }
-        Ok(Greeting::Rubbish) => count(&shared.faults.rubbish_connections),
-        Err(error) => shared.faults.count_channel(&error),
-    }
-}
-
-enum Greeting {
-    Control,
-    Data(u64),
-    Rubbish,
-}
-
-fn greeting(connection: &mut TcpStream) -> Result<Greeting, ChannelError> {
-    let deadline = Instant::now() + GREETING_MAX;
-    let mut magic = [0; MAGIC_BYTES];
-    channel::read_exact_by(connection, &mut magic, deadline)?;
-    match Preface::parse(&magic) {
-        None => Ok(Greeting::Rubbish),
-        Some(Preface::Control) => Ok(Greeting::Control),
-        Some(Preface::Data) => {
-            let mut ticket = [0; 8];
-            channel::read_exact_by(connection, &mut ticket, deadline)?;
-            connection.set_read_timeout(None)?;
-            Ok(Greeting::Data(u64::from_le_bytes(ticket)))
-        }
+        None => {}
     }
 }

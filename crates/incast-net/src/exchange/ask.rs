@@ -18,7 +18,7 @@ use incast_core::exchange::session::{Hello, Notice, Session, VERSION};
 use incast_core::exchange::{AnswererAccount, AskerAccount, AskerPlan, Terms};
 use incast_core::load::Transport;
 
-use crate::channel::{Channel, ChannelError, DialError};
+use crate::channel::{Channel, ChannelError, DialError, show_address};
 use crate::clock::Clock;
 use crate::conversation::Order;
 use crate::key::Key;
@@ -157,7 +157,7 @@ pub fn run(
         let (_, ticket, port) = line.granted.clone().unwrap_or_default();
         let ip = target.data.unwrap_or_else(|| target.server.ip());
         if port.is_some() && target.data.is_some() {
-            datagram::show_address(SocketAddr::new(ip, target.server.port()), ticket)?;
+            show_address(SocketAddr::new(ip, target.server.port()), ticket)?;
         }
         let address = SocketAddr::new(ip, port.unwrap_or_else(|| target.server.port()));
         work::Way::open(plan, peer, address, ticket)
@@ -215,6 +215,7 @@ fn dial(plan: &AskPlan) -> Result<Vec<Line>, AskError> {
             host: plan.host.clone(),
             exchange: plan.exchange.clone(),
             terms: plan.terms.clone(),
+            data: target.data,
         };
         let session = Session::asker(plan.clock.now(), hello);
         let (granted, told, failure) = (None, None, None);

@@ -4,11 +4,12 @@ use std::io;
 use std::net::UdpSocket;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use incast_core::caveat::Caveat;
 use incast_core::record::RawSide;
 
+use crate::lock::lock;
 use crate::socket;
 use crate::sys::{packet, xdp};
 use crate::udp::{Arrival, UdpInlet};
@@ -33,6 +34,9 @@ pub(crate) trait Inlet {
     fn raw(&self) -> Option<RawSide> {
         None
     }
+
+    /// At most `datagrams` in one call; what hands out a ring, without a call for each, takes no notice.
+    fn set_batch(&mut self, _datagrams: u32) {}
 
     /// Whether packets are to be timed; what cannot time them has them told by the reader's clock.
     fn set_timed(&mut self, _is_timed: bool) {}
@@ -59,6 +63,10 @@ impl Inlet for UdpInlet {
 
     fn caveats(&self) -> &[Caveat] {
         self.caveats()
+    }
+
+    fn set_batch(&mut self, datagrams: u32) {
+        self.set_batch(datagrams);
     }
 
     fn set_timed(&mut self, is_timed: bool) {
@@ -111,7 +119,7 @@ impl Drops {
 
     /// As [`DropCounter::read`].
     pub(crate) fn read(&self) -> Option<u64> {
-        let drops = self.counter.lock().unwrap_or_else(PoisonError::into_inner).read();
+        let drops = lock(&self.counter).read();
         self.shown.store(drops.unwrap_or(0), Relaxed);
         drops
     }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
 use incast_core::flood::FloodReceiver;
-use incast_core::record::{Batching, RawSide};
+use incast_core::record::{Batching, Cpu, RawSide};
 use incast_core::sequence::Arrival as Order;
 use incast_core::time::Time;
 use incast_core::wire::{probe, two_way};
 
-use super::timing::{self, Timing};
+use super::timing::Timing;
 use super::{Command, Drops, HubPlan, Inlet, PLAIN_SOURCES_MAX, PlainPlan, Slot, SlotKind};
 use crate::faults::{FaultCounters, count};
 use crate::live::Live;
@@ -20,9 +20,11 @@ use crate::traffic::{DataEvent, ReceivedStream};
 use crate::udp::Arrival;
 use crate::wait::Wait;
 
-/// Batches that an ending stream is given while the socket is never empty: twice the datagrams that
-/// the largest buffer asked for by default can hold of one each.
-const ENDING_BATCHES_MAX: u64 = 1_024;
+/// Datagrams that an ending stream is given while the socket is never empty: twice as many as the
+/// largest buffer asked for by default can hold of one each.
+const ENDING_DATAGRAMS_MAX: u64 = 32_768;
+/// Datagrams of a full batch, unless fewer were asked for.
+const BATCH_DATAGRAMS: u32 = 32;
 
 pub(super) struct Run {
     plan: HubPlan,
@@ -42,6 +44,8 @@ pub(super) struct Run {
     /// Streams whose total is known.
     draining: Vec<u64>,
     batch: u64,
+    /// CPU of the thread that no account has yet, counted from here; while it has served one flow only.
+    alone_since: Option<Cpu>,
     /// Streams that the current batch brought something for.
     touched: Vec<u64>,
     /// While somebody probes.
@@ -71,6 +75,7 @@ impl Run {
             ending: Vec::new(),
             draining: Vec::new(),
             batch: 0,
+            alone_since: None,
             touched: Vec::new(),
             timing: None,
             answers: None,
@@ -81,6 +86,7 @@ impl Run {
         self.granted.caveats.extend(self.plan.core.and_then(socket::pin_to_core));
         self.granted.caveats.extend(inlet.caveats().iter().cloned());
         self.answers = inlet.answers();
+        self.plan.batch.into_iter().for_each(|datagrams| inlet.set_batch(datagrams));
         if self.plan.held {
             self.wait_for_begin();
         }
@@ -160,7 +166,9 @@ impl Run {
     /// Ends the streams that are to end, if the socket is empty or other streams keep it full.
     fn end_streams(&mut self, empty: bool, inlet: &impl Inlet) {
         let batch = self.batch;
-        let over = |since: u64| empty || batch.saturating_sub(since) > ENDING_BATCHES_MAX;
+        let datagrams = u64::from(self.plan.batch.unwrap_or(BATCH_DATAGRAMS).clamp(1, BATCH_DATAGRAMS));
+        let most = ENDING_DATAGRAMS_MAX / datagrams;
+        let over = |since: u64| empty || batch.saturating_sub(since) > most;
         let (now, later): (Vec<_>, Vec<_>) = self.ending.drain(..).partition(|(_, since)| over(*since));
         self.ending = later;
         now.into_iter().for_each(|(stream, _)| self.finish(stream, inlet));
@@ -177,12 +185,16 @@ impl Run {
 
     fn open(&mut self, stream: u64, mut slot: Slot) {
         slot.steps_before = self.timing.map_or(0, |timing| timing.steps());
-        // CPU belongs to a flow only while the thread serves nobody else.
-        slot.alone_since = if self.streams.is_empty() { (self.plan.thread_cpu)() } else { None };
-        self.streams.values_mut().for_each(|other| other.alone_since = None);
         // It was greeted before it began.
         if let Some(greeter) = self.streams.remove(&stream) {
             slot.greetings += greeter.greetings;
+        }
+        // CPU belongs to a flow only while the thread serves no other. Plain flows share their channel.
+        let is_company = |other: &Slot| self.plan.plain.is_some() || !other.events.same_channel(&slot.events);
+        if self.streams.values().any(is_company) {
+            self.alone_since = None;
+        } else if !self.streams.values().any(|other| matches!(other.kind, SlotKind::Receive { .. })) {
+            self.alone_since = (self.plan.thread_cpu)();
         }
         self.streams.insert(stream, slot);
         self.time_if_probed();
@@ -197,7 +209,10 @@ impl Run {
         let wall_clock_steps =
             self.timing.map_or(0, |timing| timing.steps().saturating_sub(slot.steps_before));
         self.time_if_probed();
-        let cpu = slot.alone_since.zip((self.plan.thread_cpu)()).map(|(before, after)| after.since(&before));
+        // Of several streams of a flow, each has what was spent since the one before ended.
+        let spent = self.alone_since.take().zip((self.plan.thread_cpu)());
+        self.alone_since = spent.as_ref().map(|(_, now)| now.clone());
+        let cpu = spent.map(|(before, after)| after.since(&before));
         let drops = self.drops.read();
         let received = ReceivedStream {
             receiver: *receiver,
@@ -209,7 +224,7 @@ impl Run {
             buffer: Some(self.granted.buffer.clone()),
             batching: Batching { receive_calls: Some(inlet.receive_calls()), ..Batching::default() },
             caveats: self.granted.caveats.clone(),
-            probe: probe.map(|probe| (probe, wall_clock_steps)),
+            probe: probe.map(|probe| (Box::new(probe.receiver), wall_clock_steps)),
         };
         let _ =
             slot.events.send(DataEvent::Received { stream, index: slot.index, account: Box::new(received) });
@@ -250,15 +265,14 @@ impl Run {
                     .filter(|_| message_bytes.contains(&message.len()) && !arrival.truncated);
                 if let Some((probe, (arrived_ns, source))) = &mut timed {
                     if let Some(times) = two_way::parse(message) {
-                        let stream = stream.unwrap_or_default();
-                        let answers = self.answers.as_ref();
-                        if timing::answer(answers, arrival.from, stream, times.t1, *arrived_ns) {
-                            probe.handle_answered();
+                        let (stream, answers) = (stream.unwrap_or_default(), self.answers.as_ref());
+                        if !probe.answer(answers, arrival, stream, times, *arrived_ns) {
+                            count(&self.faults.strangers);
                         }
                         continue;
                     }
                     if let Some((counter, left_ns)) = counter.zip(probe::departure_ns(message)) {
-                        probe.handle_message(counter, left_ns, *arrived_ns, *source);
+                        probe.receiver.handle_message(counter, left_ns, *arrived_ns, *source);
                     }
                 }
                 // One that was on its way when the stream began.

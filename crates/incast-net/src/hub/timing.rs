@@ -3,13 +3,15 @@
 //! The kernel stamps in the wall clock, departures are told in `CLOCK_MONOTONIC`: every batch compares the two.
 //! A datagram without a stamp, or whose stamp cannot be, has the time at which its batch was read.
 
-use std::net::UdpSocket;
+use std::net::{IpAddr, UdpSocket};
+use std::os::fd::AsFd as _;
 
-use incast_core::probe::StampSource;
+use incast_core::probe::report::TWO_WAY_MAX;
+use incast_core::probe::{ProbeReceiver, ProbeStream, StampSource};
 use incast_core::wire::two_way::{self, TwoWayTimes};
 
 use crate::clock::{self, WallClock};
-use crate::udp::{Arrival, PeerAddress};
+use crate::udp::Arrival;
 
 /// A stamp that is older when its datagram is read belongs to another clock.
 const WAITED_MAX_NS: i64 = 60_000_000_000;
@@ -55,16 +57,46 @@ impl Timing {
     }
 }
 
-/// Sends a two-way message back, with when it came and when it leaves: as many bytes as came, to where they came from.
-/// Says whether it was sent: one that was not does not come, and that is all.
-pub(super) fn answer(
-    socket: Option<&UdpSocket>,
-    from: PeerAddress,
-    stream: u64,
-    t1: i64,
-    arrived_ns: i64,
-) -> bool {
-    let Some((socket, from)) = socket.zip(from.decode()) else { return false };
-    let times = TwoWayTimes { t1, t2: arrived_ns, t3: clock::shared_ns() };
-    socket.send_to(&two_way::emit(stream, times), from).is_ok()
+/// A probe at its hub: what is timed, and whose two-way messages are answered.
+///
+/// Who knows the id of the stream could forge another's address as the sender of requests, and have that flooded; or our own,
+/// and have us answer our answers for ever. So a request comes from a host that has held a TCP connection of this probe's,
+/// has no times of ours yet, and is one of as many as a prober sends.
+#[derive(Debug)]
+pub(super) struct Probed {
+    pub(super) receiver: ProbeReceiver,
+    /// Addresses of the prober, canonical.
+    probers: Vec<IpAddr>,
+    answered: usize,
+}
+
+impl Probed {
+    pub(super) fn new(stream: &ProbeStream, probers: &[IpAddr]) -> Self {
+        let probers = probers.iter().map(IpAddr::to_canonical).collect();
+        Self { receiver: ProbeReceiver::new(stream), probers, answered: 0 }
+    }
+
+    /// Sends a two-way message back, with when it came and when it leaves: as many bytes as came, to where they came from.
+    /// False if that is none of the prober's, or one too many. What the kernel does not take does not come, and that is all.
+    pub(super) fn answer(
+        &mut self,
+        socket: Option<&UdpSocket>,
+        arrival: &Arrival<'_>,
+        stream: u64,
+        asked: TwoWayTimes,
+        arrived_ns: i64,
+    ) -> bool {
+        let is_request = (asked.t2, asked.t3) == (0, 0) && self.answered < TWO_WAY_MAX;
+        let from = arrival.from.decode().filter(|_| is_request);
+        if !from.is_some_and(|from| self.probers.contains(&from.ip().to_canonical())) {
+            return false;
+        }
+        self.answered += 1;
+        let Some(socket) = socket else { return true };
+        let times = TwoWayTimes { t1: asked.t1, t2: arrived_ns, t3: clock::shared_ns() };
+        if arrival.reply().send(socket.as_fd(), &two_way::emit(stream, times)).is_ok() {
+            self.receiver.handle_answered();
+        }
+        true
+    }
 }

@@ -169,6 +169,7 @@ pub fn flood(
         spin: plan.send.spin,
         sender_core: plan.core,
         receiver_core: plan.core,
+        receive_batch: None,
     };
     let test = Test {
         rules: Rules::new(&cookie, &text),

@@ -6,26 +6,26 @@
 //! stream over UDP gets a socket of its own on the same port, connected to its peer.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 use incast_core::iperf3::datagram::HELLO;
 use incast_core::iperf3::{COOKIE_BYTES, CookieBytes, State, is_cookie};
-use incast_core::record::Faults;
 use incast_core::time::{Span, Time};
 use incast_core::units::Bytes;
 
 use super::receive::answer;
 use super::{Socket, session};
-use crate::accept::{accept_within, is_from_this_host};
+use crate::accept::is_from_this_host;
+use crate::acceptor::{Acceptor, Listening, TICK, address_of};
 use crate::channel::{GREETING_MAX, read_exact_by};
 use crate::clock::Clock;
 use crate::conversation::FlowNotice;
-use crate::faults::{FaultCounters, count};
+use crate::faults::count;
+use crate::lock::lock;
 use crate::socket::{self, Granted, SocketError};
 use crate::traffic::{Settings, ThreadCpu};
 
@@ -54,23 +54,14 @@ pub struct ServerPlan {
     pub thread_cpu: ThreadCpu,
 }
 
-/// A running server. Dropping it ends its listening threads.
-pub struct Server {
-    shared: Arc<Shared>,
-    listeners: Vec<JoinHandle<()>>,
-}
-
 /// What all threads of a server share; locked only when tests begin and end.
 pub(super) struct Shared {
     pub(super) plan: ServerPlan,
     address: SocketAddr,
-    pub(super) faults: Arc<FaultCounters>,
+    pub(super) acceptor: Arc<Acceptor>,
     pub(super) tcp_granted: Granted,
-    stop: AtomicBool,
     tests: Mutex<BTreeMap<CookieBytes, Expected>>,
     turns: Mutex<BTreeMap<IpAddr, Turn>>,
-    connections: AtomicUsize,
-    pub(super) sessions: AtomicUsize,
     pub(super) flow_ids: AtomicU64,
     notices: Sender<FlowNotice>,
 }
@@ -98,87 +89,42 @@ struct Turn {
     abandoned: Option<Time>,
 }
 
-/// Connections served at once: 30 clients of 128 streams, and more; as the native server.
-const CONNECTIONS_MAX: usize = 4_096;
-/// How often the stop flag is looked at.
-const TICK: Span = Span::from_ms(50);
 const BACKLOG: u32 = 1_024;
 /// A stock client waits so long for the answer to its hello.
 const HELLO_LIFE: Span = Span::from_s(30);
 /// What older clients send as their hello.
 const HELLO_OLD: [u8; 4] = [0x15, 0xcd, 0x5b, 0x07];
 
-impl Server {
-    /// Listens, and serves until dropped.
-    ///
-    /// # Errors
-    /// When the port cannot be had.
-    pub fn start(plan: ServerPlan, notices: Sender<FlowNotice>) -> Result<Self, SocketError> {
-        let (listener, tcp_granted) = socket::tcp_listen(plan.bind, plan.receive_buffer, BACKLOG)?;
-        let address = listener
-            .local_addr()
-            .map_err(|error| SocketError::new("read the address of the listener", error))?;
-        let hellos = socket::udp_bind_shared(address)?;
-        let failed = |error| SocketError::new("start a thread", error);
-        hellos.set_read_timeout(Some(TICK.to_std())).map_err(failed)?;
-        let shared = Arc::new(Shared {
-            plan,
-            address,
-            faults: Arc::default(),
-            tcp_granted,
-            stop: AtomicBool::new(false),
-            tests: Mutex::default(),
-            turns: Mutex::default(),
-            connections: AtomicUsize::new(0),
-            sessions: AtomicUsize::new(0),
-            flow_ids: AtomicU64::new(0),
-            notices,
-        });
-        let (accepting, greeting) = (Arc::clone(&shared), Arc::clone(&shared));
-        let thread = |name: &str| std::thread::Builder::new().name(name.into());
-        let listeners = vec![
-            thread("accept").spawn(move || accept(&accepting, &listener)).map_err(failed)?,
-            thread("hello").spawn(move || greet_datagrams(&greeting, &hellos)).map_err(failed)?,
-        ];
-        Ok(Self { shared, listeners })
-    }
-
-    /// Where it listens.
-    #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.shared.address
-    }
-
-    /// What peers did wrong so far.
-    #[must_use]
-    pub fn faults(&self) -> Faults {
-        self.shared.faults.read()
-    }
-
-    /// Ends running tests: their clients are told, and print what they have.
-    pub fn stop(&self) {
-        self.shared.stop.store(true, Relaxed);
-    }
-
-    /// Tests that are not over.
-    #[must_use]
-    pub fn sessions(&self) -> usize {
-        self.shared.sessions.load(Relaxed)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.stop();
-        self.listeners.drain(..).for_each(|thread| drop(thread.join()));
-    }
+/// Listens, and serves until dropped. A server that is stopped tells its clients, which print what they have.
+///
+/// # Errors
+/// When the port cannot be had.
+pub fn listen(plan: ServerPlan, notices: Sender<FlowNotice>) -> Result<Listening, SocketError> {
+    let (listener, tcp_granted) = socket::tcp_listen(plan.bind, plan.receive_buffer, BACKLOG)?;
+    let address = address_of(&listener)?;
+    let hellos = socket::udp_bind_shared(address)?;
+    hellos
+        .set_read_timeout(Some(TICK.to_std()))
+        .map_err(|error| SocketError::new("start a thread", error))?;
+    let acceptor = Arc::<Acceptor>::default();
+    let shared = Arc::new(Shared {
+        plan,
+        address,
+        acceptor: Arc::clone(&acceptor),
+        tcp_granted,
+        tests: Mutex::default(),
+        turns: Mutex::default(),
+        flow_ids: AtomicU64::new(0),
+        notices,
+    });
+    let serving = Arc::clone(&shared);
+    let greet = move |connection: TcpStream, peer, order| greet(&serving, connection, peer, order);
+    let mut listening = Listening::start(&acceptor, listener, "iperf3 test", greet)?;
+    listening.spawn("hello", move || greet_datagrams(&shared, &hellos))?;
+    Ok(listening)
 }
 
 impl Shared {
-    pub(super) fn is_stopping(&self) -> bool {
-        self.stop.load(Relaxed)
-    }
-
     pub(super) fn tell(&self, notice: FlowNotice) {
         // Whoever listened may be gone; the test goes on.
         let _ = self.notices.send(notice);
@@ -192,6 +138,7 @@ impl Shared {
             spin: self.plan.spin,
             sender_core: self.plan.core,
             receiver_core: self.plan.core,
+            receive_batch: None,
         }
     }
 
@@ -234,42 +181,6 @@ impl Shared {
     }
 }
 
-/// Locks, whatever a panicking thread left: the tables hold no half-made entry.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn accept(shared: &Arc<Shared>, listener: &TcpListener) {
-    let mut order = 0;
-    while !shared.is_stopping() {
-        let (connection, peer) = match accept_within(listener, TICK) {
-            Ok(Some(accepted)) => accepted,
-            Ok(None) => continue,
-            Err(_) => {
-                // Out of descriptors, most likely: those that are open go on, and this one waits.
-                std::thread::sleep(TICK.to_std());
-                continue;
-            }
-        };
-        order += 1;
-        if shared.connections.fetch_add(1, Relaxed) >= CONNECTIONS_MAX {
-            shared.connections.fetch_sub(1, Relaxed);
-            count(&shared.faults.turned_away);
-            continue;
-        }
-        let serving = Arc::clone(shared);
-        let thread = std::thread::Builder::new().name("iperf3 test".into()).stack_size(512 << 10);
-        let greeter = thread.spawn(move || {
-            greet(&serving, connection, peer, order);
-            serving.connections.fetch_sub(1, Relaxed);
-        });
-        if greeter.is_err() {
-            shared.connections.fetch_sub(1, Relaxed);
-            count(&shared.faults.turned_away);
-        }
-    }
-}
-
 /// What a connection is, by its cookie.
 enum Greeted {
     Test(crossbeam_channel::Receiver<Joined>, Sender<Joined>),
@@ -280,10 +191,10 @@ enum Greeted {
 fn greet(shared: &Arc<Shared>, mut connection: TcpStream, peer: SocketAddr, order: u64) {
     let mut cookie = [0; COOKIE_BYTES];
     if let Err(error) = read_exact_by(&mut connection, &mut cookie, Instant::now() + GREETING_MAX) {
-        return shared.faults.count_channel(&error);
+        return shared.acceptor.faults.count_channel(&error);
     }
     if !is_cookie(&cookie) {
-        return count(&shared.faults.rubbish_connections);
+        return count(&shared.acceptor.faults.rubbish_connections);
     }
     let local = is_from_this_host(&connection, peer);
     match whose(shared, &cookie, peer.ip(), local) {
@@ -295,7 +206,7 @@ fn greet(shared: &Arc<Shared>, mut connection: TcpStream, peer: SocketAddr, orde
             let _ = joined.send(Joined { order, socket: Socket::Tcp(connection), granted });
         }
         Greeted::Stranger => {
-            count(&shared.faults.strangers);
+            count(&shared.acceptor.faults.strangers);
             let _ = connection.set_write_timeout(Some(Duration::from_secs(1)));
             let _ = std::io::Write::write_all(&mut connection, &[State::AccessDenied.emit()]);
         }
@@ -322,13 +233,13 @@ fn whose(shared: &Shared, cookie: &CookieBytes, peer: IpAddr, local: bool) -> Gr
 /// The thread that takes the hellos of all UDP streams.
 fn greet_datagrams(shared: &Shared, hellos: &UdpSocket) {
     let mut order = 0;
-    while !shared.is_stopping() {
+    while !shared.acceptor.is_stopping() {
         let mut buffer = [0; 64];
         let Ok((bytes, peer)) = hellos.recv_from(&mut buffer) else { continue };
         let mut waiting = vec![(peer, is_hello(&buffer[..bytes]))];
         while let Some((peer, hello)) = waiting.pop() {
             if !hello {
-                count(&shared.faults.strangers);
+                count(&shared.acceptor.faults.strangers);
                 continue;
             }
             order += 1;
@@ -353,7 +264,7 @@ fn open_stream(shared: &Shared, peer: SocketAddr, order: u64) -> Vec<(SocketAddr
                 joined.clone()
             }
             None => {
-                count(&shared.faults.strangers);
+                count(&shared.acceptor.faults.strangers);
                 return Vec::new();
             }
         }

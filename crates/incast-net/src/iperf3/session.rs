@@ -88,7 +88,7 @@ pub(super) fn serve(
     inbox: Receiver<Joined>,
     joined: Sender<Joined>,
 ) {
-    shared.sessions.fetch_add(1, Relaxed);
+    shared.acceptor.sessions.fetch_add(1, Relaxed);
     if let Ok(control) = Control::open(connection) {
         let (events, data) = unbounded();
         let mut test = Test {
@@ -108,7 +108,7 @@ pub(super) fn serve(
         test.finish(failure);
     }
     shared.forget(&cookie);
-    shared.sessions.fetch_sub(1, Relaxed);
+    shared.acceptor.sessions.fetch_sub(1, Relaxed);
 }
 
 impl Test<'_> {
@@ -138,7 +138,7 @@ impl Test<'_> {
                 None => self.rules.handle_close(),
             }
             self.rules.handle_timeout(now);
-            if self.shared.is_stopping() {
+            if self.shared.acceptor.is_stopping() {
                 self.rules.stop();
             }
             self.open_streams(now);
@@ -163,7 +163,7 @@ impl Test<'_> {
         let checked = match read {
             Ok(parameters) => parameters.check(),
             Err(_) => {
-                count(&self.shared.faults.bad_messages);
+                count(&self.shared.acceptor.faults.bad_messages);
                 let reason = "its parameters cannot be read".into();
                 Err(Refusal { code: CODE_UNREADABLE, reason })
             }
@@ -267,7 +267,7 @@ impl Test<'_> {
             } else {
                 let told = Arc::<Told>::default();
                 running.told.push(Arc::clone(&told));
-                let faults = Arc::clone(&self.shared.faults);
+                let faults = Arc::clone(&self.shared.acceptor.faults);
                 let (message_bytes, width) = (plan.message_bytes, plan.width);
                 inlets.push(Inlet::Iperf3(Box::new(Source {
                     socket,
@@ -314,7 +314,7 @@ impl Test<'_> {
         let Some(running) = &mut self.running else { return };
         running.counting = Some(now);
         let Ok(results) = serde_json::from_slice::<Results>(text) else {
-            count(&self.shared.faults.bad_messages);
+            count(&self.shared.acceptor.faults.bad_messages);
             return self.rules.reject_results();
         };
         let (plan, name) = (&running.plan, &running.identity.name);
@@ -329,7 +329,7 @@ impl Test<'_> {
             }
             Some(_) => {}
             None => {
-                count(&self.shared.faults.bad_messages);
+                count(&self.shared.acceptor.faults.bad_messages);
                 let text = format!(
                     "{name}: the client's results cannot be those of this test; what it says is unknown"
                 );
@@ -372,7 +372,7 @@ impl Test<'_> {
     }
 
     fn failed(&self, failure: Failure) -> String {
-        let faults = &self.shared.faults;
+        let faults = &self.shared.acceptor.faults;
         match failure {
             Failure::Left if self.running.is_none() => {
                 count(&faults.truncated_connections);

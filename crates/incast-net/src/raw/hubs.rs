@@ -51,8 +51,16 @@ const HUBS_MAX: usize = 64;
 #[derive(Default)]
 pub(crate) struct RawHubs {
     open: Mutex<Vec<(Kind, Weak<RawHub>)>>,
-    /// What the rings and sockets of all hubs dropped, those that are closed as well.
-    dropped: Mutex<Vec<Arc<AtomicU64>>>,
+    dropped: Mutex<Dropped>,
+}
+
+/// What the rings and sockets of all hubs dropped.
+#[derive(Default)]
+struct Dropped {
+    /// Of those whose thread has ended; `None` when there is none.
+    over: Option<u64>,
+    /// Of those that may still count: no more than are open, and those that are just ending.
+    open: Vec<Arc<AtomicU64>>,
 }
 
 impl RawHub {
@@ -156,14 +164,56 @@ impl RawHubs {
         }
         let hub = Arc::new(open()?);
         all.push((kind, Arc::downgrade(&hub)));
-        self.dropped.lock().unwrap_or_else(PoisonError::into_inner).push(hub.thread.dropped());
+        self.dropped.lock().unwrap_or_else(PoisonError::into_inner).handle_open(hub.thread.dropped());
         Ok(hub)
     }
 
     /// Dropped by the rings and sockets of all hubs, as far as streams that are over saw it; `None` if there was no
     /// hub.
     pub(crate) fn dropped(&self) -> Option<u64> {
-        let all = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
-        (!all.is_empty()).then(|| all.iter().map(|dropped| dropped.load(Relaxed)).sum())
+        self.dropped.lock().unwrap_or_else(PoisonError::into_inner).sum()
+    }
+}
+
+impl Dropped {
+    /// One more hub counts.
+    fn handle_open(&mut self, counter: Arc<AtomicU64>) {
+        let Self { over, open } = self;
+        open.retain_mut(|counter| {
+            // Nobody else has it any more, and so nobody counts.
+            let Some(counted) = Arc::get_mut(counter) else { return true };
+            *over = Some(over.unwrap_or(0) + *counted.get_mut());
+            false
+        });
+        open.push(counter);
+    }
+
+    fn sum(&self) -> Option<u64> {
+        let open = self.open.iter().map(|counter| counter.load(Relaxed));
+        self.over.into_iter().chain(open).reduce(|sum, counted| sum + counted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_closed_hub_dropped_stays_in_the_sum_and_takes_no_room() {
+        let mut dropped = Dropped::default();
+        assert_eq!(dropped.sum(), None, "there was no hub");
+        let lasting = Arc::new(AtomicU64::new(0));
+        dropped.handle_open(Arc::clone(&lasting));
+        assert_eq!(dropped.sum(), Some(0));
+        for number in 1..=1_000 {
+            let hub = Arc::new(AtomicU64::new(0));
+            dropped.handle_open(Arc::clone(&hub));
+            // It counts until its end, and nobody asks meanwhile.
+            hub.fetch_add(2, Relaxed);
+            lasting.fetch_add(1, Relaxed);
+            drop(hub);
+            assert_eq!(dropped.sum(), Some(3 * number));
+            assert!(dropped.open.len() <= 3, "{}", dropped.open.len());
+        }
     }
 }

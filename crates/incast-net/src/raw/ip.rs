@@ -94,7 +94,11 @@ impl Inlet for IpInlet {
     }
 
     fn is_emptied_by(&self, came: usize) -> bool {
-        came < PACKETS
+        came < self.received.len()
+    }
+
+    fn set_batch(&mut self, datagrams: u32) {
+        self.received.truncate(usize::try_from(datagrams.max(1)).unwrap_or(usize::MAX));
     }
 
     fn receive_calls(&self) -> u64 {

@@ -1,7 +1,7 @@
 //! One session at the server: grants the client's wish, opens what it needs, carries it out.
 
 use std::collections::HashMap;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -11,11 +11,12 @@ use incast_core::load::{Direction, Transport};
 use incast_core::session::{Failure, Notice, Session};
 use incast_core::time::{Span, Time};
 
-use super::{Shared, lock};
+use super::Shared;
 use crate::channel::{Channel, ChannelError};
 use crate::conversation::{Accounts, Conversation, FlowNotice, FlowOutcome, Happening};
 use crate::faults::count;
 use crate::live::LiveFlow;
+use crate::lock::lock;
 use crate::raw::{self, RawHub, RawOutlet};
 use crate::socket::{self, SocketError};
 use crate::tcp::TcpOutlet;
@@ -48,6 +49,8 @@ struct Granted {
     connections: HashMap<u64, TcpStream>,
     /// Where the streams were greeted from: those to the client, and over a raw transport then those from it.
     addresses: Vec<Option<Origin>>,
+    /// A probe: another address of the client's, from which a TCP connection has shown the id of its stream.
+    shown: Option<IpAddr>,
     /// The hub of a raw transport.
     raw: Option<Arc<RawHub>>,
     /// Since when the client is ready.
@@ -57,7 +60,7 @@ struct Granted {
 
 /// Serves one client until its session is over.
 pub(super) fn serve(shared: &Arc<Shared>, channel: Channel, peer: SocketAddr, local: bool) {
-    shared.sessions.fetch_add(1, Relaxed);
+    shared.acceptor.sessions.fetch_add(1, Relaxed);
     let clock = shared.plan.clock;
     let id = shared.flow_ids.fetch_add(2, Relaxed);
     let conversation = Conversation::new(Session::server(clock.now()), channel, clock, shared.plan.read_host);
@@ -65,7 +68,7 @@ pub(super) fn serve(shared: &Arc<Shared>, channel: Channel, peer: SocketAddr, lo
         Serving { shared, peer, local, conversation, id, granted: None, at_barrier: false, stopped: false };
     let failure = serving.run();
     serving.finish(failure);
-    shared.sessions.fetch_sub(1, Relaxed);
+    shared.acceptor.sessions.fetch_sub(1, Relaxed);
 }
 
 impl Serving<'_> {
@@ -104,7 +107,7 @@ impl Serving<'_> {
         {
             self.conversation.session.abort(now, why);
         }
-        if self.shared.is_stopping() && !self.stopped {
+        if self.shared.acceptor.is_stopping() && !self.stopped {
             self.stopped = true;
             if self.conversation.session.is_running() {
                 self.conversation.stop();
@@ -144,6 +147,10 @@ impl Serving<'_> {
                 for (index, stream) in reverse.iter().enumerate() {
                     self.shared.hub.handle().greet(*stream, index, self.conversation.events.clone());
                 }
+                // A prober shows the address of its data, where that may be another than this connection's.
+                for stream in forward.iter().filter(|_| hello.plan.probe.is_some()) {
+                    lock(&self.shared.expected).insert(*stream, self.conversation.events.clone());
+                }
             }
             Transport::Ip | Transport::Ethernet | Transport::Xdp => {
                 let opened = self.shared.raw_hub(&hello).and_then(|hub| {
@@ -171,6 +178,7 @@ impl Serving<'_> {
             reverse,
             connections: HashMap::new(),
             addresses: vec![None; greeted],
+            shown: None,
             raw: raw_hub,
             peer_ready: None,
             flows: Vec::new(),
@@ -179,6 +187,10 @@ impl Serving<'_> {
 
     fn handle_data(&mut self, event: DataEvent) {
         match (event, &mut self.granted) {
+            // Its end tells the prober that two-way messages may come.
+            (DataEvent::Attached { connection, .. }, Some(granted)) if granted.hello.plan.probe.is_some() => {
+                granted.shown = connection.peer_addr().ok().map(|shown| shown.ip());
+            }
             (DataEvent::Attached { stream, connection }, Some(granted)) => {
                 granted.connections.insert(stream, connection);
                 self.arrive_if_armed();
@@ -229,7 +241,8 @@ impl Serving<'_> {
     fn start(&mut self) -> Result<(), SocketError> {
         let Some(granted) = &mut self.granted else { return Ok(()) };
         let plan = granted.hello.plan.clone();
-        let mut traffic = Traffic::new(plan.clone(), self.shared.settings());
+        let probers = granted.shown.into_iter().chain([self.peer.ip()]).collect();
+        let mut traffic = Traffic::new(plan.clone(), self.shared.settings()).probed_from(probers);
         let events = &self.conversation.events;
         if !granted.forward.is_empty() {
             let live = traffic.start_receiving(inlets(self.shared, granted, &plan), events);
@@ -264,9 +277,9 @@ impl Serving<'_> {
         let accounts = self.conversation.close();
         if let Some(measured) = &accounts.our_measured {
             // The hub has counted those of datagrams already.
-            shared.faults.implausible_counters.fetch_add(measured.uncounted, Relaxed);
+            shared.acceptor.faults.implausible_counters.fetch_add(measured.uncounted, Relaxed);
             if measured.partial_bytes > 0 {
-                count(&shared.faults.truncated_connections);
+                count(&shared.acceptor.faults.truncated_connections);
             }
         }
         let peer =
@@ -285,7 +298,7 @@ impl Serving<'_> {
     /// Counts what the peer did wrong, if that is why the session ended. One that leaves or falls
     /// silent after it was let in is a matter of the session alone.
     fn count_fault(&self) {
-        let (faults, let_in) = (&self.shared.faults, self.granted.is_some());
+        let (faults, let_in) = (&self.shared.acceptor.faults, self.granted.is_some());
         match (&self.conversation.broken, &self.conversation.failed) {
             (Some(error @ (ChannelError::BadMessage(_) | ChannelError::BadLength(_))), _) => {
                 faults.count_channel(error);

@@ -5,6 +5,7 @@
 //!  IP_TTL           int                                              net/ipv4/ip_sockglue.c
 //!  IPV6_HOPLIMIT    int                                              net/ipv6/datagram.c
 //! ```
+//! And to which of our addresses it came, so that the answer leaves from there (`udp/reply.rs`).
 
 use std::io;
 use std::net::UdpSocket;
@@ -15,6 +16,7 @@ use crate::socket::SocketError;
 use crate::sys::datagram::{self, Received};
 use crate::sys::option::{self, Settable};
 use crate::udp::Arrival;
+use crate::udp::reply::{Reply, tell_addresses};
 
 /// One datagram.
 #[derive(Debug)]
@@ -28,6 +30,8 @@ pub(super) struct Came<'a> {
     pub(super) is_by_kernel: bool,
     /// Zero when it is not told.
     pub(super) time_to_live: u8,
+    /// How to answer it.
+    pub(super) reply: Reply,
 }
 
 /// A socket from which datagrams are taken with their times.
@@ -57,6 +61,7 @@ impl Inlet {
         for wish in [Settable::ArrivalTime, Settable::Ipv4TimeToLive, Settable::Ipv6HopLimit] {
             let _ = option::set(socket.as_fd(), wish, 1);
         }
+        tell_addresses(socket.as_fd(), true);
         Ok(Self { socket, buffers: vec![0; DATAGRAMS * STRIDE], received: vec![Received::EMPTY; DATAGRAMS] })
     }
 
@@ -71,15 +76,16 @@ impl Inlet {
         let now_ns = wall_ns();
         for (received, buffer) in self.received.iter().zip(self.buffers.chunks_exact_mut(STRIDE)).take(taken)
         {
-            let from = Arrival::new(received, &[]).from.decode();
+            let arrival = Arrival::new(received, &[]);
             let told = arrival_ns(received.control())
                 .filter(|at| (0..=AGE_MAX_NS).contains(&now_ns.saturating_sub(*at)));
             let came = Came {
-                from,
+                from: arrival.from.decode(),
                 bytes: &mut buffer[..received.bytes],
                 at_ns: told.unwrap_or(now_ns),
                 is_by_kernel: told.is_some(),
                 time_to_live: time_to_live(received.control()).unwrap_or(0),
+                reply: arrival.reply(),
             };
             if !received.truncated {
                 on(&self.socket, came);

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd as _;
 
 use incast_core::stamp::reflector::{Reflector, ReflectorCounts, ReflectorPlan};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -114,14 +115,14 @@ impl Reflecting {
                 *strangers += 1;
                 return;
             };
-            let Came { bytes, at_ns, time_to_live, .. } = came;
+            let Came { bytes, at_ns, time_to_live, reply, .. } = came;
             let Some(answer) = reflector.handle_test(now, from, time_to_live, at_ns.min(wall_ns()), bytes)
             else {
                 return;
             };
             // As late as possible; a clock that was set back meanwhile must not make the reply leave before the test came.
             reflector.seal(answer, wall_ns().max(at_ns), bytes);
-            *unsent += u64::from(socket.send_to(bytes, from).is_err());
+            *unsent += u64::from(reply.send(socket.as_fd(), bytes).is_err());
         });
         if self.reflector.next_timeout().is_some_and(|at| at <= now) {
             self.reflector.handle_timeout(now);

@@ -189,6 +189,7 @@ fn socket_plan(dscp: Option<u8>) -> SendPlan {
         no_delay: false,
         dscp,
         segments_max: None,
+        send_batch: None,
         raw: incast_core::raw::RawPlan::default(),
         probe: None,
     }

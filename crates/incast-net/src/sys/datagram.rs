@@ -71,6 +71,26 @@ pub(crate) fn send(socket: BorrowedFd<'_>, bytes: &[u8], datagram_bytes: usize) 
     usize::try_from(taken).map_err(|_| io::Error::last_os_error())
 }
 
+/// `sendmsg` of one datagram to the address `to`, a `sockaddr` as the kernel wrote it, with control messages. Never waits.
+pub(crate) fn send_one(socket: BorrowedFd<'_>, bytes: &[u8], to: &[u8], control: &[u8]) -> io::Result<()> {
+    // The kernel only reads what it sends.
+    let mut piece = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    let mut header = EMPTY_HEADER.msg_hdr;
+    header.msg_iov = &raw mut piece;
+    header.msg_iovlen = 1;
+    header.msg_name = to.as_ptr().cast_mut().cast();
+    header.msg_namelen = length(to.len().min(ADDRESS_BYTES));
+    header.msg_control = control.as_ptr().cast_mut().cast();
+    header.msg_controllen = control.len().min(CONTROL_BYTES) as _;
+    let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+    // SAFETY: the descriptor is open while it is borrowed; the header is initialised and points to one iovec, an address
+    // and control messages that are initialised, no shorter than told, and outlive the call. The kernel copies all of them
+    // before it looks at them, so that they need no alignment, and writes to none. `sendmsg` does not follow what a
+    // control message of these families holds.
+    let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const header, flags) };
+    if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
 /// `recvmmsg` into buffers of `stride` bytes that lie one after the other in `buffers`; tells of each
 /// in `into` and returns how many came. Waits as long as the socket's receive timeout for the first
 /// if `wait`, never for the others.

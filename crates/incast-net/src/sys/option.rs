@@ -18,6 +18,10 @@ pub(crate) enum Settable {
     Ipv4TimeToLive,
     /// Tells with each datagram its hop limit.
     Ipv6HopLimit,
+    /// Tells with each datagram to which of our addresses it came.
+    Ipv4PacketInfo,
+    /// The same over IPv6, datagrams over IPv4 to such a socket included.
+    Ipv6PacketInfo,
     /// Bytes per segment of a large send; 0 is off (Linux 4.18, `net/ipv4/udp.c`).
     UdpSegment,
     /// Several datagrams of one flow may be received as one (Linux 5.0).
@@ -48,6 +52,8 @@ pub(crate) fn set(socket: BorrowedFd<'_>, option: Settable, value: c_int) -> io:
         Settable::ArrivalTime => (libc::SOL_SOCKET, libc::SO_TIMESTAMPNS),
         Settable::Ipv4TimeToLive => (libc::SOL_IP, libc::IP_RECVTTL),
         Settable::Ipv6HopLimit => (libc::SOL_IPV6, libc::IPV6_RECVHOPLIMIT),
+        Settable::Ipv4PacketInfo => (libc::SOL_IP, libc::IP_PKTINFO),
+        Settable::Ipv6PacketInfo => (libc::SOL_IPV6, libc::IPV6_RECVPKTINFO),
         Settable::UdpSegment => (libc::SOL_UDP, libc::UDP_SEGMENT),
         Settable::UdpGro => (libc::SOL_UDP, libc::UDP_GRO),
         Settable::Timestamping => (libc::SOL_SOCKET, libc::SO_TIMESTAMPING),

@@ -39,6 +39,7 @@ fn plan(message_bytes: u32, send_buffer: Option<Bytes>) -> SendPlan {
         no_delay: true,
         dscp: None,
         segments_max: None,
+        send_batch: None,
         raw: RawPlan::default(),
         probe: None,
     }
@@ -102,6 +103,28 @@ fn messages_of_any_size_arrive_whole_and_in_order() {
         assert!(counters.iter().copied().eq(1..=count), "{bytes} B: {} of {count}", counters.len());
         assert_eq!(partial, 0, "{bytes} B");
     }
+}
+
+#[test]
+fn a_flood_that_is_held_to_single_messages_writes_and_reads_each_by_itself() {
+    let count = 500;
+    let (mut outlet, stream) = pair(1_000, None);
+    let receiving = std::thread::spawn(move || {
+        let mut inlet = TcpInlet::open(stream).unwrap();
+        inlet.set_batch(1_000);
+        let mut most = 0;
+        while let Some(bytes) = inlet.receive(Wait::Block, |_| {}).unwrap() {
+            most = most.max(bytes);
+        }
+        (inlet.receive_calls(), most)
+    });
+    let control = Control::default().with_batch(Some(1));
+    let mut sender = sender(1_000, messages(count));
+    flood_tcp(&mut sender, &mut outlet, &Clock::start(), &control, None).unwrap();
+    assert!(outlet.send_calls() >= count, "{} calls", outlet.send_calls());
+    drop(outlet);
+    let (calls, most) = receiving.join().unwrap();
+    assert!(calls >= count && most <= 1_000, "{calls} calls, up to {most} B");
 }
 
 #[test]

@@ -34,6 +34,11 @@ impl TcpInlet {
         Ok(Self { stream, buffer: vec![0; READ_BYTES], calls: 0 })
     }
 
+    /// At most `bytes` in one call, and at least one.
+    pub fn set_batch(&mut self, bytes: usize) {
+        self.buffer.truncate(bytes.max(1));
+    }
+
     /// Takes what is there and gives it to `on`; returns how many bytes, 0 if none came within the wait,
     /// `None` at the end of the stream.
     ///

@@ -79,6 +79,10 @@ fn receive(
     report: &Report,
 ) -> io::Result<()> {
     let mut inlet = TcpInlet::open(connection).map_err(io::Error::other)?;
+    if let Some(messages) = settings.receive_batch {
+        let bytes = u64::from(messages) * u64::from(message_bytes);
+        inlet.set_batch(usize::try_from(bytes).unwrap_or(usize::MAX));
+    }
     let mut deframer = Deframer::new(message_bytes);
     let wait = if settings.spin { Wait::Poll } else { Wait::Block };
     let (receiver, uncounted) = (&mut received.receiver, &mut received.uncounted);

@@ -11,6 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use incast_core::raw::MacAddress;
 
+use super::reply::Reply;
 use crate::sys::datagram::{ADDRESS_BYTES, Received};
 
 /// One or more datagrams of one peer.
@@ -44,6 +45,11 @@ impl<'a> Arrival<'a> {
             truncated: received.truncated,
             control: received.control(),
         }
+    }
+
+    /// How to answer it.
+    pub(crate) fn reply(&self) -> Reply {
+        Reply::new(self.from, self.control)
     }
 
     /// When the first of them came, as far as the kernel was asked to tell.
@@ -126,7 +132,8 @@ impl PeerAddress {
         }
     }
 
-    fn written(&self) -> &[u8] {
+    /// As the kernel wrote it.
+    pub(super) fn written(&self) -> &[u8] {
         &self.bytes[..self.length.min(ADDRESS_BYTES)]
     }
 }
@@ -178,7 +185,7 @@ pub(crate) fn stamps(control: &[u8]) -> Stamps {
 ///  cmsghdr, native order:  length usize | level int | kind int | data, padded to a multiple of 8
 /// ```
 /// `length` counts from the start of the header. A length that leads nowhere ends the search.
-fn find(mut control: &[u8], level: i32, kind: i32) -> Option<&[u8]> {
+pub(super) fn find(mut control: &[u8], level: i32, kind: i32) -> Option<&[u8]> {
     loop {
         let length = usize::from_ne_bytes(*control.first_chunk()?);
         let its_level = i32::from_ne_bytes(*control.get(LEVEL_AT..)?.first_chunk()?);
@@ -195,7 +202,7 @@ fn find(mut control: &[u8], level: i32, kind: i32) -> Option<&[u8]> {
 const CARD_FAMILY: u16 = 17;
 const CARD_BYTES: usize = 8;
 const LEVEL_AT: usize = size_of::<usize>();
-const CMSG_HEADER_BYTES: usize = size_of::<usize>() + 8;
+pub(super) const CMSG_HEADER_BYTES: usize = size_of::<usize>() + 8;
 const WORD_BYTES: usize = size_of::<libc::c_long>();
 
 #[cfg(test)]

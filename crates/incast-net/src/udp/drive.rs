@@ -19,6 +19,8 @@ pub struct Control {
     stop: AtomicBool,
     messages: AtomicU64,
     wait: Wait,
+    /// Most messages of one send call; as many as the carrier takes when absent.
+    batch: Option<u32>,
 }
 
 impl Control {
@@ -26,6 +28,12 @@ impl Control {
     #[must_use]
     pub fn new(wait: Wait) -> Self {
         Self { wait, ..Self::default() }
+    }
+
+    /// The same, with at most `batch` messages in one send call.
+    #[must_use]
+    pub fn with_batch(self, batch: Option<u32>) -> Self {
+        Self { batch, ..self }
     }
 
     /// Asks the thread to end its stream now; it does so within some 20 ms.
@@ -37,6 +45,11 @@ impl Control {
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Messages of the next call, to a carrier that takes `most` at once.
+    fn room(&self, most: u32) -> u32 {
+        self.batch.map_or(most, |batch| most.min(batch.max(1)))
     }
 
     /// Messages sent so far: a live view, behind by a batch.
@@ -85,7 +98,7 @@ pub(crate) fn flood(
         if control.is_stopped() || deadline.is_some_and(|deadline| now >= deadline) {
             sender.handle_abort(now);
         }
-        if let Some(train) = sender.poll_transmit(now, outlet.room()) {
+        if let Some(train) = sender.poll_transmit(now, control.room(outlet.room())) {
             let over = || control.is_stopped() || deadline.is_some_and(|deadline| clock.now() >= deadline);
             let unsent = send_train(outlet, train, over);
             sender.handle_unsent(u64::from(unsent.messages));

@@ -38,6 +38,7 @@ fn plan(message_bytes: u32, segments_max: Option<u32>) -> SendPlan {
         no_delay: false,
         dscp: None,
         segments_max,
+        send_batch: None,
         raw: RawPlan::default(),
         probe: None,
     }
@@ -120,6 +121,33 @@ fn every_message_arrives_with_its_counter_by_segmentation_offload() {
 fn every_message_arrives_with_its_counter_one_datagram_each() {
     for bytes in SIZES {
         assert_eq!(check("127.0.0.1:0", bytes, Some(1)).segments_used(), 1);
+    }
+}
+
+#[test]
+fn a_flood_that_is_held_to_single_messages_makes_a_call_for_each_and_so_does_its_receiver() {
+    const MESSAGES: u64 = 40;
+    for (batch, segments_max, calls) in
+        [(1, Some(1), MESSAGES), (1, None, MESSAGES), (8, Some(1), MESSAGES / 8)]
+    {
+        let (mut outlet, mut inlet) = pair("127.0.0.1:0", 64, segments_max, None);
+        inlet.set_batch(1);
+        let mut sender = FloodSender::new(
+            &stream_plan("unlimited", Stop { after: None, messages: Some(MESSAGES) }),
+            Time::ZERO,
+        );
+        let control = Control::default().with_batch(Some(batch));
+        flood_udp(&mut sender, &mut outlet, &Clock::start(), &control, None).unwrap();
+        assert_eq!((sender.messages(), outlet.send_calls()), (MESSAGES, calls), "{batch}");
+        let mut counters = Vec::new();
+        while counters.len() < 40 {
+            let came = inlet.receive(Wait::Block, |arrival| {
+                counters.extend(arrival.datagrams().filter_map(probe::counter));
+            });
+            assert_eq!(came.unwrap(), 1, "{counters:?}");
+        }
+        assert!(counters.iter().copied().eq(1..=MESSAGES), "{counters:?}");
+        assert_eq!(inlet.receive_calls(), MESSAGES, "{batch}");
     }
 }
 

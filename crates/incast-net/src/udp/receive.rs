@@ -10,6 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use incast_core::caveat::{Caveat, CaveatKind};
 
 use super::arrival::Arrival;
+use super::reply::tell_addresses;
 use super::send::is_reply;
 use crate::socket::{SocketError, reason};
 use crate::sys::datagram::{self, Received};
@@ -51,7 +52,14 @@ impl UdpInlet {
         })
     }
 
-    /// Whether packets are to be timed: the kernel then stamps each, and joins none.
+    /// At most `datagrams` in one call, and at least one; with receive offload each of them may be many that were
+    /// joined.
+    pub fn set_batch(&mut self, datagrams: u32) {
+        self.received.truncate(usize::try_from(datagrams.max(1)).unwrap_or(usize::MAX));
+    }
+
+    /// Whether packets are to be timed: the kernel then stamps each, joins none, and tells to which of our addresses each
+    /// came, so that it can be answered from there.
     ///
     /// A kernel that refuses costs the stamps, which the record shows.
     pub(crate) fn set_timed(&mut self, is_timed: bool) {
@@ -60,6 +68,7 @@ impl UdpInlet {
         }
         let socket = self.socket.as_fd();
         let _ = option::set(socket, Settable::Timestamping, if is_timed { STAMPS } else { 0 });
+        tell_addresses(socket, is_timed);
         // Packets that are joined share the stamp of the first.
         if self.caveats.is_empty() {
             let _ = option::set(socket, Settable::UdpGro, i32::from(!is_timed));

@@ -4,7 +4,7 @@ mod rounds;
 mod tcp;
 mod times;
 
-use incast_core::record::{Exchange, ExchangePeer, Record};
+use incast_core::record::{Exchange, ExchangePeer, ExchangeTimes, Record};
 
 use super::sheet::{Cell, Sheet};
 use super::totals::{fact, large};
@@ -26,9 +26,10 @@ pub(super) fn show(html: &mut Html, record: &Record, level: usize) {
 
 fn one(html: &mut Html, exchange: &Exchange, level: usize) {
     html.heading(level, &format!("Exchange {}", exchange.name));
-    let median = exchange.response.as_ref().and_then(|times| times.us_p50);
+    let beyond = said::beyond(exchange);
+    let median = |times: &ExchangeTimes| said::quantile(times, times.us_p50, &beyond);
     let tiles = [
-        ("response, median", microseconds(median)),
+        ("response, median", exchange.response.as_ref().map_or_else(|| microseconds(None), median)),
         ("first round", microseconds(exchange.first_us)),
         ("rounds per second", frequency(exchange.rounds_per_s)),
         ("of responses", rate(exchange.goodput_bits_per_s)),
@@ -65,14 +66,18 @@ fn peers(exchange: &Exchange) -> Sheet {
         ("sent again", Side::Right),
         ("datagrams lost", Side::Right),
     ]);
+    let beyond = said::beyond(exchange);
     for peer in exchange.peers.iter().take(PEERS_MAX) {
-        sheet.push(row(peer));
+        sheet.push(row(peer, &beyond));
     }
     sheet
 }
 
-fn row(peer: &ExchangePeer) -> Vec<Cell> {
-    let times = peer.response.as_ref();
+fn row(peer: &ExchangePeer, beyond: &str) -> Vec<Cell> {
+    let quantile = |of: fn(&ExchangeTimes) -> Option<f64>| {
+        let known = peer.response.as_ref().map(|times| said::quantile(times, of(times), beyond));
+        Cell::plain(known.unwrap_or_else(|| microseconds(None)))
+    };
     let is_lossy = |count: Option<u64>| count.is_some_and(|count| count > 0);
     vec![
         Cell::plain(&peer.name),
@@ -80,8 +85,8 @@ fn row(peer: &ExchangePeer) -> Vec<Cell> {
         Cell::plain(count(peer.answered)),
         Cell::flagged(count(peer.timed_out), is_lossy(peer.timed_out)),
         Cell::flagged(count(peer.failed), is_lossy(peer.failed)),
-        Cell::plain(microseconds(times.and_then(|times| times.us_p50))),
-        Cell::plain(microseconds(times.and_then(|times| times.us_p99))),
+        quantile(|times| times.us_p50),
+        quantile(|times| times.us_p99),
         Cell::plain(percent(peer.last_fraction)),
         Cell::plain(about(peer.packets_per_response)),
         Cell::plain(about(peer.acknowledgements_per_response)),

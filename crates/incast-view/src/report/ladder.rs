@@ -26,15 +26,27 @@ pub(super) fn show(html: &mut Html, ladder: Option<&Ladder>, level: usize) {
         ("loss", Side::Right),
         ("CPU ns/B", Side::Right),
         ("change", Side::Right),
-        ("CPU ns/message", Side::Right),
+        ("CPU ns/msg", Side::Right),
         ("change", Side::Right),
-        ("interrupts/message", Side::Right),
-        ("softirqs/message", Side::Right),
-        ("what it sets", Side::Left),
+        ("irq/msg", Side::Right),
+        ("change", Side::Right),
+        ("softirq/msg", Side::Right),
     ]);
     rungs().for_each(|(index, rung)| sheet.push(row(index, rung)));
     sheet.show(html, "rungs");
     html.note(&said::method(ladder));
+    for (index, rung) in rungs() {
+        let (number, name) = (index + 1, &rung.name);
+        if let Some(why) = said::lacking(rung) {
+            html.note(&format!("{number}. {name} is not here: {why}"));
+        }
+        if let Some(refused) = said::refused(rung) {
+            html.note(&format!("! {number}. {name} is not so: {refused}"));
+        }
+    }
+    let mut sets = Sheet::new(&[("", Side::Right), ("rung", Side::Left), ("what it sets", Side::Left)]);
+    rungs().for_each(|(index, rung)| sets.push(settings(index, rung)));
+    sets.fold(html, "What each rung sets");
     if let Some(rest) = said::rest(ladder) {
         html.note(&rest);
     }
@@ -46,23 +58,22 @@ pub(super) fn show(html: &mut Html, ladder: Option<&Ladder>, level: usize) {
 fn row(index: usize, rung: &LadderRung) -> Vec<Cell> {
     let number = Cell::plain((index + 1).to_string());
     let name = Cell::plain(&rung.name);
-    let sets = if rung.settings.is_empty() {
-        "the scenario as it stands".to_owned()
-    } else {
-        rung.settings.join("; ")
-    };
-    if let Some(why) = said::lacking(rung) {
-        let mut row = vec![number, name, Cell::plain(""), Cell::marked("none here", "doubtful")];
-        row.extend((0..8).map(|_| Cell::plain("")));
-        row.push(Cell::plain(format!("{sets}: {why}")));
+    let against = Cell::plain(rung.against.as_deref().unwrap_or(""));
+    if rung.lacking.is_some() {
+        let mut row = vec![number, name, against, Cell::marked("none here", "doubtful")];
+        row.extend((0..9).map(|_| Cell::plain("")));
         return row;
     }
-    let lost = &rung.lost_fraction;
+    let (goodput, lost) = (rate(rung.goodput_bits_per_s.median), &rung.lost_fraction);
     vec![
         number,
         name,
-        Cell::plain(rung.against.as_deref().unwrap_or("")),
-        Cell::plain(rate(rung.goodput_bits_per_s.median)),
+        against,
+        // What has other settings than its name says has a mark; a line below explains it.
+        match rung.refused.is_empty() {
+            true => Cell::plain(goodput),
+            false => Cell::marked(format!("! {goodput}"), "doubtful"),
+        },
         changed(&rung.goodput_bits_per_s, 1.0),
         Cell::flagged(percent(lost.median), lost.median > Some(0.0)),
         Cell::plain(said::figure(&rung.cpu_ns_per_byte)),
@@ -70,9 +81,18 @@ fn row(index: usize, rung: &LadderRung) -> Vec<Cell> {
         Cell::plain(said::figure(&rung.cpu_ns_per_message)),
         changed(&rung.cpu_ns_per_message, -1.0),
         Cell::plain(said::figure(&rung.interrupts_per_message)),
+        changed(&rung.interrupts_per_message, -1.0),
         Cell::plain(said::figure(&rung.softirqs_per_message)),
-        Cell::plain(sets),
     ]
+}
+
+/// What a rung replaces.
+fn settings(index: usize, rung: &LadderRung) -> Vec<Cell> {
+    let sets = match rung.settings.is_empty() {
+        true => "the scenario as it stands".to_owned(),
+        false => rung.settings.join("; "),
+    };
+    vec![Cell::plain((index + 1).to_string()), Cell::plain(&rung.name), Cell::plain(sets)]
 }
 
 /// A change, green or red when it is one; `good` is 1 where more is better, -1 where less is.

@@ -6,12 +6,12 @@
 
 use incast_core::record::{Ledger, Messages, Record};
 
-use super::parts::{Part, bar, fraction};
+use super::parts::{Part, bar};
 use super::sheet::{Cell, Sheet};
 use crate::html::Html;
-use crate::plot::{COLOURS, letter, swatch};
+use crate::plot::{COLOURS, letter};
 use crate::table::Side;
-use crate::units::{UNKNOWN, count, difference, percent};
+use crate::units::{UNKNOWN, count, difference};
 
 /// The bars and the table; from the account of all flows where the kernel's counters were not read.
 ///
@@ -155,15 +155,8 @@ fn table(sent: Option<u64>, parts: &[Part]) -> Sheet {
         ("packets", Side::Right),
     ]);
     for part in parts {
-        let alarming = part.class.contains("unexplained") && part.count.is_some_and(|messages| messages != 0);
-        sheet.push(vec![
-            Cell::drawn("", |html| swatch(html, &part.class, &part.letter)),
-            Cell::plain(&part.name),
-            Cell::marked(&part.place, "faint"),
-            Cell::flagged(difference(part.count), alarming),
-            Cell::plain(percent(fraction(part.count, sent))),
-            Cell::plain(part.packets.map_or_else(String::new, |packets| count(Some(packets)))),
-        ]);
+        let packets = part.packets.map_or_else(String::new, |packets| count(Some(packets)));
+        sheet.push(part.row(sent, part.is_open()).into_iter().chain([Cell::plain(packets)]).collect());
     }
     sheet.push(vec![
         Cell::marked("", "sum"),

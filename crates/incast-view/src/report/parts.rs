@@ -2,8 +2,10 @@
 //!
 //! Colour alone tells nothing to some readers and to most printers.
 
+use super::sheet::Cell;
 use crate::html::Html;
-use crate::units::{difference, f64_of};
+use crate::plot::swatch;
+use crate::units::{difference, f64_of, percent};
 
 /// A part of a whole.
 pub(super) struct Part {
@@ -17,6 +19,24 @@ pub(super) struct Part {
     pub(super) count: Option<i64>,
     /// Class of its piece of the bar.
     pub(super) class: String,
+}
+
+impl Part {
+    /// Whether the account does not close: this is what is left of it.
+    pub(super) fn is_open(&self) -> bool {
+        self.class.contains("unexplained") && self.count.is_some_and(|messages| messages != 0)
+    }
+
+    /// Its row of a table: letter, name, place, how many, and what part of `whole` that is.
+    pub(super) fn row(&self, whole: Option<u64>, alarming: bool) -> Vec<Cell> {
+        vec![
+            Cell::drawn("", |html| swatch(html, &self.class, &self.letter)),
+            Cell::plain(&self.name),
+            Cell::marked(&self.place, "faint"),
+            Cell::flagged(difference(self.count), alarming),
+            Cell::plain(percent(fraction(self.count, whole))),
+        ]
+    }
 }
 
 /// A bar of all parts that are more than nothing. It is as long as their sum, or as `whole` if that is more.
@@ -49,7 +69,7 @@ pub(super) fn widths(parts: &[&Part], whole: f64) -> Vec<f64> {
 
 /// What part of the whole so many are, if there is a whole.
 #[expect(clippy::cast_precision_loss, reason = "for printing")]
-pub(super) fn fraction(count: Option<i64>, whole: Option<u64>) -> Option<f64> {
+fn fraction(count: Option<i64>, whole: Option<u64>) -> Option<f64> {
     let whole = whole.filter(|whole| *whole > 0)?;
     Some(count? as f64 / f64_of(whole))
 }

@@ -4,7 +4,7 @@
 mod delays;
 mod drops;
 mod queues;
-mod replicas;
+pub(super) mod replicas;
 mod tables;
 
 use incast_core::record::{ByteBook, Record};

@@ -11,7 +11,7 @@ use crate::html::Html;
 use crate::plot::trace::{Slice, Trace};
 use crate::said;
 use crate::table::Side;
-use crate::units::{UNKNOWN, count, nanoseconds, time_scale};
+use crate::units::time_scale;
 
 /// The section; nothing where no path was watched.
 pub(super) fn show(html: &mut Html, stamp: Option<&StampReport>, level: usize) {
@@ -24,7 +24,7 @@ pub(super) fn show(html: &mut Html, stamp: Option<&StampReport>, level: usize) {
         fact(html, "lost", &said::stamp::ways(stamp));
         fact(html, "reflector's clock", &said::stamp::clock(&stamp.clock));
         for fault in &stamp.faults {
-            fact(html, "left out", &[format!("{} replies {}", count(Some(fault.replies)), fault.what)]);
+            fact(html, "left out", &[said::stamp::left_out(fault)]);
         }
     });
     delays(stamp).show(html, "delays");
@@ -35,30 +35,11 @@ pub(super) fn show(html: &mut Html, stamp: Option<&StampReport>, level: usize) {
 }
 
 fn delays(stamp: &StampReport) -> Sheet {
-    let mut sheet = Sheet::new(&[
-        ("time", Side::Left),
-        ("samples", Side::Right),
-        ("least", Side::Right),
-        ("half", Side::Right),
-        ("90 %", Side::Right),
-        ("99 %", Side::Right),
-        ("largest", Side::Right),
-        ("PDV 99 %", Side::Right),
-        ("IPDV 99 %", Side::Right),
-    ]);
-    let rows = [
-        ("round trip", stamp.round_trip.as_ref()),
-        ("there", stamp.forward.as_ref()),
-        ("back", stamp.backward.as_ref()),
-        ("at the reflector", stamp.held.as_ref()),
-    ];
-    for (name, spread) in rows.iter().filter_map(|(name, spread)| Some((name, (*spread)?))) {
-        let ns =
-            [spread.ns_min, spread.ns_p50, spread.ns_p90, spread.ns_p99, spread.ns_max, spread.pdv_ns_p99];
-        let mut cells = vec![Cell::plain(*name), Cell::plain(count(Some(spread.samples)))];
-        cells.extend(ns.map(|ns| Cell::plain(said::stamp::time(Some(ns)))));
-        cells.push(Cell::plain(spread.ipdv_ns_p99.map_or_else(|| UNKNOWN.to_owned(), nanoseconds)));
-        sheet.push(cells);
+    let numbers = said::stamp::SPREAD.map(|name| (name, Side::Right));
+    let mut sheet = Sheet::new(&[&[("time", Side::Left)][..], &numbers].concat());
+    for (name, numbers) in said::stamp::spreads(stamp) {
+        sheet
+            .push(std::iter::once(name).chain(numbers.iter().map(String::as_str)).map(Cell::plain).collect());
     }
     sheet
 }

@@ -374,6 +374,7 @@ fn serde_free_text(record: &Record, text: &str) -> Record {
     for rung in &mut record.ladder.as_mut().unwrap().rungs {
         (rung.name, rung.against, rung.settings) = (t(), Some(t()), vec![t()]);
         rung.lacking = rung.lacking.as_ref().map(|_| t());
+        rung.refused.iter_mut().for_each(|refused| *refused = t());
     }
     let trials = &mut record.switch_test.as_mut().unwrap().trials;
     trials.iter_mut().for_each(|trial| trial.purpose = t());
@@ -409,6 +410,7 @@ fn ladder() -> Ladder {
         rung("spinning", 1.5e9, Some(0.5), Some(true)),
         rung("noise", 1.01e9, Some(0.01), Some(false)),
         LadderRung { name: "ring".into(), lacking, ..LadderRung::default() },
+        LadderRung { refused: vec!["core 77 refused".into()], ..rung("pinned", 1e9, Some(0.0), Some(false)) },
     ];
     Ladder {
         rounds: 5,
@@ -430,6 +432,9 @@ fn a_ladder_is_shown_with_what_is_noise_and_what_is_not_here() {
         ">~+1.00 %",
         "none here",
         "e0 rx ring: not supported",
+        "! 5. pinned is not so: core 77 refused",
+        "doubtful\">! 1.000 Gbit/s",
+        "irq/msg",
         "2. spinning: 1.500 Gbit/s (1.350 Gbit/s to 1.650 Gbit/s)",
         "probability of 0.794 %",
         "goodput of every rung, Gbit/s",
@@ -438,7 +443,7 @@ fn a_ladder_is_shown_with_what_is_noise_and_what_is_not_here() {
     }
     // A range is a line and its median a point; what may be noise is hollow.
     let figure = page.split_once("class=\"area\"").unwrap().1.split_once("</svg>").unwrap().0;
-    assert_eq!((figure.matches("<title>").count(), figure.matches("hollow").count()), (3, 1), "{figure}");
+    assert_eq!((figure.matches("<title>").count(), figure.matches("hollow").count()), (4, 2), "{figure}");
     let empty = shown(&Record { ladder: Some(Ladder::default()), ..Record::default() });
     assert!(empty.contains("Ladder of optimisations"), "{empty}");
 }

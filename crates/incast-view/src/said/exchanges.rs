@@ -47,17 +47,39 @@ pub(crate) fn account(exchange: &Exchange) -> Vec<String> {
     parts
 }
 
-/// The distributions that are known, by name.
-pub(crate) fn times(exchange: &Exchange) -> impl Iterator<Item = (&'static str, &ExchangeTimes)> {
+/// The distributions that are known: a name, the times, and what is said where one without an answer stands.
+pub(crate) fn times(exchange: &Exchange) -> impl Iterator<Item = (&'static str, &ExchangeTimes, String)> {
     let is_open = exchange.intended_rounds_per_s.is_some();
+    let beyond = beyond(exchange);
     let all = [
-        ("response", exchange.response.as_ref()),
-        ("from its moment", exchange.intended.as_ref().filter(|_| is_open)),
-        ("round", exchange.round.as_ref()),
-        ("first to last", exchange.spread.as_ref()),
-        ("departure", exchange.departure.as_ref().filter(|_| is_open)),
+        ("response", exchange.response.as_ref(), beyond.clone()),
+        ("from its moment", exchange.intended.as_ref().filter(|_| is_open), beyond.clone()),
+        ("round", exchange.round.as_ref(), beyond),
+        // The first answer of a round may have come late: how far the last is behind it has no bound.
+        ("first to last", exchange.spread.as_ref(), NO_ANSWER.to_owned()),
+        ("departure", exchange.departure.as_ref().filter(|_| is_open), String::new()),
     ];
-    all.into_iter().filter_map(|(name, times)| Some((name, times?)))
+    all.into_iter().filter_map(|(name, times, beyond)| Some((name, times?, beyond)))
+}
+
+/// What is known of the time of a request that had no answer: longer than it was waited for, if it was waited for.
+pub(crate) fn beyond(exchange: &Exchange) -> String {
+    let is_patient = exchange.failed == Some(0) && exchange.unanswered == Some(0);
+    match exchange.timeout_us.filter(|_| is_patient) {
+        Some(timeout) => format!("> {}", microseconds(Some(timeout))),
+        None => NO_ANSWER.to_owned(),
+    }
+}
+
+/// A quantile of times; where a request without an answer stands, what is known of that.
+pub(crate) fn quantile(times: &ExchangeTimes, us: Option<f64>, beyond: &str) -> String {
+    if us.is_none() && times.without_answer > 0 { beyond.to_owned() } else { microseconds(us) }
+}
+
+/// Least, quantiles and largest, as tables have them.
+pub(crate) fn quantiles(times: &ExchangeTimes, beyond: &str) -> [String; 6] {
+    [times.us_min, times.us_p50, times.us_p90, times.us_p99, times.us_p999, times.us_max]
+        .map(|us| quantile(times, us, beyond))
 }
 
 /// How many answers held up their round.
@@ -98,5 +120,6 @@ pub(crate) fn connection(history: &TcpHistory) -> Vec<String> {
     parts.into_iter().flatten().collect()
 }
 
+const NO_ANSWER: &str = "no answer";
 /// Most answerers that are named in a sentence.
 const NAMES_MAX: usize = 4;

@@ -48,6 +48,11 @@ pub(crate) fn rest(ladder: &Ladder) -> Option<String> {
     ))
 }
 
+/// What its figures are without: settings that the kernel refused.
+pub(crate) fn refused(rung: &LadderRung) -> Option<String> {
+    (!rung.refused.is_empty()).then(|| clean(&rung.refused.join("; ")))
+}
+
 /// Why a rung has no figures.
 pub(crate) fn lacking(rung: &LadderRung) -> Option<String> {
     rung.lacking.as_deref().map(clean)

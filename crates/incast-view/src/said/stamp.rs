@@ -1,6 +1,6 @@
 //! A watched path in words, for the terminal and the page alike.
 
-use incast_core::record::{StampClock, StampReport};
+use incast_core::record::{StampClock, StampFault, StampReport};
 
 use crate::units::{UNKNOWN, bytes, count, nanoseconds, percent, seconds};
 
@@ -48,6 +48,39 @@ pub(crate) fn ways(stamp: &StampReport) -> Vec<String> {
         format!("way unknown {}", count(stamp.lost_way_unknown)),
         by.to_owned(),
     ]
+}
+
+/// What was counted and is in no number.
+pub(crate) fn left_out(fault: &StampFault) -> String {
+    format!("{} replies {}", count(Some(fault.replies)), fault.what)
+}
+
+/// What is said of each time.
+pub(crate) const SPREAD: [&str; 8] =
+    ["samples", "least", "half", "90 %", "99 %", "largest", "PDV 99 %", "IPDV 99 %"];
+
+/// Every time that is known: its name, and a number for each of [`SPREAD`].
+pub(crate) fn spreads(stamp: &StampReport) -> impl Iterator<Item = (&'static str, [String; 8])> {
+    let times = [
+        ("round trip", stamp.round_trip.as_ref()),
+        ("there", stamp.forward.as_ref()),
+        ("back", stamp.backward.as_ref()),
+        ("at the reflector", stamp.held.as_ref()),
+    ];
+    times.into_iter().filter_map(|(name, spread)| {
+        let spread = spread?;
+        let numbers = [
+            count(Some(spread.samples)),
+            time(Some(spread.ns_min)),
+            time(Some(spread.ns_p50)),
+            time(Some(spread.ns_p90)),
+            time(Some(spread.ns_p99)),
+            time(Some(spread.ns_max)),
+            time(Some(spread.pdv_ns_p99)),
+            spread.ipdv_ns_p99.map_or_else(|| UNKNOWN.to_owned(), nanoseconds),
+        ];
+        Some((name, numbers))
+    })
 }
 
 /// The reflector's clock against ours.

@@ -1,8 +1,9 @@
 //! Requests and their responses: what became of them, how long they took, and what TCP did meanwhile.
 
-use incast_core::record::{Exchange, ExchangePeer, ExchangeTimes, TcpHistory};
+use incast_core::load::Transport;
+use incast_core::record::{Exchange, ExchangePeer, TcpHistory};
 
-use crate::page::{BAD, HEADING, Label, Page};
+use crate::page::{BAD, Label, Page};
 use crate::said::exchanges as said;
 use crate::table::{Cell, KEPT, Side, Table};
 use crate::text::counted;
@@ -42,39 +43,32 @@ fn one(page: &mut Page, exchange: &Exchange) {
 
 fn times(page: &mut Page, exchange: &Exchange) {
     let mut table = Table::new(TIMES.map(|(header, side, _)| (header, side)).to_vec());
-    for (name, times) in said::times(exchange) {
-        table.push(row(name, times));
+    for (name, times, beyond) in said::times(exchange) {
+        let cells = [format!("  {name}"), count(Some(times.count))];
+        table.push(cells.into_iter().chain(said::quantiles(times, &beyond)).map(Cell::plain).collect());
     }
     if table.is_empty() {
         return;
     }
-    let shown = table.fit(&TIMES.map(|(.., rank)| rank), page.width());
-    for line in table.lines(&shown, HEADING) {
-        page.line(&line);
-    }
+    page.table(&table, &TIMES.map(|(.., rank)| rank));
     if let Some(stragglers) = said::stragglers(exchange) {
         page.words(&Label::new("stragglers"), &stragglers);
     }
 }
 
-fn row(name: &str, times: &ExchangeTimes) -> Vec<Cell> {
-    let quantiles = [times.us_min, times.us_p50, times.us_p90, times.us_p99, times.us_p999, times.us_max];
-    let cells = [Cell::plain(format!("  {name}")), Cell::plain(count(Some(times.count)))];
-    cells.into_iter().chain(quantiles.map(|us| Cell::plain(microseconds(us)))).collect()
-}
-
 fn peers(page: &mut Page, exchange: &Exchange) {
-    let mut table = Table::new(PEERS.map(|(header, side, _)| (header, side)).to_vec());
+    let is_udp = exchange.transport == Some(Transport::Udp);
+    let columns: Vec<_> = PEERS.into_iter().filter(|column| !is_udp || !column.of_tcp).collect();
+    let mut table = Table::new(columns.iter().map(|column| (column.header, column.side)).collect());
+    let beyond = said::beyond(exchange);
     for peer in exchange.peers.iter().take(PEERS_MAX) {
-        table.push(peer_row(page, peer));
+        let cell = |column: &Column| Cell::plain((column.cell)(page, peer, &beyond));
+        table.push(columns.iter().map(cell).collect());
     }
     if exchange.peers.is_empty() {
         return;
     }
-    let shown = table.fit(&PEERS.map(|(.., rank)| rank), page.width());
-    for line in table.lines(&shown, HEADING) {
-        page.line(&line);
-    }
+    page.table(&table, &columns.iter().map(|column| column.rank).collect::<Vec<_>>());
     if let Some(more) = exchange.peers.len().checked_sub(PEERS_MAX).filter(|more| *more > 0) {
         page.words(
             &Label::none(),
@@ -87,19 +81,15 @@ fn peers(page: &mut Page, exchange: &Exchange) {
     }
 }
 
-fn peer_row(page: &Page, peer: &ExchangePeer) -> Vec<Cell> {
-    let median = peer.response.as_ref().and_then(|times| times.us_p50);
-    let lost = peer.datagrams_lost.map_or_else(|| count(peer.retransmits), |lost| lost.to_string());
-    vec![
-        Cell::plain(format!("  {}", page.name(&peer.name))),
-        Cell::plain(count(peer.answered)),
-        Cell::plain(count(peer.responses_sent)),
-        Cell::plain(microseconds(median)),
-        Cell::plain(percent(peer.last_fraction)),
-        Cell::plain(about(peer.packets_per_response)),
-        Cell::plain(about(peer.acknowledgements_per_response)),
-        Cell::plain(lost),
-    ]
+/// The median of an answerer's times.
+fn median(peer: &ExchangePeer, beyond: &str) -> String {
+    let known = peer.response.as_ref().map(|times| said::quantile(times, times.us_p50, beyond));
+    known.unwrap_or_else(|| microseconds(None))
+}
+
+/// What did not arrive: datagrams, or segments that TCP sent again.
+fn lost(peer: &ExchangePeer) -> String {
+    peer.datagrams_lost.map_or_else(|| count(peer.retransmits), |lost| lost.to_string())
 }
 
 /// One end of the connection, as it was last.
@@ -113,23 +103,43 @@ fn connection(page: &mut Page, end: &str, history: Option<&TcpHistory>) {
 
 const TIMES: [(&str, Side, u8); 8] = [
     ("  what took it", Side::Left, KEPT),
-    ("count", Side::Right, 0),
-    ("least", Side::Right, 1),
-    ("p50", Side::Right, 6),
-    ("p90", Side::Right, 2),
+    ("count", Side::Right, 6),
+    ("least", Side::Right, 0),
+    ("p50", Side::Right, 7),
+    ("p90", Side::Right, 1),
     ("p99", Side::Right, 5),
-    ("p99.9", Side::Right, 3),
-    ("largest", Side::Right, 4),
+    ("p99.9", Side::Right, 2),
+    ("largest", Side::Right, 3),
 ];
-const PEERS: [(&str, Side, u8); 8] = [
-    ("  answerer", Side::Left, KEPT),
-    ("answered", Side::Right, 6),
-    ("sent", Side::Right, 0),
-    ("p50", Side::Right, 5),
-    ("was last", Side::Right, 1),
-    ("packets each", Side::Right, 3),
-    ("acks each", Side::Right, 2),
-    ("lost or again", Side::Right, 4),
+
+/// One column of the table of answerers.
+#[derive(Clone, Copy)]
+struct Column {
+    header: &'static str,
+    side: Side,
+    /// Those of the lowest rank go first when there is no room.
+    rank: u8,
+    /// TCP alone has it.
+    of_tcp: bool,
+    cell: fn(&Page, &ExchangePeer, &str) -> String,
+}
+
+const fn column(header: &'static str, rank: u8, cell: fn(&Page, &ExchangePeer, &str) -> String) -> Column {
+    Column { header, side: Side::Right, rank, of_tcp: false, cell }
+}
+
+const PEERS: [Column; 8] = [
+    Column {
+        side: Side::Left,
+        ..column("  answerer", KEPT, |page, peer, _| format!("  {}", page.name(&peer.name)))
+    },
+    column("answered", 6, |_, peer, _| count(peer.answered)),
+    column("sent", 0, |_, peer, _| count(peer.responses_sent)),
+    column("p50", 5, |_, peer, beyond| median(peer, beyond)),
+    column("was last", 1, |_, peer, _| percent(peer.last_fraction)),
+    Column { of_tcp: true, ..column("packets each", 3, |_, peer, _| about(peer.packets_per_response)) },
+    Column { of_tcp: true, ..column("acks each", 2, |_, peer, _| about(peer.acknowledgements_per_response)) },
+    column("lost or again", 4, |_, peer, _| lost(peer)),
 ];
 /// Most exchanges and most answerers of one that a page has room for.
 const EXCHANGES_MAX: usize = 8;

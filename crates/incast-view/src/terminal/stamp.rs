@@ -5,7 +5,7 @@ use incast_core::record::{StampReport, StampSpread, StampWindow};
 use crate::page::{BAD, HEADING, Label, Page};
 use crate::said;
 use crate::table::{Cell, Side, Table};
-use crate::units::{UNKNOWN, count, nanoseconds, percent};
+use crate::units::{count, percent};
 
 /// The whole path.
 pub(super) fn show(page: &mut Page, stamp: Option<&StampReport>) {
@@ -17,36 +17,16 @@ pub(super) fn show(page: &mut Page, stamp: Option<&StampReport>) {
     page.items(&Label::new("clock"), &said::stamp::clock(&stamp.clock));
     for fault in &stamp.faults {
         let label = Label::new("left out").style(BAD);
-        page.words(&label, &format!("{} replies {}", count(Some(fault.replies)), fault.what));
+        page.words(&label, &said::stamp::left_out(fault));
     }
     delays(page, stamp);
 }
 
 fn delays(page: &mut Page, stamp: &StampReport) {
-    let mut table = Table::new(vec![
-        ("  time", Side::Left),
-        ("samples", Side::Right),
-        ("least", Side::Right),
-        ("half", Side::Right),
-        ("90 %", Side::Right),
-        ("99 %", Side::Right),
-        ("largest", Side::Right),
-        ("PDV 99 %", Side::Right),
-        ("IPDV 99 %", Side::Right),
-    ]);
-    let rows = [
-        ("  round trip", stamp.round_trip.as_ref()),
-        ("  there", stamp.forward.as_ref()),
-        ("  back", stamp.backward.as_ref()),
-        ("  at the reflector", stamp.held.as_ref()),
-    ];
-    for (name, spread) in rows.iter().filter_map(|(name, spread)| Some((name, (*spread)?))) {
-        let ns =
-            [spread.ns_min, spread.ns_p50, spread.ns_p90, spread.ns_p99, spread.ns_max, spread.pdv_ns_p99];
-        let mut cells = vec![Cell::plain((*name).to_owned()), Cell::plain(count(Some(spread.samples)))];
-        cells.extend(ns.map(|ns| Cell::plain(said::stamp::time(Some(ns)))));
-        cells.push(Cell::plain(spread.ipdv_ns_p99.map_or_else(|| UNKNOWN.to_owned(), nanoseconds)));
-        table.push(cells);
+    let numbers = said::stamp::SPREAD.map(|name| (name, Side::Right));
+    let mut table = Table::new([&[("  time", Side::Left)][..], &numbers].concat());
+    for (name, numbers) in said::stamp::spreads(stamp) {
+        table.push(std::iter::once(format!("  {name}")).chain(numbers).map(Cell::plain).collect());
     }
     page.line("");
     for line in table.lines(&[true; 9], HEADING) {

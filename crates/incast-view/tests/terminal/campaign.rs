@@ -59,7 +59,9 @@ fn runs_beyond_those_that_are_asked_for_are_said_to_count() {
     let fewer = |runs| Campaign { asked: CampaignAsked { runs, ..campaign().asked }, ..campaign() };
     let said = words(&fewer(3), 120);
     assert!(
-        said.contains("asked for 3 runs of each of 2 variants (more are there already, and all of them count)"),
+        said.contains(
+            "asked for 3 runs of each of 2 variants (more are there already, and all of them count)"
+        ),
         "{said}"
     );
     assert!(!words(&fewer(200), 120).contains("are there already"));

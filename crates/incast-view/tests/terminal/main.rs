@@ -149,7 +149,7 @@ fn the_verdict_says_what_it_is_about() {
     assert_eq!(first_line(Verdict::Good, &[]), "good: it ran to its end; nothing was expected");
     assert_eq!(first_line(Verdict::Missed, &[no, yes]), "missed: 1 of 2 expectations");
     assert_eq!(first_line(Verdict::Missed, &[]), "missed: an expectation was missed");
-    let incomplete = "incomplete: a process died or a peer vanished on the way";
+    let incomplete = "incomplete: a process died, a peer vanished, or nobody answered";
     assert_eq!(first_line(Verdict::Incomplete, &[]), incomplete);
     assert_eq!(first_line(Verdict::Interrupted, &[]), "interrupted: it was ended early");
 }

@@ -1,10 +1,8 @@
 //! `incast answer`.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
-use super::OutputArgs;
+use super::{OutputArgs, ServerArgs};
 use crate::endpoint::ANSWER_PORT_DEFAULT;
 
 /// `incast answer`
@@ -31,18 +29,8 @@ pub(crate) struct AnswerArgs {
     /// TCP congestion control of every connection from its first segment on
     #[arg(long, value_name = "NAME")]
     pub(crate) congestion: Option<String>,
-    /// Pin the answering threads to a core
-    #[arg(long, value_name = "N")]
-    pub(crate) core: Option<u32>,
-    /// Key that askers must have; without one, only this host's are answered
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key_file: Option<PathBuf>,
-    /// Answer askers from other hosts though there is no key
-    #[arg(long)]
-    pub(crate) open: bool,
-    /// Name of this host in the record (its hostname otherwise)
-    #[arg(long, value_name = "NAME")]
-    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }

@@ -1,7 +1,5 @@
 //! `incast ask`.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use incast_core::exchange::asker::{OUTSTANDING_MAX, PEERS_MAX, ROUNDS_MAX};
 use incast_core::exchange::terms::{DATAGRAM_BYTES_DEFAULT, SAMPLE_EVERY_DEFAULT};
@@ -10,7 +8,7 @@ use incast_core::load::{Load, Spacing, Stop, Transport};
 use incast_core::time::Span;
 use incast_core::units::Bytes;
 
-use super::OutputArgs;
+use super::{ClientArgs, OutputArgs};
 
 /// How long it asks when nothing else ends it.
 const DURATION_DEFAULT: Span = Span::from_s(10);
@@ -86,12 +84,8 @@ pub(crate) struct AskArgs {
     /// Seed of random spacing
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Key that the answerers must have
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key_file: Option<PathBuf>,
-    /// Name of this host in the record (its hostname otherwise)
-    #[arg(long, value_name = "NAME")]
-    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }

@@ -1,15 +1,13 @@
 //! `incast flood`.
 
-use std::path::PathBuf;
-
 use clap::Args;
-use incast_core::control::SendPlan;
+use incast_core::control::{SEND_BATCH_MAX, SendPlan};
 use incast_core::load::{Direction, Load, Spacing, Stop, Transport};
 use incast_core::time::Span;
 use incast_core::units::Bytes;
 
 use super::raw::RawArgs;
-use super::{OutputArgs, TraceArgs};
+use super::{ClientArgs, OutputArgs, TraceArgs};
 
 /// How long a flood lasts when nothing else ends it.
 const DURATION_DEFAULT: Span = Span::from_s(10);
@@ -87,6 +85,9 @@ pub(crate) struct FloodArgs {
     /// UDP: most messages per segmentation-offload datagram; 1 is one datagram per packet
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=128), help_heading = "Sockets")]
     pub(crate) segments_max: Option<u32>,
+    /// Most messages given to the kernel by one system call, 1 to 8192
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(SEND_BATCH_MAX)), help_heading = "Sockets")]
+    pub(crate) send_batch: Option<u32>,
     /// Spin instead of sleeping: messages leave at their moment, to nanoseconds; costs a core
     #[arg(long, help_heading = "Sockets")]
     pub(crate) spin: bool,
@@ -98,12 +99,8 @@ pub(crate) struct FloodArgs {
     /// Seed of random spacing
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Key that the server must have
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key_file: Option<PathBuf>,
-    /// Name of this host in the record (its hostname otherwise)
-    #[arg(long, value_name = "NAME")]
-    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
     #[command(flatten)]
     pub(crate) trace: TraceArgs,
     #[command(flatten)]
@@ -145,6 +142,7 @@ impl FloodArgs {
             no_delay: self.no_delay,
             dscp: self.dscp,
             segments_max: self.segments_max,
+            send_batch: self.send_batch,
             raw: self.raw.plan(self.transport)?,
             probe: None,
         };

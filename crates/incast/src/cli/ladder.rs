@@ -15,13 +15,15 @@ use super::OutputArgs;
                                                the same, quick and rough
   incast ladder --rung spinning --rung jumbo-frames
                                                only these, and what they are compared with
+  incast ladder HOSTS.toml --key-file KEY      without a network: between its hosts as they are, here or at agents
   incast ladder SCENARIO.toml                  the variants of a scenario as rungs; each may say
                                                against = \"another\"
 
 Every rung is measured in every round, in turn. What a rung sets is put back after each trial; after a
 kill -9 `incast lab clean` removes the lab and `incast host restore` the settings of the machine.")]
 pub(crate) struct LadderArgs {
-    /// The scenario file (TOML), with a network in it; its variants are the rungs
+    /// The scenario file (TOML); its variants are the rungs. With a network in it they are measured in a lab, else
+    /// between its hosts as they are, with flow settings only
     pub(crate) file: Option<PathBuf>,
     /// How often every rung is measured
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
@@ -32,6 +34,9 @@ pub(crate) struct LadderArgs {
     /// Measure only this rung and what it is compared with; several times for several
     #[arg(long, value_name = "NAME")]
     pub(crate) rung: Vec<String>,
+    /// Key of the agents, if the scenario has any
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }

@@ -10,8 +10,8 @@ use incast_core::scenario::{PROBE_DURATION_DEFAULT, WARM_UP_DEFAULT};
 use incast_core::time::Span;
 use incast_core::units::Bytes;
 
-use super::OutputArgs;
 use super::flood::{message_bytes, transport};
+use super::{ClientArgs, OutputArgs};
 
 /// `incast probe`
 #[derive(Args, Debug)]
@@ -59,12 +59,8 @@ pub(crate) struct ProbeArgs {
     /// Write the points as a table: comma-separated, a line for each
     #[arg(long, value_name = "FILE")]
     pub(crate) csv: Option<PathBuf>,
-    /// Key that the server must have
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key_file: Option<PathBuf>,
-    /// Name of this host in the record (its hostname otherwise)
-    #[arg(long, value_name = "NAME")]
-    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }

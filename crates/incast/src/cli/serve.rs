@@ -1,13 +1,11 @@
 //! `incast serve`.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use incast_core::load::Transport;
 use incast_core::time::Span;
 use incast_core::units::Bytes;
 
-use super::{OutputArgs, TraceArgs};
+use super::{OutputArgs, ServerArgs, TraceArgs};
 
 /// `incast serve`
 #[derive(Args, Debug)]
@@ -56,18 +54,8 @@ pub(crate) struct ServeArgs {
     /// Poll without sleeping: faster, and costs a core
     #[arg(long)]
     pub(crate) spin: bool,
-    /// Pin the receiving threads to a core
-    #[arg(long, value_name = "N")]
-    pub(crate) core: Option<u32>,
-    /// Key that senders must have; without one, only this host's are served
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key_file: Option<PathBuf>,
-    /// Serve senders from other hosts though there is no key, or no way to have one (--iperf3)
-    #[arg(long)]
-    pub(crate) open: bool,
-    /// Name of this host in the record (its hostname otherwise)
-    #[arg(long, value_name = "NAME")]
-    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
     #[command(flatten)]
     pub(crate) trace: TraceArgs,
     #[command(flatten)]

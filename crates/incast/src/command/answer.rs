@@ -1,15 +1,16 @@
 //! `incast answer`: answer whoever asks, until told to end.
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::{RecvTimeoutError, unbounded};
 use incast_core::exchange::assemble::Identity;
 use incast_core::record::ScenarioSummary;
 use incast_net::clock::Clock;
-use incast_net::exchange::{AnswerNotice, AnswerOutcome, AnswerPlan, AnswerServer};
+use incast_net::exchange::{self, AnswerNotice, AnswerOutcome, AnswerPlan};
 
 use crate::cli::AnswerArgs;
+use crate::ending::Ending;
 use crate::endpoint::{host_name, key, resolve};
 use crate::measured::{ExchangeOutcome, HostWatch, Measured, thread_cpu};
 use crate::output::{deliver, note};
@@ -28,29 +29,25 @@ pub(crate) fn answer(args: &AnswerArgs) -> anyhow::Result<ExitCode> {
     let stops = Stops::listen()?;
     let bind = resolve(&args.bind, args.port)?;
     let watch = HostWatch::start();
-    let dir = args
-        .output
-        .out
-        .as_ref()
-        .map(|out| RecordDir::create(out, "answer", watch.started_unix_ns()))
-        .transpose()?;
-    let host = host_name(args.name.as_ref());
+    let dir = RecordDir::if_asked(&args.output, "answer", watch.started_unix_ns())?;
+    let host = host_name(args.server.name.as_ref());
     let plan = AnswerPlan {
         bind,
         host: host.clone(),
-        key: key(args.key_file.as_deref())?,
-        open: args.open,
+        key: key(args.server.key_file.as_deref())?,
+        open: args.server.open,
         spin: args.spin,
         congestion: args.congestion.clone(),
-        core: args.core,
+        core: args.server.core,
         clock: Clock::start(),
         thread_cpu,
     };
     let (notices, inbox) = unbounded();
-    let server = AnswerServer::start(plan, notices)?;
+    let server = exchange::listen(plan, notices)?;
     note(&format!("listening on {} (TCP; UDP on ports of its own); Ctrl-C ends it", server.address()));
     let mut exchanges = Vec::new();
-    let (mut over, mut stopping) = (0, None::<Instant>);
+    let mut over = 0;
+    let mut ending = Ending::new(&server, END_MAX);
     loop {
         match inbox.recv_timeout(TICK) {
             Ok(AnswerNotice::Began { from, name }) => note(&format!("{name}: {from} asks")),
@@ -65,12 +62,10 @@ pub(crate) fn answer(args: &AnswerArgs) -> anyhow::Result<ExitCode> {
             Err(RecvTimeoutError::Disconnected) => break,
         }
         let finished = args.once.is_some_and(|askers| over >= askers);
-        if stopping.is_none() && (stops.count() > 0 || finished) {
-            server.stop();
-            stopping = Some(Instant::now());
+        if stops.count() > 0 || finished {
+            ending.begin();
         }
-        let patience_over = stopping.is_some_and(|since| since.elapsed() > END_MAX) || stops.count() > 1;
-        if stopping.is_some() && inbox.is_empty() && (server.sessions() == 0 || patience_over) {
+        if inbox.is_empty() && ending.is_over(stops.count() > 1) {
             break;
         }
     }

@@ -32,12 +32,7 @@ pub(crate) fn ask(args: &AskArgs) -> anyhow::Result<ExitCode> {
     let stops = Stops::listen()?;
     let plan = plan(args)?;
     let watch = HostWatch::start();
-    let dir = args
-        .output
-        .out
-        .as_ref()
-        .map(|out| RecordDir::create(out, "ask", watch.started_unix_ns()))
-        .transpose()?;
+    let dir = RecordDir::if_asked(&args.output, "ask", watch.started_unix_ns())?;
     let command = describe(&plan);
     note(&command);
     let (notices, inbox) = unbounded();
@@ -111,7 +106,7 @@ fn plan(args: &AskArgs) -> anyhow::Result<AskPlan> {
     for server in &args.servers {
         targets.push(Target { server: resolve(server, ANSWER_PORT_DEFAULT)?, data: None });
     }
-    let host = host_name(args.name.as_ref());
+    let host = host_name(args.client.name.as_ref());
     Ok(AskPlan {
         targets,
         // Exchanges of many askers meet in one record at the answerer: the asker's name tells them apart.
@@ -120,7 +115,7 @@ fn plan(args: &AskArgs) -> anyhow::Result<AskPlan> {
         terms: args.terms()?,
         asker: args.plan()?,
         new_connections: args.new_connections,
-        key: key(args.key_file.as_deref())?,
+        key: key(args.client.key_file.as_deref())?,
         hold: false,
         spin: args.spin,
         core: args.core,
@@ -155,18 +150,17 @@ fn describe(plan: &AskPlan) -> String {
         (None, Some(count)) => format!("{count} rounds"),
         (None, None) => "no end".into(),
     };
-    let pace = match asker.load {
-        Load::Unlimited => format!("think {}", asker.think),
-        load => format!("load {load}, spacing {}", asker.spacing),
-    };
-    format!(
-        "ask {}{more} over {}: requests of {} B, responses of {} B, {} outstanding, {pace}, service {}, {}, {end}",
-        targets.join(" "),
-        plan.terms.transport.name(),
-        plan.terms.request_bytes,
-        plan.terms.response_bytes,
-        asker.outstanding,
-        plan.terms.service,
-        if plan.new_connections { "a connection for each" } else { "connections kept" },
-    )
+    let terms = &plan.terms;
+    let mut parts = vec![
+        format!("{} B for {} B", terms.request_bytes, terms.response_bytes),
+        format!("{} outstanding", asker.outstanding),
+    ];
+    match asker.load {
+        Load::Unlimited => parts.extend((asker.think > Span::ZERO).then(|| format!("think {}", asker.think))),
+        load => parts.push(format!("load {load}, spacing {}", asker.spacing)),
+    }
+    parts.extend((terms.service > Span::ZERO).then(|| format!("service {}", terms.service)));
+    parts.extend(plan.new_connections.then(|| "a connection for each".to_owned()));
+    parts.push(end);
+    format!("ask {}{more} over {}: {}", targets.join(" "), terms.transport.name(), parts.join(", "))
 }

@@ -33,12 +33,7 @@ pub(crate) fn flood(args: &FloodArgs) -> anyhow::Result<ExitCode> {
     let server = resolve(&args.server, port)?;
     let watch = HostWatch::start();
     let mut book = OwnBook::open(args.trace.drop_trace)?;
-    let dir = args
-        .output
-        .out
-        .as_ref()
-        .map(|out| RecordDir::create(out, "flood", watch.started_unix_ns()))
-        .transpose()?;
+    let dir = RecordDir::if_asked(&args.output, "flood", watch.started_unix_ns())?;
     let command = describe(args, &plan, &server.to_string());
     note(&command);
     let (notices, inbox) = unbounded();
@@ -79,7 +74,7 @@ pub(crate) fn flood(args: &FloodArgs) -> anyhow::Result<ExitCode> {
         cpu,
         outcomes,
         host,
-        own_book: Some(book.close(&host_name(args.name.as_ref()))),
+        own_book: Some(book.close(&host_name(args.client.name.as_ref()))),
         caveats,
         interrupted: told > 0,
         ..Measured::default()
@@ -97,7 +92,7 @@ fn start(
     notices: Sender<FlowNotice>,
     ordered: Receiver<Order>,
 ) -> anyhow::Result<Worker> {
-    let host = host_name(args.name.as_ref());
+    let host = host_name(args.client.name.as_ref());
     let clock = Clock::start();
     // Flows of many senders meet in one record at the server: the sender's name tells them apart.
     let flow = host.clone();
@@ -137,7 +132,7 @@ fn start(
         flow,
         direction: args.direction(),
         send,
-        key: key(args.key_file.as_deref())?,
+        key: key(args.client.key_file.as_deref())?,
         hold: false,
         receive_buffer: args.receive_buffer,
         spin: args.spin,

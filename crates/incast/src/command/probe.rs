@@ -37,11 +37,16 @@ pub(crate) fn probe(args: &ProbeArgs) -> anyhow::Result<ExitCode> {
     let command = format!("probe {server} over udp: {}", probe::describe(&sweep));
     note(&command);
     let started_unix_ns = incast_net::clock::unix_ns();
-    let out = args.output.out.as_ref();
-    let dir = out.map(|out| RecordDir::create(out, "probe", started_unix_ns)).transpose()?;
-    let client =
-        Client { args, sweep: &sweep, server, key: key(args.key_file.as_deref())?, stops: &stops, command };
-    let name = host_name(args.name.as_ref());
+    let dir = RecordDir::if_asked(&args.output, "probe", started_unix_ns)?;
+    let client = Client {
+        args,
+        sweep: &sweep,
+        server,
+        key: key(args.client.key_file.as_deref())?,
+        stops: &stops,
+        command,
+    };
+    let name = host_name(args.client.name.as_ref());
     let record = probe::sweep(&sweep, &name, &[], &stops, |point, drift_ppb| client.play(point, drift_ppb))?;
     if let Some(path) = &args.csv {
         probe::write_points(&record, path)?;
@@ -99,7 +104,7 @@ impl Client<'_> {
             cpu,
             outcomes,
             host,
-            own_book: Some(book.close(&host_name(self.args.name.as_ref()))),
+            own_book: Some(book.close(&host_name(self.args.client.name.as_ref()))),
             caveats,
             interrupted: told > 0,
             ..Measured::default()
@@ -108,7 +113,7 @@ impl Client<'_> {
 
     fn plan(&self, point: &SweepPoint, drift_ppb: i64, run_start_unix_ns: u64) -> ClientPlan {
         let args = self.args;
-        let host = host_name(args.name.as_ref());
+        let host = host_name(args.client.name.as_ref());
         let send = SendPlan {
             transport: args.transport,
             message_bytes: point.message_bytes,
@@ -125,6 +130,7 @@ impl Client<'_> {
             no_delay: false,
             dscp: None,
             segments_max: Some(1),
+            send_batch: None,
             raw: RawPlan::default(),
             probe: Some(ProbeStream { warm_up_messages: self.sweep.warm_up_messages, drift_ppb }),
         };

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::{RecvTimeoutError, unbounded};
 use incast_core::control::SendPlan;
@@ -17,6 +17,7 @@ use incast_net::plain::{self, PlainServerPlan, PlainSummary};
 use incast_net::server::{Server, ServerPlan};
 
 use crate::cli::ServeArgs;
+use crate::ending::Ending;
 use crate::endpoint::{host_name, key, resolve};
 use crate::measured::{HostWatch, Measured, host_gauge, thread_cpu};
 use crate::observe::Watch;
@@ -37,12 +38,7 @@ pub(crate) fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let message_bytes = crate::cli::message_bytes(args.message, args.transport, args.plain)?;
     let watch = HostWatch::start();
     let mut book = OwnBook::open(args.trace.drop_trace)?;
-    let dir = args
-        .output
-        .out
-        .as_ref()
-        .map(|out| RecordDir::create(out, "serve", watch.started_unix_ns()))
-        .transpose()?;
+    let dir = RecordDir::if_asked(&args.output, "serve", watch.started_unix_ns())?;
     let mut measured = if args.plain {
         serve_plain(args, bind, message_bytes, &watch, &stops)?
     } else if args.iperf3 {
@@ -61,7 +57,7 @@ pub(crate) fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     measured.cpu = watch.cpu();
     let (host, doubts) = watch.host(measured.cpu.as_ref(), &measured.outcomes);
     measured.host = host;
-    measured.own_book = Some(book.close(&host_name(args.name.as_ref())));
+    measured.own_book = Some(book.close(&host_name(args.server.name.as_ref())));
     measured.caveats.extend(doubts);
     deliver(&measured.record(), &args.output, dir.as_ref())
 }
@@ -96,13 +92,14 @@ fn serve_native(
 ) -> anyhow::Result<Measured> {
     let plan = ServerPlan {
         bind,
-        host: host_name(args.name.as_ref()),
-        key: key(args.key_file.as_deref())?,
-        open: args.open,
+        host: host_name(args.server.name.as_ref()),
+        key: key(args.server.key_file.as_deref())?,
+        open: args.server.open,
         barrier: args.barrier,
         receive_buffer: args.receive_buffer,
+        receive_batch: None,
         spin: args.spin,
-        core: args.core,
+        core: args.server.core,
         clock: Clock::start(),
         run_start_unix_ns: watch.started_unix_ns(),
         thread_cpu,
@@ -111,10 +108,10 @@ fn serve_native(
     };
     let (notices, inbox) = unbounded();
     let server = Server::start(plan, notices)?;
-    listening(args, server.address());
+    listening(args, server.listening().address());
     let group = usize::try_from(args.barrier)?;
     let mut flows = Watch::new(None);
-    let mut stopping: Option<Instant> = None;
+    let mut ending = Ending::new(server.listening(), END_MAX);
     loop {
         match inbox.recv_timeout(TICK) {
             Ok(notice) => tell(flows.handle(notice)),
@@ -123,17 +120,18 @@ fn serve_native(
         }
         flows.draw();
         let finished = args.once && flows.sessions_over() >= group;
-        if stopping.is_none() && (stops.count() > 0 || finished) {
-            server.stop();
-            stopping = Some(Instant::now());
+        if stops.count() > 0 || finished {
+            ending.begin();
         }
-        let patience_over = stopping.is_some_and(|since| since.elapsed() > END_MAX) || stops.count() > 1;
-        if stopping.is_some() && inbox.is_empty() && (server.sessions() == 0 || patience_over) {
+        if inbox.is_empty() && ending.is_over(stops.count() > 1) {
             break;
         }
     }
-    let measured =
-        Measured { faults: server.faults(), socket_drops: server.socket_drops(), ..Measured::default() };
+    let measured = Measured {
+        faults: server.listening().faults(),
+        socket_drops: server.socket_drops(),
+        ..Measured::default()
+    };
     drop(server);
     Ok(Measured { outcomes: flows.into_outcomes(), ..measured })
 }
@@ -147,21 +145,21 @@ fn serve_iperf3(
 ) -> anyhow::Result<Measured> {
     let plan = iperf3::ServerPlan {
         bind,
-        host: host_name(args.name.as_ref()),
-        open: args.open,
+        host: host_name(args.server.name.as_ref()),
+        open: args.server.open,
         receive_buffer: args.receive_buffer,
         spin: args.spin,
-        core: args.core,
+        core: args.server.core,
         interval: args.interval,
         clock: Clock::start(),
         run_start_unix_ns: watch.started_unix_ns(),
         thread_cpu,
     };
     let (notices, inbox) = unbounded();
-    let server = iperf3::Server::start(plan, notices)?;
+    let server = iperf3::listen(plan, notices)?;
     listening(args, server.address());
     let mut flows = Watch::new(None);
-    let mut stopping: Option<Instant> = None;
+    let mut ending = Ending::new(&server, END_MAX);
     loop {
         match inbox.recv_timeout(TICK) {
             Ok(FlowNotice::SessionOver { peer, flows: 0, failure: Some(why) }) => {
@@ -172,16 +170,12 @@ fn serve_iperf3(
             Err(RecvTimeoutError::Disconnected) => break,
         }
         flows.draw();
-        if stopping.is_none() && (stops.count() > 0 || args.once && flows.sessions_over() > 0) {
-            // One that has begun is let finish, unless somebody is in a hurry.
-            let hurry = stops.count() > 0;
-            if hurry || server.sessions() == 0 {
-                server.stop();
-                stopping = Some(Instant::now());
-            }
+        // One that has begun is let finish, unless somebody is in a hurry.
+        let finished = args.once && flows.sessions_over() > 0 && server.sessions() == 0;
+        if stops.count() > 0 || finished {
+            ending.begin();
         }
-        let patience_over = stopping.is_some_and(|since| since.elapsed() > END_MAX) || stops.count() > 1;
-        if stopping.is_some() && inbox.is_empty() && (server.sessions() == 0 || patience_over) {
+        if inbox.is_empty() && ending.is_over(stops.count() > 1) {
             break;
         }
     }
@@ -199,11 +193,11 @@ fn serve_plain(
 ) -> anyhow::Result<Measured> {
     let plan = PlainServerPlan {
         bind,
-        host: host_name(args.name.as_ref()),
+        host: host_name(args.server.name.as_ref()),
         send: plain_plan(args, message_bytes),
         receive_buffer: args.receive_buffer,
         spin: args.spin,
-        core: args.core,
+        core: args.server.core,
         once: args.once,
         clock: Clock::start(),
         run_start_unix_ns: watch.started_unix_ns(),
@@ -262,6 +256,7 @@ fn plain_plan(args: &ServeArgs, message_bytes: u32) -> SendPlan {
         no_delay: false,
         dscp: None,
         segments_max: None,
+        send_batch: None,
         raw: RawPlan::default(),
         probe: None,
     }

@@ -32,8 +32,7 @@ pub(crate) fn stamp(args: &StampArgs) -> anyhow::Result<ExitCode> {
     let ssid = 1 + u16::try_from(random_number()? % u64::from(u16::MAX))?;
     let sender = args.plan(key(args.key_file.as_deref())?.for_stamp(), ssid)?;
     let watch = HostWatch::start();
-    let out = args.output.out.as_ref();
-    let dir = out.map(|out| RecordDir::create(out, "stamp", watch.started_unix_ns())).transpose()?;
+    let dir = RecordDir::if_asked(&args.output, "stamp", watch.started_unix_ns())?;
     let command = describe(args, &peer.to_string(), sender.packet_bytes);
     note(&command);
     let mut watching = Watching::open(&WatchPlan { peer, sender, dscp: args.dscp })?;

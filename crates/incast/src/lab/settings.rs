@@ -1,6 +1,7 @@
 //! Settings that a scenario asks for beyond its namespaces' own: those of the whole machine, which are written
 //! down and put back, and those of interfaces, which go with the lab.
 
+use std::io;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -50,7 +51,7 @@ impl MachineSettings {
     fn end(&mut self) -> anyhow::Result<()> {
         let Some((mut journal, after)) = self.journal.take() else { return Ok(()) };
         let mut ended = journal.put_back(&HostKnobs, after).context("write the journal")?;
-        let is_good = |how: &std::io::Result<_>| matches!(how, Ok(incast_core::tune::PutBack::Restored));
+        let is_good = |how: &io::Result<_>| matches!(how, Ok(incast_core::tune::PutBack::Restored));
         ended.retain(|(_, how)| !is_good(how));
         tell_put_back(&ended);
         close(journal)
@@ -66,6 +67,8 @@ pub(crate) fn put_back_of_the_dead() -> anyhow::Result<()> {
         Ok(Some(journal)) => journal,
         // A process that lives has it, or it is of a network that is not this one.
         Ok(None) | Err(JournalFault::Locked | JournalFault::OtherNetwork(_)) => return Ok(()),
+        // Whoever may not change settings of the machine measures it as it is.
+        Err(JournalFault::Io(error)) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(()),
         Err(fault) => return Err(explained(path, fault)),
     };
     if !journal.open_changes().iter().any(|change| change.for_now) {
@@ -101,9 +104,21 @@ pub(crate) fn set_interfaces(scenario: &Scenario, lab: &Lab) -> anyhow::Result<(
                 let kind =
                     KnobKind::of_interface(&format!("e{nth}"), key).context("a key of an interface")?;
                 let knob = Knob { namespace: Some(host.namespace.clone()), kind };
-                HostKnobs.write(&knob, value).with_context(|| format!("the interface of {}", plan.name))?;
+                HostKnobs
+                    .write(&knob, value)
+                    .map_err(|error| refused(&plan.name, nth, (key, value), &error))?;
             }
         }
     }
     Ok(())
+}
+
+/// Why an interface of a host cannot be set so. The name of its namespace, another in every lab, tells nobody anything.
+fn refused(host: &str, nth: usize, (key, value): (&str, &str), error: &io::Error) -> anyhow::Error {
+    if error.kind() == io::ErrorKind::Unsupported {
+        return anyhow::anyhow!(
+            "interface e{nth} of host {host} has no `{key}`: it is a virtual cable, whose driver does not know it"
+        );
+    }
+    anyhow::anyhow!("interface e{nth} of host {host} refused `{key}` = {value}: {error}")
 }

@@ -76,7 +76,8 @@ impl Witness {
             let packets = |of: fn(&Traced) -> bool| {
                 seen.iter().filter(filtered).filter(|place| of(place)).map(|place| place.packets).sum::<u64>()
             };
-            let (all, datagrams) = (packets(|_| true), packets(|place| place.protocol == UDP));
+            let (all, datagrams) =
+                (packets(|_| true), packets(|place| place.protocol == UDP && !place.fragment));
             if all > 0 {
                 let place = format!("packet filter of {switch}");
                 places.add_told(stage::FIREWALL, &place, all, Some(datagrams));
@@ -102,13 +103,13 @@ impl Witness {
     }
 }
 
-/// What the trace saw at the queue of a device.
+/// What the trace saw at the queue of a device: packets, and whole datagrams among them.
 fn queue_drops(seen: &Counted, namespace: u64, device: u32) -> (u64, u64) {
     let here = seen.packets.iter().filter(|(place, _)| {
         u64::from(place.namespace) == namespace && place.device == device && place.reason.starts_with("QDISC")
     });
     here.fold((0, 0), |(all, datagrams), (place, packets)| {
-        (all + packets, datagrams + if place.protocol == UDP { *packets } else { 0 })
+        (all + packets, datagrams + if place.protocol == UDP && !place.fragment { *packets } else { 0 })
     })
 }
 

@@ -147,7 +147,7 @@ impl<R: Role<Data>, W: Work<R>> Process<R, W> {
             order = orders.recv_timeout(TELL_EVERY).ok().or(order);
         }
         self.work.finish();
-        tell(&ended(watch, None));
+        tell(&ended(watch));
         Ok(())
     }
 

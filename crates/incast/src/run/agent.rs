@@ -24,6 +24,7 @@ use super::player;
 use crate::cli::AgentArgs;
 use crate::endpoint::{AGENT_PORT_DEFAULT, key, resolve};
 use crate::output::note;
+use crate::own_book::OwnBook;
 use crate::signals::Stops;
 
 /// Roles that one coordinator may have at once.
@@ -92,10 +93,10 @@ fn serve(mut connection: TcpStream, peer: SocketAddr, key: &Key, local_only: boo
     }
     note(&format!("agent: serving coordinator {peer}"));
     let (to_us, from_roles) = unbounded();
-    let mut roles = BTreeMap::new();
-    let ended = carry(&mut channel, &mut roles, &to_us, &from_roles);
+    let mut played = Played { roles: BTreeMap::new(), to_us, book: None };
+    let ended = carry(&mut channel, &mut played, &from_roles);
     // Dropping the roles ends them.
-    drop(roles);
+    drop(played);
     note(&format!("agent: coordinator {peer} is gone"));
     match ended {
         Err(ChannelError::Closed) => Ok(()),
@@ -103,10 +104,17 @@ fn serve(mut connection: TcpStream, peer: SocketAddr, key: &Key, local_only: boo
     }
 }
 
+/// What is done here for one coordinator.
+struct Played {
+    roles: BTreeMap<u32, Role>,
+    to_us: Sender<FromRole>,
+    /// The counters of this host while it is watched, and its drop trace.
+    book: Option<OwnBook>,
+}
+
 fn carry(
     channel: &mut Channel,
-    roles: &mut BTreeMap<u32, Role>,
-    to_us: &Sender<FromRole>,
+    played: &mut Played,
     from_roles: &Receiver<FromRole>,
 ) -> Result<(), ChannelError> {
     let (mut last_said, mut last_heard) = (Instant::now(), Instant::now());
@@ -116,7 +124,7 @@ fn carry(
                 let frame = frame.unwrap_or(Err(ChannelError::Closed))?;
                 last_heard = Instant::now();
                 if let Some(order) = channel.handle_frame(&frame)?
-                    && let Some(word) = handle_order(order, roles, to_us)
+                    && let Some(word) = played.handle_order(order)
                 {
                     channel.send(&word)?;
                 }
@@ -125,7 +133,7 @@ fn carry(
                 let Ok(word) = word else { return Ok(()) };
                 let word = match word {
                     FromRole::Line(role, line) => AgentWord::Line { role, line },
-                    FromRole::End(role) => AgentWord::Gone { role, how: roles.remove(&role).and_then(reap) },
+                    FromRole::End(role) => AgentWord::Gone { role, how: played.roles.remove(&role).and_then(reap) },
                 };
                 channel.send(&word)?;
                 last_said = Instant::now();
@@ -142,38 +150,46 @@ fn carry(
     }
 }
 
-/// Carries out an order; gives the answer if there is one at once.
-fn handle_order(
-    order: AgentOrder,
-    roles: &mut BTreeMap<u32, Role>,
-    to_us: &Sender<FromRole>,
-) -> Option<AgentWord> {
-    match order {
-        AgentOrder::Alive => None,
-        AgentOrder::Spawn { role } if roles.len() >= ROLES_MAX || roles.contains_key(&role) => {
-            Some(AgentWord::Gone {
-                role,
-                how: Some("was not started: too many roles, or its number is taken".into()),
-            })
-        }
-        AgentOrder::Spawn { role } => match start(role, to_us) {
-            Ok(started) => {
-                roles.insert(role, started);
+impl Played {
+    /// Carries out an order; gives the answer if there is one at once.
+    fn handle_order(&mut self, order: AgentOrder) -> Option<AgentWord> {
+        match order {
+            AgentOrder::Alive => None,
+            AgentOrder::Watch { trace } => {
+                let opened = OwnBook::open(trace).map(|book| self.book = Some(book));
+                Some(AgentWord::Watching { failure: opened.err().map(|error| format!("{error:#}")) })
+            }
+            // Whose host it is, the coordinator knows.
+            AgentOrder::TellBook => {
+                self.book.as_mut().map(|book| AgentWord::Book { book: Box::new(book.close("")) })
+            }
+            AgentOrder::Spawn { role } if self.roles.len() >= ROLES_MAX || self.roles.contains_key(&role) => {
+                Some(AgentWord::Gone {
+                    role,
+                    how: Some("was not started: too many roles, or its number is taken".into()),
+                })
+            }
+            AgentOrder::Spawn { role } => match start(role, &self.to_us) {
+                Ok(started) => {
+                    self.roles.insert(role, started);
+                    None
+                }
+                Err(error) => {
+                    Some(AgentWord::Gone { role, how: Some(format!("was not started: {error:#}")) })
+                }
+            },
+            AgentOrder::Say { role, line } => {
+                if let Some(role) = self.roles.get_mut(&role) {
+                    let _ = role.orders.write_all(line.as_bytes()).and_then(|()| role.orders.flush());
+                }
                 None
             }
-            Err(error) => Some(AgentWord::Gone { role, how: Some(format!("was not started: {error:#}")) }),
-        },
-        AgentOrder::Say { role, line } => {
-            if let Some(role) = roles.get_mut(&role) {
-                let _ = role.orders.write_all(line.as_bytes()).and_then(|()| role.orders.flush());
+            AgentOrder::Kill { role } => {
+                if let Some(role) = self.roles.get_mut(&role) {
+                    let _ = role.child.kill();
+                }
+                None
             }
-            None
-        }
-        AgentOrder::Kill { role } => {
-            if let Some(role) = roles.get_mut(&role) {
-                let _ = role.child.kill();
-            }
-            None
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use crossbeam_channel::Sender;
 use incast_core::control::SendPlan;
+use incast_core::ledger::reading::HostBook;
 use incast_core::record::{Cpu, Faults, Host};
 use incast_core::scenario::{ExchangePlan, FlowPlan, HostPlan, Scenario, Start};
 use incast_core::units::Bytes;
@@ -19,6 +20,7 @@ use super::lines::{
 };
 use super::places::Places;
 use super::player::{Heard, Player};
+use crate::drop_trace::Wish;
 use crate::endpoint::resolve;
 
 /// All roles of a run.
@@ -73,6 +75,7 @@ pub(crate) enum Kind {
 pub(crate) struct Receiving {
     host: String,
     buffer: Option<Bytes>,
+    batch: Option<u32>,
     spin: bool,
     core: Option<u32>,
     name: Option<String>,
@@ -131,6 +134,7 @@ impl Receiving {
         Self {
             host: flow.to.clone(),
             buffer: flow.sockets.receive_buffer,
+            batch: flow.sockets.receive_batch,
             spin: flow.spin,
             core: flow.receiver_core,
             name: flow.receiver.clone(),
@@ -166,6 +170,26 @@ impl Cast {
         Ok(Self { roles: Vec::new(), agents, run_key, heard, run_start_unix_ns, places, tag })
     }
 
+    /// Lets every agent read the counters of its host and trace its drops, from now on.
+    pub(crate) fn watch(&self, trace: Wish) -> anyhow::Result<()> {
+        for (address, agent) in &self.agents {
+            agent.watch(trace).with_context(|| format!("watch the host of agent {address}"))?;
+        }
+        Ok(())
+    }
+
+    /// What the counters of the agents' hosts said since, each by the name of the first host that is played there;
+    /// nothing of an agent that is gone.
+    pub(crate) fn books(&self, scenario: &Scenario) -> Vec<HostBook> {
+        // All are asked before one is waited for.
+        self.agents.values().for_each(AgentLink::ask_book);
+        let told = self.agents.iter().filter_map(|(address, agent)| {
+            let host = scenario.hosts.iter().find(|host| host.agent.as_ref() == Some(address))?;
+            Some(agent.book()?.of(&host.name))
+        });
+        told.collect()
+    }
+
     /// Starts a process for every receiver.
     pub(crate) fn start_receivers(&mut self, scenario: &Scenario) -> anyhow::Result<()> {
         let mut wanted: Vec<Receiving> = Vec::new();
@@ -181,6 +205,7 @@ impl Cast {
                 bind: SocketAddr::new(self.bind_address(scenario, host)?, 0),
                 key: self.run_key.to_text(),
                 receive_buffer: receiving.buffer,
+                receive_batch: receiving.batch,
                 spin: receiving.spin,
                 core: receiving.core,
                 run_start_unix_ns: self.run_start_unix_ns,
@@ -517,6 +542,7 @@ fn send_plan(flow: &FlowPlan, scenario: &Scenario, single_packets: bool) -> Send
         no_delay: flow.sockets.no_delay.unwrap_or(false),
         dscp: flow.sockets.dscp,
         segments_max: flow.sockets.segments_max.or_else(|| single_packets.then_some(1)),
+        send_batch: flow.sockets.send_batch,
         raw: flow.raw.clone(),
         probe: flow.probe,
     }

@@ -9,13 +9,13 @@ use incast_core::exchange::assemble::Identity;
 use incast_core::exchange::{AnswererAccount, AskerAccount};
 use incast_core::scenario::{ExchangePlan, Scenario};
 use incast_net::clock::Clock;
-use incast_net::exchange::ask;
-use incast_net::exchange::{AnswerPlan, AnswerServer, AskNotice, AskPlan, Target};
+use incast_net::exchange::{self, AnswerPlan, AskNotice, AskPlan, Target, ask};
 use incast_net::key::Key;
 
 use super::lines::{AnswerAssignment, AskAssignment, RoleLine, RoleOrder};
 use super::role::pass_on;
 use super::telling::{ended, ended_with, tell};
+use crate::ending::Ending;
 use crate::measured::{ExchangeOutcome, HostWatch, thread_cpu};
 
 /// How often a role says that it is alive.
@@ -28,7 +28,7 @@ const END_MAX: Duration = Duration::from_secs(4);
 pub(super) fn answer(plan: AnswerAssignment, orders: &Receiver<RoleOrder>) -> anyhow::Result<()> {
     let watch = HostWatch::start();
     let (notices, inbox) = unbounded();
-    let server = AnswerServer::start(
+    let server = exchange::listen(
         AnswerPlan {
             bind: plan.bind,
             host: plan.host,
@@ -43,21 +43,20 @@ pub(super) fn answer(plan: AnswerAssignment, orders: &Receiver<RoleOrder>) -> an
         notices,
     )?;
     tell(&RoleLine::Listening { address: server.address() });
-    let mut stopping: Option<Instant> = None;
+    let mut ending = Ending::new(&server, END_MAX);
     let mut told = Instant::now();
     loop {
         // Askers hear what was answered, and tell it.
         inbox.try_iter().for_each(drop);
-        if orders.recv_timeout(TICK) == Ok(RoleOrder::Stop) && stopping.is_none() {
-            server.stop();
-            stopping = Some(Instant::now());
+        if orders.recv_timeout(TICK) == Ok(RoleOrder::Stop) {
+            ending.begin();
         }
         alive(&mut told);
-        if stopping.is_some_and(|since| server.sessions() == 0 || since.elapsed() > END_MAX) {
+        if ending.is_over(false) {
             break;
         }
     }
-    tell(&ended_with(&watch, server.faults()));
+    tell(&ended_with(&watch, server.faults(), None));
     Ok(())
 }
 
@@ -89,7 +88,7 @@ pub(super) fn ask(plan: AskAssignment, orders: &Receiver<RoleOrder>) -> anyhow::
         told: outcome.told,
         failures: outcome.failures,
     });
-    tell(&ended(&watch, None));
+    tell(&ended(&watch));
     Ok(())
 }
 

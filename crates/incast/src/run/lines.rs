@@ -86,6 +86,7 @@ pub(crate) struct ReceiveAssignment {
     pub(crate) bind: SocketAddr,
     pub(crate) key: String,
     pub(crate) receive_buffer: Option<Bytes>,
+    pub(crate) receive_batch: Option<u32>,
     pub(crate) spin: bool,
     pub(crate) core: Option<u32>,
     pub(crate) run_start_unix_ns: u64,

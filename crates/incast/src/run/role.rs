@@ -18,8 +18,9 @@ use incast_net::live::LiveFlow;
 use incast_net::server::{Server, ServerPlan};
 
 use super::lines::{Assignment, Counts, Part, RoleLine, RoleOrder};
-use super::telling::{ended, tell};
+use super::telling::{ended, ended_with, tell};
 use super::{exchanges, tagged};
+use crate::ending::Ending;
 use crate::measured::{HostWatch, host_gauge, thread_cpu};
 use crate::own_book;
 
@@ -124,9 +125,9 @@ fn receive(plan: ServerPlan, orders: &Receiver<RoleOrder>) -> anyhow::Result<()>
     let watch = HostWatch::start();
     let (notices, inbox) = unbounded();
     let server = Server::start(plan, notices)?;
-    tell(&RoleLine::Listening { address: server.address() });
+    tell(&RoleLine::Listening { address: server.listening().address() });
     let mut told = Told::default();
-    let mut stopping: Option<Instant> = None;
+    let mut ending = Ending::new(server.listening(), END_MAX);
     let mut last_told = Instant::now();
     loop {
         match inbox.recv_timeout(TICK) {
@@ -134,20 +135,18 @@ fn receive(plan: ServerPlan, orders: &Receiver<RoleOrder>) -> anyhow::Result<()>
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
-        if orders.try_iter().any(|order| order == RoleOrder::Stop) && stopping.is_none() {
-            server.stop();
-            stopping = Some(Instant::now());
+        if orders.try_iter().any(|order| order == RoleOrder::Stop) {
+            ending.begin();
         }
         if last_told.elapsed() >= TELL_EVERY {
             last_told = Instant::now();
             told.progress();
         }
-        let patience_over = stopping.is_some_and(|since| since.elapsed() > END_MAX);
-        if stopping.is_some() && inbox.is_empty() && (server.sessions() == 0 || patience_over) {
+        if inbox.is_empty() && ending.is_over(false) {
             break;
         }
     }
-    tell(&ended(&watch, Some(&server)));
+    tell(&ended_with(&watch, server.listening().faults(), server.socket_drops()));
     Ok(())
 }
 
@@ -175,7 +174,7 @@ fn send(plan: ClientPlan, orders: &Receiver<RoleOrder>) -> anyhow::Result<()> {
     let outcomes = worker.join().map_err(|_| anyhow::anyhow!("the sending thread panicked"))??;
     told.progress();
     outcomes.into_iter().for_each(|outcome| tell(&done(outcome)));
-    tell(&ended(&watch, None));
+    tell(&ended(&watch));
     Ok(())
 }
 
@@ -198,6 +197,7 @@ impl super::lines::ReceiveAssignment {
             open: false,
             barrier: 1,
             receive_buffer: self.receive_buffer,
+            receive_batch: self.receive_batch,
             spin: self.spin,
             core: self.core,
             clock: Clock::start(),

@@ -45,7 +45,7 @@ pub(crate) fn echo(plan: &EchoAssignment, orders: &Receiver<RoleOrder>) -> anyho
             tell(&RoleLine::Progress { flows: Vec::new() });
         }
     }
-    tell(&ended(&watch, None));
+    tell(&ended(&watch));
     Ok(())
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn tag(plan: &TagAssignment, orders: &Receiver<RoleOrder>) -> anyhow:
     socket.connect(plan.to).with_context(|| format!("send tagged messages to {}", plan.to))?;
     tell(&RoleLine::Armed);
     if !matches!(orders.recv(), Ok(RoleOrder::Start)) {
-        tell(&ended(&watch, None));
+        tell(&ended(&watch));
         return Ok(());
     }
     let mut tags = Tags { plan, socket, departures: Vec::new(), answered: 0, times: LogHistogram::new() };
@@ -76,7 +76,7 @@ pub(crate) fn tag(plan: &TagAssignment, orders: &Receiver<RoleOrder>) -> anyhow:
         tags.listen(patience.min(Instant::now() + TICK));
     }
     tell(&RoleLine::Tagged { flow: plan.flow.clone(), round_trip: tags.round_trip() });
-    tell(&ended(&watch, None));
+    tell(&ended(&watch));
     Ok(())
 }
 

@@ -3,7 +3,6 @@
 use std::io::Write as _;
 
 use incast_core::record::Faults;
-use incast_net::server::Server;
 
 use super::lines::RoleLine;
 use crate::measured::HostWatch;
@@ -17,21 +16,14 @@ pub(crate) fn tell(line: &RoleLine) {
         .and_then(|()| out.flush());
 }
 
-/// The last word of a role: what it cost, and what its peers did wrong.
-pub(crate) fn ended_with(watch: &HostWatch, faults: Faults) -> RoleLine {
-    let cpu = watch.cpu();
-    let (host, _) = watch.host(None, &[]);
-    RoleLine::Ended { cpu, host: Box::new(host), faults, socket_drops: None }
+/// The last word of a role that has no server: what it cost.
+pub(crate) fn ended(watch: &HostWatch) -> RoleLine {
+    ended_with(watch, Faults::default(), None)
 }
 
-/// The same of a role that is or has a server of flows.
-pub(crate) fn ended(watch: &HostWatch, server: Option<&Server>) -> RoleLine {
+/// The same of a server, with what its peers did wrong and what its sockets dropped.
+pub(crate) fn ended_with(watch: &HostWatch, faults: Faults, socket_drops: Option<u64>) -> RoleLine {
     let cpu = watch.cpu();
     let (host, _) = watch.host(None, &[]);
-    RoleLine::Ended {
-        cpu,
-        host: Box::new(host),
-        faults: server.map(Server::faults).unwrap_or_default(),
-        socket_drops: server.and_then(Server::socket_drops),
-    }
+    RoleLine::Ended { cpu, host: Box::new(host), faults, socket_drops }
 }

@@ -100,6 +100,7 @@ pub(crate) fn hello(name: &str, transport: Transport, direction: Direction, stre
         no_delay: false,
         dscp: None,
         segments_max: None,
+        send_batch: None,
         raw: RawPlan::default(),
         probe: None,
     };

@@ -162,6 +162,16 @@ pub(crate) fn run(forces: &[&Force]) -> Record {
     read_record(&ended.stdout)
 }
 
+/// Plays a scenario of this name as it stands; its record.
+pub(crate) fn as_it_stands(name: &str, scenario: &str) -> Record {
+    let inventory = Inventory::take(name);
+    let mut started = lab(scenario);
+    let ended = started.wait();
+    assert!(matches!(ended.status.code(), Some(0 | 1)), "{}: {}", ended.status, ended.stderr);
+    inventory.assert_nothing_left(&started);
+    read_record(&ended.stdout)
+}
+
 /// A steady flow of 16 Mbit/s over cables of 20 Mbit/s, from which nothing is lost, and what the forces change.
 fn text(name: &str, forces: &[&Force]) -> String {
     let mut sender = vec![r#"from = "y", to = "main", rate = "20Mbit/s""#];

@@ -3,7 +3,8 @@
 //! It answers nobody before a datagram has shown the ticket, and from then on its sender alone: the socket
 //! is connected to it, so that the kernel turns all others away. Who has the ticket could still forge another's address
 //! and have it flooded; so that address must have held a TCP connection of this asker: the control connection, or one
-//! that showed the ticket. Everybody else is a stranger.
+//! that showed the ticket. Everybody else is a stranger. The socket is bound to the address that is asked: one of all
+//! addresses would answer from the one that the route likes.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -31,10 +32,9 @@ const SEND_BUFFER: Bytes = Bytes(4 << 20);
 /// Bytes of one `sendmmsg` at most.
 const TRAIN_BYTES: usize = 256 << 10;
 
-/// Opens the port for one asker and starts its thread; gives the port.
-pub(super) fn start(shared: &Arc<Shared>, asker: &Arc<Asker>) -> Result<u16, SocketError> {
-    let address = SocketAddr::new(shared.plan.bind.ip(), 0);
-    let (socket, _) = socket::udp_bind(address, None)?;
+/// Opens a port at `here` for one asker and starts its thread; gives the port.
+pub(super) fn start(shared: &Arc<Shared>, asker: &Arc<Asker>, here: SocketAddr) -> Result<u16, SocketError> {
+    let (socket, _) = socket::udp_bind(here, None)?;
     let granted = socket::ask_buffer(socket.as_fd(), Side::Send, Some(SEND_BUFFER));
     let port = socket
         .local_addr()
@@ -70,7 +70,7 @@ fn answer(shared: &Shared, asker: &Asker, socket: &UdpSocket, caveats: Vec<incas
     done = AnswererAccount { caveats: done.caveats, ..serving.answerer.account() };
     done.datagrams = serving.datagrams;
     done.nonsense = serving.nonsense;
-    (0..serving.nonsense.min(NONSENSE_COUNTED)).for_each(|_| count(&shared.faults.strangers));
+    (0..serving.nonsense.min(NONSENSE_COUNTED)).for_each(|_| count(&shared.acceptor.faults.strangers));
     done.cpu = cpu_before.zip((shared.plan.thread_cpu)()).map(|(before, after)| after.since(&before));
     asker.close(done);
 }

@@ -1,6 +1,6 @@
 //! The session of one asker: grants its wish, and tells it at the end what was answered.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -10,9 +10,10 @@ use incast_core::exchange::AnswererAccount;
 use incast_core::exchange::session::{Hello, Notice, Session};
 use incast_core::load::Transport;
 
-use super::{AnswerNotice, AnswerOutcome, Asker, Shared, datagram, lock};
+use super::{AnswerNotice, AnswerOutcome, Asker, Shared, datagram};
 use crate::channel::{Channel, ChannelError};
 use crate::key;
+use crate::lock::lock;
 
 /// How often the stop flag is looked at.
 const TICK: Duration = Duration::from_millis(20);
@@ -23,17 +24,24 @@ const END_MAX: Duration = Duration::from_secs(3);
 struct Serving<'a> {
     shared: &'a Arc<Shared>,
     session: Session,
-    /// Where the asker is.
+    /// Where the asker is, and which of our addresses it has reached.
     from: IpAddr,
+    here: Option<SocketAddr>,
     local: bool,
     granted: Option<(Hello, Arc<Asker>)>,
 }
 
 /// Serves one asker until its session is over.
-pub(super) fn serve(shared: &Arc<Shared>, mut channel: Channel, from: IpAddr, local: bool) {
-    shared.sessions.fetch_add(1, Relaxed);
+pub(super) fn serve(
+    shared: &Arc<Shared>,
+    mut channel: Channel,
+    from: IpAddr,
+    here: Option<SocketAddr>,
+    local: bool,
+) {
+    shared.acceptor.sessions.fetch_add(1, Relaxed);
     let session = Session::answerer(shared.plan.clock.now());
-    let mut serving = Serving { shared, session, from, local, granted: None };
+    let mut serving = Serving { shared, session, from, here, local, granted: None };
     let failure = serving.run(&mut channel);
     let account = serving.end_data();
     channel.close();
@@ -47,7 +55,7 @@ pub(super) fn serve(shared: &Arc<Shared>, mut channel: Channel, from: IpAddr, lo
         })
     });
     shared.tell(AnswerNotice::Over(outcome));
-    shared.sessions.fetch_sub(1, Relaxed);
+    shared.acceptor.sessions.fetch_sub(1, Relaxed);
 }
 
 impl Serving<'_> {
@@ -73,12 +81,12 @@ impl Serving<'_> {
             if self.session.is_over() {
                 return None;
             }
-            if self.shared.is_stopping() {
+            if self.shared.acceptor.is_stopping() {
                 return Some("this server was stopped".into());
             }
             if let Err(error) = self.listen(channel) {
                 if self.granted.is_none() {
-                    self.shared.faults.count_channel(&error);
+                    self.shared.acceptor.faults.count_channel(&error);
                 }
                 return Some(error.to_string());
             }
@@ -125,7 +133,7 @@ impl Serving<'_> {
             account: std::sync::Mutex::default(),
         });
         let port = match asker.terms.transport {
-            Transport::Udp => match datagram::start(self.shared, &asker) {
+            Transport::Udp => match datagram::start(self.shared, &asker, self.asked_at(hello.data)) {
                 Ok(port) => Some(port),
                 Err(error) => return self.session.refuse(now, error.to_string()),
             },
@@ -136,6 +144,21 @@ impl Serving<'_> {
         let (from, name) = (hello.host.clone(), hello.exchange.clone());
         self.granted = Some((hello, asker));
         self.shared.tell(AnswerNotice::Began { from, name });
+    }
+
+    /// Where the asker's datagrams will come, with any port.
+    fn asked_at(&self, data: Option<IpAddr>) -> SocketAddr {
+        let mut address = self.shared.plan.bind;
+        if address.ip().is_unspecified() {
+            let other = data.map(|data| SocketAddr::new(data, 0));
+            address = other.or(self.here).unwrap_or(address);
+        }
+        // A socket of IPv6 that listens for IPv4 too has met it in its own way of writing.
+        if address.ip() != address.ip().to_canonical() {
+            address.set_ip(address.ip().to_canonical());
+        }
+        address.set_port(0);
+        address
     }
 
     /// Ends the connections of this asker, and takes what they did.

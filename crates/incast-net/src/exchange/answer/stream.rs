@@ -52,7 +52,7 @@ pub(super) fn answer(shared: &Shared, asker: &Asker, connection: &TcpStream) {
         && error.kind() == io::ErrorKind::InvalidData
     {
         done.nonsense += 1;
-        count(&shared.faults.bad_messages);
+        count(&shared.acceptor.faults.bad_messages);
     }
     done = AnswererAccount { nonsense: done.nonsense, caveats: done.caveats, ..serving.answerer.account() };
     done.connection = serving.watch.finish(clock.now(), 0, connection.as_fd());

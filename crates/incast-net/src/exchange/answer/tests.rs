@@ -1,10 +1,12 @@
 //! The answering threads against sockets of a test: whom they answer, and how they behave when all room is taken.
 
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, UdpSocket};
-use std::time::Duration;
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::time::{Duration, Instant};
 
+use incast_core::time::Span;
 use incast_core::wire::exchange::Head;
+use incast_core::wire::preface::Preface;
 use rustix::time::{ClockId, clock_gettime};
 
 use super::*;
@@ -26,11 +28,8 @@ fn asker(terms: Terms) -> (Arc<Shared>, Arc<Asker>) {
             clock: Clock::start(),
             thread_cpu: || None,
         },
-        stop: AtomicBool::new(false),
-        faults: FaultCounters::default(),
+        acceptor: Arc::default(),
         askers: Mutex::default(),
-        connections: AtomicUsize::new(0),
-        sessions: AtomicUsize::new(0),
         notices,
     };
     terms.check().expect("terms that can be agreed to");
@@ -59,7 +58,7 @@ fn end(asker: &Asker) -> AnswererAccount {
 #[test]
 fn a_ticket_from_an_address_that_is_not_the_askers_has_no_answer() {
     let (shared, asker) = asker(Terms::new(Transport::Udp, 64, 64));
-    let port = datagram::start(&shared, &asker).expect("a port");
+    let port = datagram::start(&shared, &asker, shared.plan.bind).expect("a port");
     let at = |address: [u8; 4]| {
         let socket = UdpSocket::bind((Ipv4Addr::from(address), 0)).expect("all of 127/8 is ours");
         socket.connect((Ipv4Addr::LOCALHOST, port)).expect("connect");
@@ -77,7 +76,7 @@ fn a_ticket_from_an_address_that_is_not_the_askers_has_no_answer() {
     assert!(other.recv(&mut [0; 99]).is_err(), "nobody is flooded on another's word");
     let account = end(&asker);
     assert_eq!((account.requests, account.responses, account.nonsense), (1, 1, 1));
-    assert_eq!(shared.faults.read().strangers, 1);
+    assert_eq!(shared.acceptor.faults.read().strangers, 1);
 }
 
 #[test]

@@ -1,18 +1,15 @@
 //! The UDP socket of an asker towards one answerer: a request in a datagram, a response in one or many.
 
-use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::{AsFd as _, BorrowedFd};
 
 use incast_core::caveat::{Caveat, CaveatKind};
 use incast_core::wire::exchange::Head;
-use incast_core::wire::preface::Preface;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use super::AskPlan;
 use super::work::Hearing;
-use crate::channel::CONNECT_MAX;
 use crate::socket::{self, SocketError};
 use crate::sys::datagram::{self, DATAGRAMS_MAX, Received};
 
@@ -33,16 +30,6 @@ pub(super) struct Datagrams {
     received: Vec<Received>,
     is_single: bool,
     caveats: Vec<Caveat>,
-}
-
-/// Shows an answerer from which of our addresses datagrams will come, where that may not be the one of the control
-/// connection: by a TCP connection with the ticket, which the answerer ends when it has taken it in.
-pub(super) fn show_address(server: SocketAddr, ticket: u64) -> Result<(), SocketError> {
-    let failed = |cause| SocketError::new(format!("show our address to {server} over TCP"), cause);
-    let mut connection = TcpStream::connect_timeout(&server, CONNECT_MAX).map_err(failed)?;
-    connection.set_read_timeout(Some(CONNECT_MAX)).map_err(failed)?;
-    connection.write_all(&Preface::emit_data(ticket)).map_err(failed)?;
-    connection.read(&mut [0]).map(|_| ()).map_err(failed)
 }
 
 impl Datagrams {

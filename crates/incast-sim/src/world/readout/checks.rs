@@ -1,7 +1,5 @@
 //! The laws of events and credits, held against every role while it runs.
 
-use incast_core::readout::role::RoleCounts;
-
 use super::ReadoutWorld;
 use super::actor::Machine;
 use super::roster::Seat;
@@ -50,7 +48,7 @@ impl<C: Courier> ReadoutWorld<C> {
             if let Machine::Trigger(trigger) = machine {
                 trigger.role.account().check_laws_one_by_one();
             }
-            check_counts(&machine.counts());
+            machine.counts().check_laws();
         }
         let under_way: u64 = self.parcels.iter().map(|parcel| u64::from(parcel.pieces)).sum();
         let under_way = under_way + self.letters.iter().count() as u64;
@@ -59,38 +57,5 @@ impl<C: Courier> ReadoutWorld<C> {
             self.pieces_over + under_way,
             "law 1: sent = arrived + lost + cut + under way"
         );
-    }
-}
-
-/// Asserts what has to hold within the account of one role.
-///
-/// # Panics
-///
-/// When it does not: our mistake.
-pub(super) fn check_counts(counts: &RoleCounts) {
-    match counts {
-        RoleCounts::Trigger(trigger) => {
-            assert_eq!(trigger.events.residual(), 0, "law 2: {}", trigger.events);
-            assert_eq!(trigger.credits.residual(), 0, "law 3: {}", trigger.credits);
-        }
-        RoleCounts::Builder(builder) => {
-            for level in &builder.levels {
-                assert_eq!(level.credits.residual(), 0, "law 3: {}", level.credits);
-            }
-            let storing = &builder.storing;
-            assert!(storing.stored <= storing.entered, "{storing:?}");
-        }
-        RoleCounts::Source(source) => {
-            let not_sent: u64 = source.not_sent.values().sum();
-            let known = source.sent + source.dropped + not_sent + source.waiting;
-            assert_eq!(source.assigned, known, "assigned = sent + dropped + not sent + waiting: {source:?}");
-        }
-        RoleCounts::Node(node) => {
-            let known = node.answered + node.dropped + node.no_room + node.queued + node.working;
-            assert_eq!(node.events, known, "events = answered + dropped + waiting: {node:?}");
-        }
-        RoleCounts::Sink(sink) => {
-            assert!(sink.stored_incomplete <= sink.stored, "{sink:?}");
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use incast_core::caveat::{Caveat, CaveatKind};
 use incast_core::readout::Peer;
-use incast_core::readout::report::{RoleReport, fill};
+use incast_core::readout::report::{self, RoleReport, fill};
 use incast_core::readout::role::{Protocol, RoleCounts};
 use incast_core::record::{ModelUsed, NamedCount, Readout};
 
@@ -102,38 +102,13 @@ impl<C: Courier> ReadoutWorld<C> {
                 ));
             }
         }
-        let credits = readout.credits.as_ref().map_or(0, |credits| credits.residual);
-        if readout.events.residual != 0 || credits != 0 {
-            caveats.push(Caveat::new(
-                CaveatKind::AccountOpen,
-                format!("the accounts do not close: events {}, credits {credits}", readout.events.residual),
-                "this is a fault of incast: please report it with the record",
-            ));
-        }
-        let nonsense: Vec<String> = readout
-            .roles
-            .iter()
-            .flat_map(|role| {
-                let faults = role.faults.iter().filter(|fault| !is_in_account(&fault.name));
-                faults.map(move |fault| format!("{}: {} {}", role.name, fault.count, fault.name))
-            })
-            .take(NONSENSE_MAX)
-            .collect();
-        if !nonsense.is_empty() {
-            caveats.push(Caveat::new(
-                CaveatKind::PeerNonsense,
-                format!("roles counted what should not be: {}", nonsense.join("; ")),
-                "after deaths and losses this is expected",
-            ));
-        }
+        caveats.extend(report::doubts(readout, "after deaths and losses this is expected"));
         caveats
     }
 }
 
 /// Deaths of one role that are told one by one, as in the real program.
 const DEATHS_MAX: usize = 8;
-/// Faults that are named among the doubts; each role's own has all.
-const NONSENSE_MAX: usize = 16;
 
 /// A role at the end.
 struct Told<'a> {
@@ -212,9 +187,4 @@ fn models(disk: DiskPlan) -> Vec<ModelUsed> {
             origin: "assumed".into(),
         })
         .collect()
-}
-
-/// Whether the account of events says it already: what did not come is among its incomplete events.
-fn is_in_account(fault: &str) -> bool {
-    fault == "timed out" || fault.ends_with(": missing")
 }

@@ -3,13 +3,12 @@
 use incast_core::record::{Campaign, CampaignVariant, ReplicaFigure};
 
 use crate::html::Html;
-use crate::plot::swatch;
-use crate::report::parts::{Part, fraction};
+use crate::report::parts::Part;
 use crate::report::sheet::{Cell, Sheet};
+use crate::report::simulation::replicas;
 use crate::said::campaign as words;
-use crate::said::simulation::half_width;
 use crate::table::Side;
-use crate::units::{UNKNOWN, count, difference, number, percent};
+use crate::units::{UNKNOWN, count, number, percent};
 
 /// A line for each variant.
 pub(super) fn losses(html: &mut Html, campaign: &Campaign) {
@@ -115,14 +114,7 @@ pub(super) fn stages(html: &mut Html, parts: &[Part], variant: &CampaignVariant)
         ("of those lost", Side::Right),
     ]);
     for part in parts {
-        let alarming = part.class.contains("unexplained") && part.count.is_some_and(|messages| messages != 0);
-        sheet.push(vec![
-            Cell::drawn("", |html| swatch(html, &part.class, &part.letter)),
-            Cell::plain(&part.name),
-            Cell::marked(&part.place, "faint"),
-            Cell::flagged(difference(part.count), alarming),
-            Cell::plain(percent(fraction(part.count, Some(variant.lost)))),
-        ]);
+        sheet.push(part.row(Some(variant.lost), part.is_open()));
     }
     sheet.show(html, "where messages died");
 }
@@ -163,19 +155,8 @@ pub(super) fn expectations(html: &mut Html, campaign: &Campaign) {
 /// Every other figure of a run that varies, folded.
 pub(super) fn figures(html: &mut Html, campaign: &Campaign) {
     for variant in campaign.variants.iter().take(super::VARIANTS_MAX) {
-        let numbers = ["mean", "95 % interval", "least", "most", "runs"].map(|name| (name, Side::Right));
-        let mut sheet = Sheet::new(&[&[("figure", Side::Left)][..], &numbers].concat());
         let varies = |figure: &&ReplicaFigure| figure.least < figure.most;
-        for figure in variant.figures.iter().filter(varies) {
-            sheet.push(vec![
-                Cell::marked(&figure.name, "wide"),
-                Cell::plain(number(Some(figure.mean))),
-                Cell::plain(half_width(figure)),
-                Cell::plain(number(Some(figure.least))),
-                Cell::plain(number(Some(figure.most))),
-                Cell::plain(count(Some(u64::from(figure.replicas)))),
-            ]);
-        }
+        let sheet = replicas::table(variant.figures.iter().filter(varies), "runs");
         if !sheet.is_empty() {
             let name = words::name(variant.name.as_deref());
             sheet.fold(html, &format!("Figures that differ between the runs of {name}"));

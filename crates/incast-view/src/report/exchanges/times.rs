@@ -9,13 +9,13 @@ use crate::plot::frame::{Area, Frame};
 use crate::report::sheet::{Cell, Sheet};
 use crate::said::exchanges as said;
 use crate::table::Side;
-use crate::units::{count, f64_of, microseconds};
+use crate::units::{count, f64_of};
 
 /// The figure and the table; nothing when no time is known.
 pub(super) fn show(html: &mut Html, exchange: &Exchange) {
-    let known: Vec<(&str, &ExchangeTimes)> = said::times(exchange).collect();
-    let drawn: Vec<_> = known.iter().filter(|(_, times)| !times.buckets.is_empty()).collect();
-    let all = || drawn.iter().flat_map(|(_, times)| &times.buckets);
+    let known: Vec<(&str, &ExchangeTimes, String)> = said::times(exchange).collect();
+    let drawn: Vec<_> = known.iter().filter(|(_, times, _)| !times.buckets.is_empty()).collect();
+    let all = || drawn.iter().flat_map(|(_, times, _)| &times.buckets);
     let real = |us: f64| us.is_finite() && us > 0.0;
     let least = all().map(|bucket| bucket.from_us).filter(|us| real(*us)).fold(f64::INFINITY, f64::min);
     let longest = all().map(|bucket| bucket.to_us).filter(|us| real(*us)).fold(0.0, f64::max);
@@ -23,13 +23,13 @@ pub(super) fn show(html: &mut Html, exchange: &Exchange) {
     if longest > 0.0 && least.is_finite() {
         let (x, y) = (Axis::log(least, longest), Axis::log_above_zero(1.0, f64_of(most)));
         let legend: Vec<(Pen, String)> =
-            drawn.iter().enumerate().map(|(index, (name, _))| (Pen(index), (*name).to_owned())).collect();
+            drawn.iter().enumerate().map(|(index, (name, ..))| (Pen(index), (*name).to_owned())).collect();
         html.tag("figure").holds(|html| {
             let title = "how many took how long; both axes are logarithmic";
             let frame =
                 Frame { title, x: &x, y: &y, height: 200.0, x_title: Some("time, us"), legend: &legend };
             frame.draw(html, |html, area| {
-                for (index, (name, times)) in drawn.iter().enumerate() {
+                for (index, (name, times, _)) in drawn.iter().enumerate() {
                     draw(html, name, times, Pen(index), (&x, &y), area);
                 }
             });
@@ -61,14 +61,15 @@ fn draw(html: &mut Html, name: &str, times: &ExchangeTimes, pen: Pen, (x, y): (&
     line.set("d", &path).holds(|html| html.tag("title").text(name));
 }
 
-fn table(times: &[(&str, &ExchangeTimes)]) -> Sheet {
-    let numbers = ["count", "least", "p50", "p90", "p99", "p99.9", "largest"].map(|name| (name, Side::Right));
+fn table(times: &[(&str, &ExchangeTimes, String)]) -> Sheet {
+    let numbers = ["count", "no answer", "least", "p50", "p90", "p99", "p99.9", "largest"]
+        .map(|name| (name, Side::Right));
     let columns: Vec<(&str, Side)> = std::iter::once(("what took it", Side::Left)).chain(numbers).collect();
     let mut sheet = Sheet::new(&columns);
-    for (name, times) in times {
-        let quantiles = [times.us_min, times.us_p50, times.us_p90, times.us_p99, times.us_p999, times.us_max];
-        let cells = [Cell::plain(name), Cell::plain(count(Some(times.count)))];
-        sheet.push(cells.into_iter().chain(quantiles.map(|us| Cell::plain(microseconds(us)))).collect());
+    for (name, times, beyond) in times {
+        let without = Cell::flagged(count(Some(times.without_answer)), times.without_answer > 0);
+        let cells = [Cell::plain(name), Cell::plain(count(Some(times.count))), without];
+        sheet.push(cells.into_iter().chain(said::quantiles(times, beyond).map(Cell::plain)).collect());
     }
     sheet
 }

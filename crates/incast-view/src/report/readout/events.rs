@@ -5,12 +5,12 @@ use incast_core::record::{EventBook, NamedCount};
 
 use crate::html::Html;
 use crate::plot::letter;
-use crate::report::parts::{Part, bar, fraction};
+use crate::report::parts::{Part, bar};
 use crate::report::sharing;
 use crate::report::sheet::{Cell, Sheet};
 use crate::said::readout as said;
 use crate::table::Side;
-use crate::units::{UNKNOWN, count, difference, f64_of, percent};
+use crate::units::{UNKNOWN, count, difference, f64_of};
 
 /// The bars and the tables.
 pub(super) fn show(html: &mut Html, events: &EventBook) {
@@ -77,13 +77,7 @@ fn table(events: &EventBook, parts: &[Part]) -> Sheet {
     let triggered = Some(events.triggered);
     for (index, part) in parts.iter().enumerate() {
         let alarming = index >= ENDED_WELL && part.count != Some(0);
-        sheet.push(vec![
-            Cell::drawn("", |html| crate::plot::swatch(html, &part.class, &part.letter)),
-            Cell::plain(&part.name),
-            Cell::marked(&part.place, "faint"),
-            Cell::flagged(difference(part.count), alarming),
-            Cell::plain(percent(fraction(part.count, triggered))),
-        ]);
+        sheet.push(part.row(triggered, alarming));
     }
     sheet.push(vec![
         Cell::marked("", "sum"),

@@ -29,7 +29,7 @@ pub(super) fn show(html: &mut Html, record: &Record, replicas: &[ReplicaFigure],
         let times = count(Some(u64::from(first.replicas)));
         html.note(&format!("Every figure is the same in all {times} replicas."));
     } else {
-        table(&varying).show(html, "figures that differ between replicas");
+        table(varying.iter().copied(), "replicas").show(html, "figures that differ between replicas");
         html.note("The interval is that of the mean: 95 % confidence, Student's t.");
     }
     for figure in varying.iter().filter(|figure| figure.values.len() > 1).take(PLOTS_MAX) {
@@ -37,12 +37,16 @@ pub(super) fn show(html: &mut Html, record: &Record, replicas: &[ReplicaFigure],
     }
     if !same.is_empty() {
         let what = counted(same.len(), "figure is", "figures are");
-        table(&same).fold(html, &format!("{what} the same in all replicas"));
+        table(same, "replicas").fold(html, &format!("{what} the same in all replicas"));
     }
 }
 
-fn table(figures: &[&ReplicaFigure]) -> Sheet {
-    let numbers = ["mean", "95 % interval", "least", "most", "replicas"].map(|name| (name, Side::Right));
+/// A row for each figure, whose values are of so many `runs`, under that name.
+pub(in crate::report) fn table<'f>(
+    figures: impl IntoIterator<Item = &'f ReplicaFigure>,
+    runs: &'static str,
+) -> Sheet {
+    let numbers = ["mean", "95 % interval", "least", "most", runs].map(|name| (name, Side::Right));
     let mut sheet = Sheet::new(&[&[("figure", Side::Left)][..], &numbers].concat());
     for figure in figures {
         sheet.push(vec![
