@@ -3,7 +3,8 @@
 //! Rungs are measured in turn, round after round, and compared round by round: what the machine does slowly
 //! (heat, other work) meets both. A change counts as one when the ranges of both rungs lie apart, which two rungs
 //! that are alike do with a probability of 2 over the binomial coefficient (2n, n): 0.8 % for five rounds. This is
-//! the extreme case of the rank-sum test of Wilcoxon (1945) and Mann and Whitney (1947).
+//! the extreme case of the rank-sum test of Wilcoxon (1945) and Mann and Whitney (1947). A ladder has many changes, so
+//! that some lie apart by chance: how many is said beside them, and more rounds make them fewer.
 
 use crate::caveat::{Caveat, CaveatKind};
 use crate::record::{Ladder, LadderFigure, LadderRung, Record};
@@ -89,7 +90,41 @@ pub fn assemble(rungs: &[Rung], trials: &[Vec<Option<Trial>>]) -> Ladder {
             softirqs_per_message: figure(|trial| trial.softirqs_per_message, Change::Ratio),
         }
     };
-    Ladder { rounds, apart_by_chance: by_chance(rounds), rungs: rungs.iter().enumerate().map(one).collect() }
+    let rungs: Vec<LadderRung> = rungs.iter().enumerate().map(one).collect();
+    let chances: Vec<f64> = rungs.iter().flat_map(|rung| chances(rung, &rungs)).collect();
+    Ladder {
+        rounds,
+        apart_by_chance: by_chance(rounds, rounds),
+        changes_judged: u32::try_from(chances.len()).unwrap_or(u32::MAX),
+        apart_by_chance_expected: (!chances.is_empty()).then(|| chances.iter().sum()),
+        rungs,
+    }
+}
+
+/// Every figure of a rung.
+fn figures(rung: &LadderRung) -> [&LadderFigure; 6] {
+    [
+        &rung.goodput_bits_per_s,
+        &rung.lost_fraction,
+        &rung.cpu_ns_per_byte,
+        &rung.cpu_ns_per_message,
+        &rung.interrupts_per_message,
+        &rung.softirqs_per_message,
+    ]
+}
+
+/// The probability to lie apart by chance of each change that was judged. Where all trials of both came to the same,
+/// as with nothing lost, there is nothing that could lie apart.
+fn chances(rung: &LadderRung, all: &[LadderRung]) -> Vec<f64> {
+    let Some(other) = all.iter().find(|other| Some(&other.name) == rung.against.as_ref()) else {
+        return Vec::new();
+    };
+    let known = |figure: &LadderFigure| u32::try_from(figure.values.iter().flatten().count()).ok();
+    let both = figures(rung).into_iter().zip(figures(other));
+    let judged = both.filter(|(own, other)| {
+        own.is_apart.is_some() && (own.least, own.most, own.least) != (other.most, other.least, own.most)
+    });
+    judged.filter_map(|(own, other)| by_chance(known(own)?, known(other)?)).collect()
 }
 
 /// What the kernel refused of a trial's settings, or gave less of: that trial is not what its rung says.
@@ -209,9 +244,10 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
     }
 }
 
-/// 2 / (2n over n).
-fn by_chance(rounds: u32) -> Option<f64> {
-    (rounds >= 2).then(|| 2.0 * (1..=rounds).map(|k| f64::from(k) / f64::from(rounds + k)).product::<f64>())
+/// 2 / (n + m over n): with twice n for 2 / (2n over n).
+fn by_chance(own: u32, other: u32) -> Option<f64> {
+    let part = |k: u32| f64::from(k) / (f64::from(other) + f64::from(k));
+    (own >= 2 && other >= 2).then(|| 2.0 * (1..=own).map(part).product::<f64>())
 }
 
 #[cfg(test)]
@@ -239,6 +275,10 @@ mod tests {
             ],
         );
         assert_eq!((ladder.rounds, ladder.apart_by_chance), (3, Some(0.1)));
+        // Goodput and loss of one with three rounds each (10 %), goodput of the other with two of three (20 %); that
+        // neither lost anything is no change that could lie apart.
+        assert_eq!(ladder.changes_judged, 3);
+        assert!((ladder.apart_by_chance_expected.unwrap() - 0.4).abs() < 1e-12, "{ladder:?}");
         let [base, faster, same] = &ladder.rungs[..] else { panic!("{ladder:?}") };
         assert_eq!((base.goodput_bits_per_s.median, base.goodput_bits_per_s.change), (Some(100.0), None));
         let gain = &faster.goodput_bits_per_s;
@@ -257,7 +297,7 @@ mod tests {
         let mut rungs = rungs();
         rungs[1].lacking = Some("no ring".into());
         let ladder = assemble(&rungs, &[vec![trial(1.0, 0.0)], vec![None], vec![trial(2.0, 0.0)]]);
-        assert_eq!(ladder.apart_by_chance, None);
+        assert_eq!((ladder.apart_by_chance, ladder.apart_by_chance_expected), (None, None));
         let unknown = LadderFigure { values: vec![None], ..LadderFigure::default() };
         assert_eq!(ladder.rungs[1].goodput_bits_per_s, unknown);
         assert_eq!(ladder.rungs[1].lacking.as_deref(), Some("no ring"));

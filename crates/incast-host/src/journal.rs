@@ -77,6 +77,9 @@ pub struct JournalFile {
     was_of_another_boot: bool,
 }
 
+/// Changes that were to be put back, and what became of each; of those that the kernel refused, why.
+pub type PutBacks = Vec<(OpenChange, Result<PutBack, io::Error>)>;
+
 /// What became of a change.
 #[derive(Debug)]
 pub enum Changed {
@@ -155,12 +158,6 @@ impl JournalFile {
         self.was_of_another_boot
     }
 
-    /// What changed the settings first.
-    #[must_use]
-    pub fn by(&self) -> &str {
-        &self.journal.by
-    }
-
     /// The number of the last change; see [`Self::put_back`].
     #[must_use]
     pub const fn last(&self) -> u32 {
@@ -173,11 +170,23 @@ impl JournalFile {
         &self.journal.open
     }
 
-    /// Makes a change, after it is written down.
+    /// Makes a change that stays until somebody puts it back, after it is written down.
     ///
     /// # Errors
     /// When the journal cannot be written: then nothing was changed, or it is written that it was.
     pub fn change(&mut self, knobs: &impl Knobs, change: &Change) -> io::Result<Changed> {
+        self.make(knobs, change, false)
+    }
+
+    /// The same for a change that the caller puts back itself before it ends; see [`Self::put_back_of_the_dead`].
+    ///
+    /// # Errors
+    /// As for [`Self::change`].
+    pub fn change_for_now(&mut self, knobs: &impl Knobs, change: &Change) -> io::Result<Changed> {
+        self.make(knobs, change, true)
+    }
+
+    fn make(&mut self, knobs: &impl Knobs, change: &Change, for_now: bool) -> io::Result<Changed> {
         let Change { knob, value } = change;
         let old = match knobs.read(knob) {
             Ok(old) => old,
@@ -188,7 +197,7 @@ impl JournalFile {
         }
         let number = self.journal.last + 1;
         let (knob_said, new) = (knob.clone(), value.clone());
-        self.append(&JournalEntry::Change { number, knob: knob_said, old: old.clone(), new })?;
+        self.append(&JournalEntry::Change { number, knob: knob_said, old: old.clone(), new, for_now })?;
         let written = knobs.write(knob, value);
         let now = knobs.read(knob);
         match (written, now) {
@@ -210,13 +219,25 @@ impl JournalFile {
     ///
     /// # Errors
     /// When the journal cannot be written: everything is put back all the same, as far as it can be.
-    pub fn put_back(
+    pub fn put_back(&mut self, knobs: &impl Knobs, after: u32) -> io::Result<PutBacks> {
+        self.put_back_those(knobs, |change| change.number > after)
+    }
+
+    /// Puts back every open change that was made for now: who made it held this journal, and so is no more.
+    ///
+    /// # Errors
+    /// As for [`Self::put_back`].
+    pub fn put_back_of_the_dead(&mut self, knobs: &impl Knobs) -> io::Result<PutBacks> {
+        self.put_back_those(knobs, |change| change.for_now)
+    }
+
+    fn put_back_those(
         &mut self,
         knobs: &impl Knobs,
-        after: u32,
-    ) -> io::Result<Vec<(OpenChange, Result<PutBack, io::Error>)>> {
+        is_meant: impl Fn(&OpenChange) -> bool,
+    ) -> io::Result<PutBacks> {
         let mut open: Vec<OpenChange> = self.journal.open.clone();
-        open.retain(|change| change.number > after);
+        open.retain(is_meant);
         let mut left: BTreeSet<Knob> = BTreeSet::new();
         let mut ended = Vec::new();
         let mut unwritten = None;

@@ -207,11 +207,11 @@ pub(crate) struct AgentArgs {
 /// Which runs a scenario makes.
 #[derive(Args, Debug, Clone)]
 pub(crate) struct VariantArgs {
-    /// Replace a value of the scenario; several values with commas make several runs
+    /// Replace a value of the scenario, or of the variants named; several values with commas make several runs
     #[arg(long, value_name = "TABLE.KEY=VALUE")]
     pub(crate) set: Vec<String>,
     /// Run only this variant of the scenario (`base` is the scenario as it stands)
-    #[arg(long, value_name = "NAME", conflicts_with = "set")]
+    #[arg(long, value_name = "NAME")]
     pub(crate) variant: Vec<String>,
 }
 

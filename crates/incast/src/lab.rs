@@ -115,10 +115,11 @@ pub(crate) struct Standing {
 }
 
 impl Standing {
-    /// Builds the network of the scenario, after this machine was asked what it can carry. Labs of one process have
-    /// different names.
+    /// Builds the network of the scenario, after this machine is as it was before whoever was killed on it, and was
+    /// asked what it can carry. Labs of one process have different names.
     pub(crate) fn build(scenario: &Scenario, name: &str, trace: Wish) -> anyhow::Result<Self> {
         let network = network_of(scenario)?;
+        settings::put_back_of_the_dead()?;
         let tracer = Tracer::start(trace)?;
         let (calibration, doubts) = calibrate(scenario, network)?;
         let lab = Lab::build(name, &scenario.hosts, network)?;

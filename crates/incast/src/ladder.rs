@@ -49,7 +49,7 @@ pub(crate) fn ladder(args: &LadderArgs) -> anyhow::Result<ExitCode> {
     };
     let climb = Climb::new(&text, &name, args)?;
     let stage = Stage { key: key(args.key_file.as_deref())?, stops: &stops };
-    lab::settings::refuse_what_was_left()?;
+    lab::settings::put_back_of_the_dead()?;
     let out = args.output.out.as_deref().unwrap_or_else(|| Path::new(RUNS));
     let dir = RecordDir::create(out, &climb.base().name, clock::unix_ns())?;
     note(&format!(
@@ -104,9 +104,7 @@ impl Climb {
         if base.variants.is_empty() {
             anyhow::bail!("{name} has no [[variant]], and these are the rungs of a ladder");
         }
-        if base.flows.is_empty() || base.search.is_some() {
-            anyhow::bail!("a ladder measures flows: {name} has none, or is a switch test");
-        }
+        check_flows(&base, name)?;
         check(&base)?;
         let names: Vec<String> = base.variants.iter().map(|variant| variant.name.clone()).collect();
         if let Some(unknown) = args.rung.iter().find(|name| !names.contains(name)) {
@@ -122,6 +120,7 @@ impl Climb {
             let scenario = read(&plan.settings).map_err(|error| {
                 anyhow::anyhow!("the ladder cannot be climbed: rung {}\n{error}", plan.name)
             })?;
+            check_flows(&scenario, name).with_context(|| format!("rung {}", plan.name))?;
             rungs.push(Rung {
                 name: plan.name.clone(),
                 against: Some(plan.against.as_deref().map_or(0, index)),
@@ -218,6 +217,17 @@ impl Climb {
         };
         Ok(record)
     }
+}
+
+/// Refuses a scenario called `name` that is no flow to be measured again and again.
+fn check_flows(scenario: &Scenario, name: &str) -> anyhow::Result<()> {
+    let what = match (scenario.flows.is_empty(), &scenario.search, &scenario.probe) {
+        (true, ..) => "it has none",
+        (_, Some(_), _) => "its [search] is many runs already: take it out, or use incast bench-switch",
+        (_, _, Some(_)) => "its [probe] is many runs already: take it out, or use incast run or incast lab",
+        (false, None, None) => return Ok(()),
+    };
+    anyhow::bail!("a ladder measures the flows of {name} as they stand, and {what}")
 }
 
 /// Says what of a scenario no ladder can measure.

@@ -73,7 +73,7 @@ pub(crate) fn play_all(
 /// The runs that `args` ask for.
 pub(crate) fn of(file: &Path, args: &VariantArgs) -> anyhow::Result<Vec<Variant>> {
     let asked = combinations(&args.set)?;
-    if asked.len() > 1 || asked.iter().any(|(name, _)| name.is_some()) {
+    if !args.set.is_empty() && args.variant.is_empty() {
         let run = |(name, settings): (_, Vec<Setting>)| {
             Ok(Variant { name, scenario: read(file, &settings)?, settings })
         };
@@ -86,15 +86,28 @@ pub(crate) fn of(file: &Path, args: &VariantArgs) -> anyhow::Result<Vec<Variant>
         let scenario = read(file, &variant.settings).with_context(|| format!("variant {}", variant.name))?;
         runs.push(Variant { scenario, name: Some(variant.name), settings: variant.settings });
     }
-    if args.variant.is_empty() {
+    if !args.variant.is_empty() {
+        let known: Vec<String> = runs.iter().map(|run| run.label().to_owned()).collect();
+        if let Some(unknown) = args.variant.iter().find(|name| !known.contains(name)) {
+            anyhow::bail!("the scenario has no variant {unknown}; it has {}", known.join(", "));
+        }
+        runs.retain(|run| args.variant.iter().any(|name| name == run.label()));
+    }
+    if args.set.is_empty() {
         return Ok(runs);
     }
-    let known: Vec<String> = runs.iter().map(|run| run.label().to_owned()).collect();
-    if let Some(unknown) = args.variant.iter().find(|name| !known.contains(name)) {
-        anyhow::bail!("the scenario has no variant {unknown}; it has {}", known.join(", "));
+    if runs.len().saturating_mul(asked.len()) > RUNS_MAX {
+        anyhow::bail!("--set: {} variants of {} runs each are more than {RUNS_MAX}", runs.len(), asked.len());
     }
-    runs.retain(|run| args.variant.iter().any(|name| name == run.label()));
-    Ok(runs)
+    // What is set on the command line comes last, and so wins.
+    let all = runs.iter().flat_map(|run| asked.iter().map(move |(own, settings)| (run, own, settings)));
+    let made = |(run, own, settings): (&Variant, &Option<String>, &Vec<Setting>)| {
+        let settings = [&run.settings[..], settings].concat();
+        let scenario = read(file, &settings).with_context(|| format!("variant {}", run.label()))?;
+        let names: Vec<&str> = [&run.name, own].into_iter().flatten().map(String::as_str).collect();
+        Ok(Variant { name: Some(names.join("-")), scenario, settings })
+    };
+    all.map(made).collect()
 }
 
 /// Every combination of the values given with `--set`, each with a name if anything was set.

@@ -105,6 +105,19 @@ fn more_runs_can_be_asked_for_and_what_is_known_is_not_played_again() {
 }
 
 #[test]
+fn what_is_set_on_the_command_line_holds_for_the_variants_that_are_named() {
+    let dir = directory(&[("scenario.toml", &scenario())]);
+    let words = ["--world", "sim", "--runs", "1", "--into", "c", "--set", "y.load=91Mbit/s", "--variant"];
+    let both = [&words[..], &["base", "--variant", "fuller"]].concat();
+    let found = finished(&mut start(dir.path(), &both), 0);
+    let names: Vec<_> = found.variants.iter().filter_map(|variant| variant.name.as_deref()).collect();
+    assert_eq!(names, ["y.load=91Mbit_s", "fuller-y.load=91Mbit_s"]);
+    // What the variant sets is what the command line sets, which comes last.
+    assert_eq!(found.variants[0].lost_fractions, found.variants[1].lost_fractions);
+    refused(dir.path(), &[&words[..], &["nosuch"]].concat(), &["no variant nosuch", "base, fuller"]);
+}
+
+#[test]
 fn an_end_by_hand_keeps_the_current_run_and_says_that_it_is_not_whole() {
     let dir = directory(&[("scenario.toml", &scenario())]);
     let words = ["--world", "sim", "--runs", "100000", "--variant", "base", "--into", "c", "--jobs", "1"];
@@ -152,12 +165,18 @@ fn another_scenario_other_settings_and_a_second_player_are_refused() {
 
 #[test]
 fn nonsense_is_refused_before_anything_is_played() {
-    let dir =
-        directory(&[("scenario.toml", &scenario()), ("search.toml", &format!("{}\n[search]\n", scenario()))]);
+    let probe = concat!(
+        "incast = 1\nname = \"probe\"\nhost = [{name = \"x\"}, {name = \"y\"}]\n[probe]\ngap = \"20us\"\n",
+        "[[flow]]\nname = \"f\"\nfrom = \"y\"\nto = \"x\"\ntransport = \"udp\"\n"
+    );
+    let search = format!("{}\n[search]\n", scenario());
+    let files = [("scenario.toml", &*scenario()), ("search.toml", &search), ("probe.toml", probe)];
+    let dir = directory(&files);
     refused(dir.path(), &["--world", "sim", "--precision", "0.05"], &["5%"]);
     refused(dir.path(), &["--world", "sim", "--confidence", "100%"], &["between 0 % and 100 %"]);
     refused(dir.path(), &["--world", "sim", "--runs", "0"], &["0"]);
     refused_at(dir.path(), "search.toml", &["--world", "sim"], &["[search]"]);
+    refused_at(dir.path(), "probe.toml", &["--world", "run"], &["[probe]", "many runs already"]);
     refused_at(dir.path(), ".", &["--world", "sim"], &["is a directory", "--show"]);
     refused_at(dir.path(), ".", &["--show"], &["there is no campaign in"]);
     assert!(!dir.path().join("runs").exists(), "nothing was begun");
@@ -174,7 +193,15 @@ fn a_damaged_database_is_refused_in_words_and_the_report_of_a_whole_one_is_a_pag
     }
     assert!(!page.contains("<script"), "nothing runs on it");
     let path = dir.path().join("c/campaign.sqlite");
-    let mut bytes = fs::read(&path).expect("the database");
+    // A bit flips in the text of what was asked for, and the file stays a database.
+    let whole = fs::read(&path).expect("the database");
+    let text = b"\"confidence\":0.95";
+    let place = whole.windows(text.len()).position(|bytes| bytes == text).expect("what was asked for");
+    let mut flipped = whole.clone();
+    flipped[place + text.len() - 4] = b'8';
+    fs::write(&path, flipped).expect("write");
+    refused_at(dir.path(), "c", &["--show"], &["its confidence is 8.95", "is damaged"]);
+    let mut bytes = whole;
     let end = bytes.len().min(12_288);
     bytes[4_096..end].fill(0xa5);
     fs::write(&path, bytes).expect("write");

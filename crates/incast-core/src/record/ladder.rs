@@ -10,6 +10,10 @@ plain_data! {
         /// Probability that the ranges of two rungs that are alike lie apart, so many rounds each: 2 over the
         /// binomial coefficient of twice the rounds over the rounds. Null below two rounds.
         pub apart_by_chance: Option<f64>,
+        /// Changes of all rungs and figures that were held against each other's ranges.
+        pub changes_judged: u32,
+        /// How many of these would lie apart by chance if no rung changed anything. Null where none was judged.
+        pub apart_by_chance_expected: Option<f64>,
         /// Every rung, in the order of the scenario; the first is the scenario as it stands.
         pub rungs: Vec<LadderRung>,
     }

@@ -43,6 +43,10 @@ pub enum JournalEntry {
         old: String,
         /// What it is to be.
         new: String,
+        /// Whoever makes the change puts it back itself when it ends: one that is open after that was left by a
+        /// process that died.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        for_now: bool,
     },
     /// Was changed.
     Done {
@@ -85,6 +89,8 @@ pub struct OpenChange {
     pub old: String,
     /// What it was to be.
     pub new: String,
+    /// It was to be put back by whoever made it, when that ended.
+    pub for_now: bool,
     /// As read back after the change; `None` when the writer died in between.
     pub now: Option<String>,
 }
@@ -150,13 +156,13 @@ impl Journal {
     pub fn handle(&mut self, entry: JournalEntry) -> Result<(), String> {
         match entry {
             JournalEntry::Began { .. } => Err("begins a second time".into()),
-            JournalEntry::Change { number, knob, old, new } => {
+            JournalEntry::Change { number, knob, old, new, for_now } => {
                 if self.last.checked_add(1) != Some(number) {
                     return Err(format!("change {number} does not follow {}", self.last));
                 }
                 knob.check().map_err(|error| error.to_string())?;
                 self.last = number;
-                self.open.push(OpenChange { number, knob, old, new, now: None });
+                self.open.push(OpenChange { number, knob, old, new, for_now, now: None });
                 Ok(())
             }
             JournalEntry::Done { number, now } => {
@@ -213,7 +219,8 @@ mod tests {
     }
 
     fn change(number: u32) -> JournalEntry {
-        JournalEntry::Change { number, knob: sysctl("net.a"), old: "1".into(), new: "2".into() }
+        let (old, new) = ("1".into(), "2".into());
+        JournalEntry::Change { number, knob: sysctl("net.a"), old, new, for_now: false }
     }
 
     #[test]
@@ -232,9 +239,20 @@ mod tests {
     }
 
     #[test]
+    fn a_line_without_a_word_on_how_long_is_of_a_change_that_stays() {
+        let line = |entry: &JournalEntry| serde_json::to_string(entry).unwrap();
+        assert!(!line(&change(1)).contains("for_now"));
+        let JournalEntry::Change { number, knob, old, new, .. } = change(1) else { unreachable!() };
+        let passing = JournalEntry::Change { number, knob, old, new, for_now: true };
+        for entry in [change(1), passing] {
+            assert_eq!(serde_json::from_str::<JournalEntry>(&line(&entry)).unwrap(), entry);
+        }
+    }
+
+    #[test]
     fn what_no_writer_wrote_is_refused_with_its_line() {
-        let outside =
-            JournalEntry::Change { number: 1, knob: sysctl("net/../x"), old: "1".into(), new: "2".into() };
+        let JournalEntry::Change { number, old, new, for_now, .. } = change(1) else { unreachable!() };
+        let outside = JournalEntry::Change { number, knob: sysctl("net/../x"), old, new, for_now };
         let done = JournalEntry::Done { number: 1, now: "x".into() };
         let cases = [
             (vec![change(1)], "line 1: does not begin a journal"),
@@ -256,6 +274,7 @@ mod tests {
             knob: sysctl("net.a"),
             old: "4 5".into(),
             new: "6".into(),
+            for_now: false,
             now: now.map(Into::into),
         };
         let nobody = BTreeSet::new();

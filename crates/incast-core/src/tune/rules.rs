@@ -36,6 +36,10 @@ struct AtLeast {
     weight: Finding,
 }
 
+/// Most that anything is set to: an `int` of the kernel (Linux v6.8 `net/core/sysctl_net_core.c`,
+/// `proc_dointvec_minmax`). Queues and the memory of pieces hold more, of which nobody has use.
+const SET_MAX: u64 = 2_147_483_647;
+
 impl AtLeast {
     /// The judgement, without what would mend it.
     fn judge(self) -> Judgement {
@@ -44,11 +48,19 @@ impl AtLeast {
         match (self.value, self.needed) {
             (Some(value), Some(needed)) => {
                 let finding = if value >= needed { Finding::Good } else { self.weight };
-                judgement.found(finding).wanted(format!("at least {needed}"))
+                judgement.found(finding).wanted(wanted(needed))
             }
-            (_, Some(needed)) => judgement.wanted(format!("at least {needed}")),
+            (_, Some(needed)) => judgement.wanted(wanted(needed)),
             (_, None) => judgement,
         }
+    }
+}
+
+fn wanted(needed: u64) -> String {
+    if needed > SET_MAX {
+        format!("at least {needed}, and it is set to {SET_MAX} at most: ask for less")
+    } else {
+        format!("at least {needed}")
     }
 }
 
@@ -66,9 +78,9 @@ fn sysctl(name: &str) -> Knob {
     Knob::here(KnobKind::Sysctl { name: name.to_owned() })
 }
 
-/// The next power of two: settings are remembered more easily, and rings want them.
+/// The next power of two: settings are remembered more easily, and rings want them. No more than [`SET_MAX`].
 fn rounded(needed: u64) -> u64 {
-    needed.checked_next_power_of_two().unwrap_or(needed)
+    needed.checked_next_power_of_two().unwrap_or(needed).min(SET_MAX)
 }
 
 /// A rate as a person says it.

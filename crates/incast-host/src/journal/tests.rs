@@ -130,6 +130,27 @@ fn whenever_the_restorer_dies_a_second_one_finishes() {
 }
 
 #[test]
+fn what_the_dead_left_is_put_back_and_what_was_tuned_to_stay_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal");
+    let host = Host::new(&before(), None);
+    let mut journal = JournalFile::open(&path, &identity(), "a test").unwrap();
+    journal.change(&host, &change("a", "2")).unwrap();
+    journal.change_for_now(&host, &change("a", "3")).unwrap();
+    journal.change_for_now(&host, &change("c", "on")).unwrap();
+    drop(journal);
+    let mut journal = JournalFile::find(&path, &identity()).unwrap().unwrap();
+    let ended = journal.put_back_of_the_dead(&host).unwrap();
+    assert!(ended.iter().all(|(_, how)| matches!(how, Ok(PutBack::Restored))), "{ended:?}");
+    assert_eq!((ended.len(), &*host.values.borrow()[&knob("a")]), (2, "2"));
+    assert_eq!(host.values.borrow()[&knob("c")], "off");
+    assert_eq!(journal.open_changes().len(), 1);
+    journal.close().unwrap();
+    assert_eq!(restore(&path, &host), [PutBack::Restored]);
+    assert_eq!(*host.values.borrow(), before());
+}
+
+#[test]
 fn a_line_that_was_not_finished_is_a_change_that_was_not_begun() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("journal");

@@ -47,6 +47,9 @@ pub(super) fn show(html: &mut Html, ladder: Option<&Ladder>, level: usize) {
     let mut sets = Sheet::new(&[("", Side::Right), ("rung", Side::Left), ("what it sets", Side::Left)]);
     rungs().for_each(|(index, rung)| sets.push(settings(index, rung)));
     sets.fold(html, "What each rung sets");
+    if let Some(rest) = said::rest(ladder) {
+        html.note(&rest);
+    }
     if ladder.rungs.len() > RUNGS_MAX {
         html.note(&format!("{} more rungs are in the record.", ladder.rungs.len() - RUNGS_MAX));
     }

@@ -412,7 +412,13 @@ fn ladder() -> Ladder {
         LadderRung { name: "ring".into(), lacking, ..LadderRung::default() },
         LadderRung { refused: vec!["core 77 refused".into()], ..rung("pinned", 1e9, Some(0.0), Some(false)) },
     ];
-    Ladder { rounds: 5, apart_by_chance: Some(2.0 / 252.0), rungs }
+    Ladder {
+        rounds: 5,
+        apart_by_chance: Some(2.0 / 252.0),
+        changes_judged: 30,
+        apart_by_chance_expected: Some(60.0 / 252.0),
+        rungs,
+    }
 }
 
 #[test]

@@ -22,12 +22,15 @@ pub(crate) fn verdict(campaign: &Campaign) -> String {
 /// How many runs there are, and why there are no more.
 pub(crate) fn runs(campaign: &Campaign) -> String {
     let asked = &campaign.asked;
-    let variants = counted(campaign.variants.len(), "variant", "variants");
-    let mut said = format!(
-        "{} finished; asked for {} of {variants}",
-        count(Some(campaign.runs_finished)),
-        count(Some(asked.runs))
-    );
+    let wanted = counted(usize::try_from(asked.runs).unwrap_or(usize::MAX), "run", "runs");
+    let of_each = match campaign.variants.len() {
+        0 | 1 => String::new(),
+        variants => format!(" of each of {variants} variants"),
+    };
+    let mut said = format!("{} finished; asked for {wanted}{of_each}", count(Some(campaign.runs_finished)));
+    if campaign.variants.iter().any(|variant| variant.runs > asked.runs) {
+        said += " (more are there already, and all of them count)";
+    }
     if let Some(precision) = asked.precision {
         said += &format!(", or half of an interval of {} of the mean", confidence(precision));
     }
@@ -117,7 +120,7 @@ pub(crate) fn loss(variant: &CampaignVariant, confidence: f64) -> String {
 fn method(interval: &CampaignInterval) -> String {
     match &*interval.method {
         "clopper-pearson" => "exact, of all messages".to_owned(),
-        "student" => "by runs, Student's t".to_owned(),
+        "heaps" => "by runs, with room for one more heap".to_owned(),
         other => clean(other),
     }
 }

@@ -24,10 +24,28 @@ pub(crate) fn method(ladder: &Ladder) -> String {
     let chance = ladder.apart_by_chance.map_or_else(String::new, |chance| {
         format!(", which alike ones do with a probability of {}", percent(Some(chance)))
     });
+    let all = ladder.apart_by_chance_expected.map_or_else(String::new, |expected| {
+        let judged = usize::try_from(ladder.changes_judged).unwrap_or(usize::MAX);
+        format!(
+            ". That is one change: of the {} of this ladder about {} would be without ~ if no rung changed anything; \
+             more --rounds make them fewer",
+            counted(judged, "change", "changes"),
+            about(Some(expected))
+        )
+    });
     format!(
         "medians of {rounds}, rungs in turn; changes are against the rung named, round by round; with ~ they may \
-         be noise: the ranges of both do not lie apart{chance}"
+         be noise: the ranges of both do not lie apart{chance}{all}"
     )
+}
+
+/// What the rest of the record is of.
+pub(crate) fn rest(ladder: &Ladder) -> Option<String> {
+    let first = ladder.rungs.first()?;
+    Some(format!(
+        "flows, totals and what follows are of one trial: the last of {}, the scenario as it stands",
+        clean(&first.name)
+    ))
 }
 
 /// What its figures are without: settings that the kernel refused.

@@ -32,6 +32,9 @@ pub(super) fn show(page: &mut Page, ladder: Option<&Ladder>) {
         page.words(&Label::new("not here"), &format!("{more} more rungs, which are in the record"));
     }
     page.words(&Label::new("method").body(FAINT), &said::method(ladder));
+    if let Some(rest) = said::rest(ladder) {
+        page.words(&Label::none().body(FAINT), &rest);
+    }
 }
 
 fn rates<'r>(rungs: impl Iterator<Item = &'r LadderRung>) -> Table {

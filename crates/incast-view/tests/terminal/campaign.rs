@@ -38,9 +38,9 @@ fn losses_have_their_interval_and_none_has_a_limit() {
     let said = words(&campaign(), 120);
     for part in [
         "good: the mean of all runs is as expected",
-        "asked for 200 of 2 variants, or half of an interval of 5 % of the mean; all were played",
+        "asked for 200 runs of each of 2 variants, or half of an interval of 5 % of the mean; all were played",
         "31 200 of 200 000 000: 1.56e-4, one in 6 410;",
-        "at 95 % (by runs, Student's t)",
+        "at 95 % (by runs, with room for one more heap)",
         "none of 200 000 000: the lost fraction is < 1.50e-8 at 95 %",
         "bit error rate < 4.57e-13 at 95 %, if every loss is a message with one wrong bit",
         "over-dispersed: runs differ",
@@ -52,6 +52,19 @@ fn losses_have_their_interval_and_none_has_a_limit() {
     ] {
         assert!(said.contains(part), "{part} is not in:\n{said}");
     }
+}
+
+#[test]
+fn runs_beyond_those_that_are_asked_for_are_said_to_count() {
+    let fewer = |runs| Campaign { asked: CampaignAsked { runs, ..campaign().asked }, ..campaign() };
+    let said = words(&fewer(3), 120);
+    assert!(
+        said.contains(
+            "asked for 3 runs of each of 2 variants (more are there already, and all of them count)"
+        ),
+        "{said}"
+    );
+    assert!(!words(&fewer(200), 120).contains("are there already"));
 }
 
 #[test]

@@ -46,6 +46,7 @@ pub(crate) fn read(dir: &Path) -> anyhow::Result<Campaign> {
         if campaign.schema != CAMPAIGN_SCHEMA {
             anyhow::bail!("{} is not of schema {CAMPAIGN_SCHEMA}", path.display());
         }
+        check(&campaign.asked).with_context(|| format!("read {}", path.display()))?;
         return Ok(campaign);
     }
     let store = CampaignStore::read(dir)?;
@@ -74,6 +75,7 @@ pub(super) fn of(
     let identity = store.identity()?;
     let (asked, end) = store.asked()?;
     let asked: CampaignAsked = serde_json::from_str(&asked).context("read how many runs were asked for")?;
+    check(&asked).context("read how many runs were asked for")?;
     let mut variants = Vec::new();
     for (index, (name, scenario)) in scenarios.iter().enumerate() {
         let runs = counted(&asked, store.finished(index)?);
@@ -110,6 +112,20 @@ pub(super) fn of(
     campaign.caveats = caveats(&campaign);
     campaign.verdict = verdict(&campaign);
     Ok(campaign)
+}
+
+/// What the command line refuses, nobody can have asked for.
+fn check(asked: &CampaignAsked) -> anyhow::Result<()> {
+    let parts = [("confidence", Some(asked.confidence)), ("precision", asked.precision)];
+    for (name, part) in parts {
+        if let Some(part) = part.filter(|part| !(*part > 0.0 && *part < 1.0)) {
+            anyhow::bail!("the campaign is damaged: its {name} is {part}, which is not between 0 and 1");
+        }
+    }
+    if asked.runs == 0 {
+        anyhow::bail!("the campaign is damaged: it asks for no run");
+    }
+    Ok(())
 }
 
 fn comparisons(variants: &[CampaignVariant], confidence: f64) -> Vec<CampaignComparison> {
@@ -149,7 +165,8 @@ fn caveats(campaign: &Campaign) -> Vec<Caveat> {
 }
 
 fn verdict(campaign: &Campaign) -> Verdict {
-    let is_tainted = |variant: &CampaignVariant| variant.runs_tainted * TAINTED_ONE_IN > variant.runs;
+    let is_tainted =
+        |variant: &CampaignVariant| variant.runs_tainted.saturating_mul(TAINTED_ONE_IN) > variant.runs;
     let is_missed = |variant: &CampaignVariant| {
         variant.expectations.iter().any(|expectation| expectation.met != Some(true))
     };

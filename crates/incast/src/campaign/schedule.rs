@@ -1,8 +1,9 @@
 //! Which run comes next, and when it is enough: variants take turns, so that what drifts on this machine hits all of
 //! them alike.
 //!
-//! Whether runs are enough is asked of the runs from 0 on without a hole, once for each length, so that the
-//! answer does not depend on which of several simulations ends first, or on where a campaign was killed.
+//! Whether runs are enough is asked of the runs from 0 on without a hole, once for each of certain lengths, so that the
+//! answer does not depend on which of several simulations ends first, or on where a campaign was killed. To answer
+//! takes all runs, so that the more there are, the less often it is asked.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,6 +36,8 @@ struct Runs {
     /// Beyond a hole.
     ahead: BTreeMap<u64, RunOutcome>,
     is_enough: bool,
+    /// Messages lost and sent in all of them.
+    losses: (u64, u64),
 }
 
 impl Schedule {
@@ -43,7 +46,7 @@ impl Schedule {
         let mut schedule = Self { asked, variants: Vec::new(), under_way: BTreeSet::new(), failed };
         for known in known {
             let mut runs = Runs::default();
-            runs.ahead.extend(known.into_iter().map(|run| (run.number, run)));
+            known.into_iter().for_each(|run| runs.take(run));
             runs.grow(&schedule.asked);
             schedule.variants.push(runs);
         }
@@ -89,7 +92,7 @@ impl Schedule {
     pub(super) fn finished(&mut self, task: Task, outcome: RunOutcome) {
         self.under_way.remove(&task);
         let runs = &mut self.variants[task.variant];
-        runs.ahead.insert(task.number, outcome);
+        runs.take(outcome);
         runs.grow(&self.asked);
     }
 
@@ -119,28 +122,41 @@ impl Schedule {
 
     /// Messages lost and sent of a variant so far.
     pub(super) fn losses(&self, variant: usize) -> (u64, u64) {
-        let runs = &self.variants[variant];
-        let all = runs.whole.iter().chain(runs.ahead.values());
-        all.fold((0, 0), |(lost, sent), run| (lost + run.lost, sent + run.sent))
+        self.variants[variant].losses
     }
 }
 
 impl Runs {
-    /// Takes up what follows without a hole, and asks after each whether it is enough.
+    fn take(&mut self, run: RunOutcome) {
+        let (lost, sent) = self.losses;
+        self.losses = (lost.saturating_add(run.lost), sent.saturating_add(run.sent));
+        self.ahead.insert(run.number, run);
+    }
+
+    /// Takes up what follows without a hole, and asks now and then whether it is enough.
     fn grow(&mut self, asked: &CampaignAsked) {
         while !self.is_enough
             && let Some(next) = self.ahead.remove(&(self.whole.len() as u64))
         {
             self.whole.push(next);
-            self.is_enough = is_precise(&self.whole, asked);
+            self.is_enough = is_asked_at(self.whole.len()) && is_precise(&self.whole, asked);
         }
+    }
+}
+
+/// Whether so many runs are asked whether they are enough: each of the first 128, then one of 2, of 4 and so on, so
+/// that at most a 64th more than needed is played, and the work for n runs grows with n and not with its square.
+const fn is_asked_at(runs: usize) -> bool {
+    match (runs / 64).checked_ilog2() {
+        Some(octave) => runs.is_multiple_of(1 << octave),
+        None => true,
     }
 }
 
 /// The runs that count: up to the first at which it was enough, else all.
 pub(super) fn counted(asked: &CampaignAsked, known: Vec<RunOutcome>) -> Vec<RunOutcome> {
     let mut runs = Runs::default();
-    runs.ahead.extend(known.into_iter().map(|run| (run.number, run)));
+    known.into_iter().for_each(|run| runs.take(run));
     runs.grow(asked);
     if !runs.is_enough {
         runs.whole.extend(runs.ahead.into_values());
@@ -185,6 +201,25 @@ mod tests {
         assert_eq!(schedule.next_free(), Some(first));
         schedule.failed(first);
         assert_eq!(schedule.next(), Err(End::Failures), "two are more than one");
+    }
+
+    #[test]
+    fn the_more_runs_there_are_the_less_often_they_are_asked() {
+        assert!((0..128).all(is_asked_at));
+        let asked_at: Vec<usize> = (128..1_000_001).filter(|runs| is_asked_at(*runs)).collect();
+        assert!(asked_at.windows(2).all(|pair| pair[1] - pair[0] <= pair[0] / 64), "a 64th more");
+        // All runs are looked at each time: 64 times in each octave, and not once for each run.
+        let work: usize = asked_at.iter().sum();
+        assert!(work < 150 * 1_000_000, "{work}");
+    }
+
+    #[test]
+    fn what_was_lost_is_that_of_all_runs_also_beyond_a_hole() {
+        let mut schedule = Schedule::new(asked(5), vec![vec![run(0, 2), run(3, 40)]], 0);
+        assert_eq!(schedule.losses(0), (42, 2_000));
+        let task = schedule.next_free().unwrap();
+        schedule.finished(task, run(task.number, 100));
+        assert_eq!((task.number, schedule.losses(0)), (1, (142, 3_000)));
     }
 
     #[test]

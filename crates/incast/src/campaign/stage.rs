@@ -54,6 +54,13 @@ pub(super) fn check(world: World, scenario: &Scenario) -> anyhow::Result<()> {
             scenario.name
         );
     }
+    if scenario.probe.is_some() {
+        anyhow::bail!(
+            "the scenario {} has a [probe], which is many runs already, each at a gap of its own: take it out, or use \
+             incast run or incast lab",
+            scenario.name
+        );
+    }
     if scenario.flows.is_empty() {
         anyhow::bail!(
             "the scenario {} has no [[flow]], and a campaign is about lost messages",

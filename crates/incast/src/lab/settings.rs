@@ -7,13 +7,14 @@ use std::path::Path;
 use anyhow::Context as _;
 use incast_core::scenario::Scenario;
 use incast_core::tune::{Change, Knob, KnobKind};
-use incast_host::journal::{Changed, Identity, JournalFile, Knobs as _};
+use incast_host::journal::{Changed, Identity, JournalFault, JournalFile, Knobs as _};
 use incast_lab::Lab;
 
 use crate::host::{HostKnobs, JOURNAL, explained, tell_put_back};
+use crate::output::note;
 
 /// Settings of the machine that are changed for a while. Dropping them puts them back as well; what a killed
-/// process left, `incast host restore` does.
+/// process left, [`put_back_of_the_dead`] and `incast host restore` do.
 pub(crate) struct MachineSettings {
     /// The journal, and its last change before ours.
     journal: Option<(JournalFile, u32)>,
@@ -27,7 +28,7 @@ impl MachineSettings {
         }
         let path = Path::new(JOURNAL);
         let identity = Identity::here().context("find out which start of the machine this is")?;
-        let by = format!("{BY}{}", scenario.name);
+        let by = format!("the scenario {}", scenario.name);
         let journal = JournalFile::open(path, &identity, &by).map_err(|fault| explained(path, fault))?;
         let after = journal.last();
         let mut this = Self { journal: Some((journal, after)) };
@@ -35,7 +36,7 @@ impl MachineSettings {
             let knob = Knob::here(KnobKind::Sysctl { name: name.clone() });
             let change = Change { knob, value: value.clone() };
             let Some((journal, _)) = &mut this.journal else { break };
-            if let Changed::Refused(error) = journal.change(&HostKnobs, &change)? {
+            if let Changed::Refused(error) = journal.change_for_now(&HostKnobs, &change)? {
                 anyhow::bail!("set {name} = {value} for all hosts: {error}");
             }
         }
@@ -53,11 +54,39 @@ impl MachineSettings {
         let is_good = |how: &io::Result<_>| matches!(how, Ok(incast_core::tune::PutBack::Restored));
         ended.retain(|(_, how)| !is_good(how));
         tell_put_back(&ended);
-        journal.close().context("remove the journal")?;
-        // Only if nobody else has anything there.
-        let _ = Path::new(JOURNAL).parent().map(std::fs::remove_dir);
-        Ok(())
+        close(journal)
     }
+}
+
+/// Puts back what a process that was killed has left changed for its `[machine]`: nothing is measured under the
+/// settings of somebody else's variant. What `incast host tune` changed is there to stay, and stays.
+pub(crate) fn put_back_of_the_dead() -> anyhow::Result<()> {
+    let path = Path::new(JOURNAL);
+    let identity = Identity::here().context("find out which start of the machine this is")?;
+    let mut journal = match JournalFile::find(path, &identity) {
+        Ok(Some(journal)) => journal,
+        // A process that lives has it, or it is of a network that is not this one.
+        Ok(None) | Err(JournalFault::Locked | JournalFault::OtherNetwork(_)) => return Ok(()),
+        // Whoever may not change settings of the machine measures it as it is.
+        Err(JournalFault::Io(error)) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(()),
+        Err(fault) => return Err(explained(path, fault)),
+    };
+    if !journal.open_changes().iter().any(|change| change.for_now) {
+        return Ok(());
+    }
+    let ended = journal.put_back_of_the_dead(&HostKnobs).context("write the journal")?;
+    note("a process that was killed has left settings of this machine changed:");
+    if tell_put_back(&ended) {
+        anyhow::bail!("what a killed process left cannot be put back, and nothing is measured with it");
+    }
+    close(journal)
+}
+
+fn close(journal: JournalFile) -> anyhow::Result<()> {
+    journal.close().context("remove the journal")?;
+    // Only if nobody else has anything there.
+    let _ = Path::new(JOURNAL).parent().map(std::fs::remove_dir);
+    Ok(())
 }
 
 impl Drop for MachineSettings {
@@ -65,22 +94,6 @@ impl Drop for MachineSettings {
         // Whoever cares for the outcome has called `put_back`; what could not be done stays in the journal.
         let _ = self.end();
     }
-}
-
-/// Refuses to measure where a scenario that was killed left settings of this machine changed: what is measured as it
-/// stands would have them too. A host that was tuned on purpose is another matter, as are settings of a living one.
-pub(crate) fn refuse_what_was_left() -> anyhow::Result<()> {
-    let identity = Identity::here().context("find out which start of the machine this is")?;
-    let Ok(Some(journal)) = JournalFile::find(Path::new(JOURNAL), &identity) else { return Ok(()) };
-    let left: Vec<String> = journal.open_changes().iter().map(|change| change.knob.to_string()).collect();
-    if left.is_empty() || !journal.by().starts_with(BY) {
-        return Ok(());
-    }
-    anyhow::bail!(
-        "{} was killed, and left settings of this machine changed: {}; put them back with `incast host restore`",
-        journal.by(),
-        left.join(", ")
-    )
 }
 
 /// Sets what the scenario says of the interfaces of its hosts.
@@ -99,9 +112,6 @@ pub(crate) fn set_interfaces(scenario: &Scenario, lab: &Lab) -> anyhow::Result<(
     }
     Ok(())
 }
-
-/// Who changed settings, as the journal has it; a name follows.
-const BY: &str = "the scenario ";
 
 /// Why an interface of a host cannot be set so. The name of its namespace, another in every lab, tells nobody anything.
 fn refused(host: &str, nth: usize, (key, value): (&str, &str), error: &io::Error) -> anyhow::Error {

@@ -117,7 +117,10 @@ fn conntrack(settings: &HostSettings) -> Judgement {
     )
     .found(if is_full { Finding::Wrong } else { Finding::Good })
     .wanted("below 90 %")
-    .mended_by(super::sysctl("net.netfilter.nf_conntrack_max"), most.saturating_mul(2).to_string())
+    .mended_by(
+        super::sysctl("net.netfilter.nf_conntrack_max"),
+        most.saturating_mul(2).min(super::SET_MAX).to_string(),
+    )
 }
 
 /// Longest time to wake up that no ring minds.

@@ -241,3 +241,27 @@ fn the_backlog_is_judged_only_where_packets_wait_in_it() {
     let all = judge(&host, &asked(TEN_GIGABIT, 1472));
     assert_eq!(of(&all, "net.core.netdev_max_backlog").finding, Finding::Wrong);
 }
+
+#[test]
+fn no_advice_is_more_than_the_kernel_holds() {
+    // A rate of the future, in the smallest messages, and a reader who is away for a while.
+    for (rate, gap_ms) in [(10_000_000_000_000, 50), (u64::MAX, 10_000), (1_000_000_000_000, 1)] {
+        let asked =
+            Asked { gap: Span::from_ms(gap_ms), round_trip: Span::from_ms(gap_ms), ..asked(Some(rate), 1) };
+        let mut changes = 0;
+        for judgement in judge(&host(), &asked) {
+            let Some(change) = &judgement.change else { continue };
+            let numbers = change.value.split_whitespace().filter_map(|word| word.parse::<u64>().ok());
+            assert!(numbers.max().is_none_or(|most| most <= 2_147_483_647), "{judgement:?}");
+            changes += 1;
+        }
+        assert!(changes > 5, "{changes}");
+    }
+    let far = judge(&host(), &Asked { gap: Span::from_ms(100), ..asked(Some(10_000_000_000_000), 1472) });
+    let buffer = of(&far, "net.core.rmem_max");
+    assert_eq!(buffer.change.as_ref().unwrap().value, "2147483647");
+    assert!(
+        buffer.wanted.as_ref().unwrap().ends_with("it is set to 2147483647 at most: ask for less"),
+        "{buffer:?}"
+    );
+}

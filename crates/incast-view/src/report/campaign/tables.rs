@@ -47,8 +47,8 @@ pub(super) fn losses(html: &mut Html, campaign: &Campaign) {
     }
     sheet.show(html, "losses of all variants");
     html.note(&format!(
-        "Intervals at {}: exact for independent losses (Clopper-Pearson), of whole runs for others (Student's t). The \
-         upper limits are one-sided. A bit error rate assumes that every loss is a message with one wrong bit.",
+        "Intervals at {}: exact for independent losses (Clopper-Pearson), of whole runs for others (Student's t, with \
+         room for one more heap). The upper limits are one-sided, by the same reckoning. A bit error rate assumes that every loss is a message with one wrong bit.",
         words::confidence(campaign.asked.confidence)
     ));
 }
