@@ -19,7 +19,7 @@ use incast_core::campaign::RunOutcome;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::BUSY_MAX;
+use crate::catalogue::wait_busy;
 use crate::lock::FileLock;
 
 mod error;
@@ -180,7 +180,7 @@ impl CampaignStore {
         let path = dir.join(CAMPAIGN);
         let opened = Connection::open_with_flags(&path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX);
         let opened = opened.and_then(|connection| {
-            connection.busy_timeout(BUSY_MAX)?;
+            connection.busy_handler(Some(wait_busy))?;
             // Beyond FULL: the directory is synced after the journal was deleted, too.
             connection.pragma_update(None, "synchronous", "EXTRA")?;
             connection.pragma_update(None, "foreign_keys", true)?;

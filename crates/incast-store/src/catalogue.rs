@@ -27,6 +27,15 @@ pub use entry::{FileEntry, RunEntry, RunVerdict};
 pub const CATALOGUE: &str = "catalogue.sqlite";
 /// How long another process is waited for: its transactions take milliseconds, on a bad disk seconds.
 pub const BUSY_MAX: Duration = Duration::from_secs(10);
+/// Between two looks whether it is done. A campaign of short runs writes one transaction after the other: who looks
+/// every 100 ms, as SQLite itself does, may never meet the moment between two.
+const BUSY_LOOK: Duration = Duration::from_millis(2);
+
+/// Waits for another process's transaction, after so many looks; false when it has lasted too long.
+pub(crate) fn wait_busy(looks: i32) -> bool {
+    std::thread::sleep(BUSY_LOOK);
+    BUSY_LOOK.saturating_mul(looks.unsigned_abs()) < BUSY_MAX
+}
 
 /// "ICAT": says in the file that it is ours.
 const APPLICATION_ID: i32 = 0x4943_4154;
@@ -120,7 +129,7 @@ impl Catalogue {
         let path = dir.join(CATALOGUE);
         let opened = Connection::open_with_flags(&path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX);
         let opened = opened.and_then(|connection| {
-            connection.busy_timeout(BUSY_MAX)?;
+            connection.busy_handler(Some(wait_busy))?;
             Ok(connection)
         });
         match opened {
