@@ -179,7 +179,7 @@ impl CampaignStore {
     fn connect(dir: &Path, flags: OpenFlags, lock: Option<FileLock>) -> Result<Self, CampaignError> {
         let path = dir.join(CAMPAIGN);
         let opened = Connection::open_with_flags(&path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX);
-        let opened = opened.and_then(|connection| {
+        let opened = opened.and_then(|mut connection| {
             connection.busy_handler(Some(wait_busy))?;
             // Beyond FULL: the directory is synced after the journal was deleted, too.
             connection.pragma_update(None, "synchronous", "EXTRA")?;

@@ -128,7 +128,7 @@ impl Catalogue {
     fn connect(dir: &Path, flags: OpenFlags) -> Result<Self, CatalogueError> {
         let path = dir.join(CATALOGUE);
         let opened = Connection::open_with_flags(&path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX);
-        let opened = opened.and_then(|connection| {
+        let opened = opened.and_then(|mut connection| {
             connection.busy_handler(Some(wait_busy))?;
             Ok(connection)
         });
