@@ -110,6 +110,7 @@ pub fn close(flows: &[Flow], evidence: &Evidence) -> (Ledger, Vec<Caveat>) {
     let joined = read.is_some_and(|read| read > evidence.hosts.udp_in_datagrams);
     let mut evidence = evidence.clone();
     evidence.hosts.udp_in_datagrams = evidence.hosts.udp_in_datagrams.max(read.unwrap_or(0));
+    frames.spare_refused(&mut evidence.drops);
     let (evidence, hosts) = (&evidence, &evidence.hosts);
     // Without flows the books are of packets alone: a readout's own account says what became of its events.
     let has_flows = !flows.is_empty();

@@ -131,6 +131,36 @@ fn what_dies_whole_beside_pieces_of_others_died_at_its_stage() {
     assert_eq!((died(&record, "switch_port").0, died(&record, "reassembly").0), (lost, 0));
 }
 
+/// Frames as fast as they leave, before a queue with room for thirty of them.
+const REFUSED: &str = r#"
+incast = 1
+name = "refused"
+duration = "5s"
+host = [{name = "x"}, {name = "y"}]
+switch = [{name = "main", when_full = "drop"}]
+cable = [
+    {from = "x", to = "main", rate = "1Gbit/s"},
+    {from = "y", to = "main", rate = "100Mbit/s", queue = "32KiB"},
+]
+flow = [
+    {name = "f", from = "y", to = "x", transport = "ethernet", message = "1024B", load = "unlimited", messages = 5000},
+]
+"#;
+
+#[test]
+fn frames_that_a_full_queue_refused_are_sent_again_and_no_losses() {
+    let Some(_one) = may_force() else { return };
+    let record = force::as_it_stands("refused", REFUSED);
+    assert_all_explained(&record);
+    assert_books_close(&record);
+    assert_eq!(record.totals.messages.lost, Some(0));
+    let sender = record.flows[0].raw.as_ref().and_then(|raw| raw.sender.as_ref()).expect("its sender told");
+    let network = record.network.as_ref().expect("a lab has a network");
+    let queues = network.cables.iter().flat_map(|cable| &cable.queues);
+    let refused: u64 = queues.map(|queue| queue.dropped_packets).sum();
+    assert!(refused > 0 && sender.queue_full == refused, "{} {refused}", sender.queue_full);
+}
+
 #[test]
 fn a_long_run_of_forced_losses_leaves_nothing_unexplained() {
     let Some(runs) = std::env::var("LOSS_RUNS").ok().map(|runs| runs.parse::<usize>().expect("a number"))

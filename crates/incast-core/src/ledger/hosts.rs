@@ -43,6 +43,7 @@ pub fn close_hosts(
 
     let mut drops: Vec<Drops> = books.iter().flat_map(places).collect();
     spare_sockets(&mut drops, &datagrams);
+    RawBook::of(flows, Transport::is_frames).spare_refused(&mut drops);
     drops.extend(of_rings(flows));
     drops.sort_by_key(|drops| stage::order(drops.stage));
     // Somebody's datagrams went in pieces; ours only if they are too long for a packet.

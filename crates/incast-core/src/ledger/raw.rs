@@ -1,7 +1,7 @@
 //! What the ledger knows of flows below UDP: no counter of a host tells their packets from others', so their own ends
 //! and rings are asked.
 
-use super::told;
+use super::{Drops, stage, told};
 use crate::load::Transport;
 use crate::record::Flow;
 
@@ -14,6 +14,8 @@ pub(super) struct RawBook {
     pub(super) received: u64,
     /// Dropped by the receiving rings or sockets, by their own counters.
     pub(super) dropped: u64,
+    /// Frames that a full queue dropped and refused: the sender was told, and sent them again.
+    pub(super) refused: u64,
     /// Greetings that did not come: packets that are no messages.
     pub(super) greetings_lost: u64,
 }
@@ -33,6 +35,10 @@ impl RawBook {
             let heard = greetings(|raw| raw.receiver.as_ref());
             book.sent += told(flow.messages.sent).unwrap_or(0) + greeted;
             book.received += told(flow.messages.received).unwrap_or(0) + heard;
+            if flow.transport == Some(Transport::Ethernet) {
+                let sender = flow.raw.as_ref().and_then(|raw| raw.sender.as_ref());
+                book.refused += told(sender.map(|side| side.queue_full)).unwrap_or(0);
+            }
             book.greetings_lost += greeted.saturating_sub(heard);
             let kind = flow.raw.as_ref().map(|raw| (raw.protocol, raw.ethertype, raw.vlan_id));
             let ring = rings.entry((flow.to.as_str(), flow.transport, kind)).or_default();
@@ -40,6 +46,16 @@ impl RawBook {
         }
         book.dropped = rings.values().sum();
         book
+    }
+
+    /// Takes off the hosts' queues what they refused: it was never sent.
+    pub(super) fn spare_refused(&self, drops: &mut [Drops]) {
+        let mut left = self.refused;
+        for place in drops.iter_mut().filter(|place| place.stage == stage::HOST_QUEUE) {
+            let here = left.min(place.packets - place.datagrams.unwrap_or(0).min(place.packets));
+            place.packets -= here;
+            left -= here;
+        }
     }
 
     /// What came to the host of the receiver.

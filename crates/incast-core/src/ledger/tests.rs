@@ -302,6 +302,20 @@ fn flows_of_one_kind_share_a_ring_and_others_have_their_own() {
 }
 
 #[test]
+fn a_frame_that_a_full_queue_refused_was_sent_again() {
+    let sender = crate::record::RawSide { queue_full: 231, ..Default::default() };
+    let raw = Flow {
+        raw: Some(crate::record::RawSummary { sender: Some(sender), ..Default::default() }),
+        ..flow(Transport::Ethernet, 20_000, 19_990)
+    };
+    // The queue counts what it refused, and ten frames that it dropped and said nothing of.
+    let evidence = Evidence { drops: vec![drops("host_queue", 241)], ..Evidence::default() };
+    let (ledger, caveats) = close(&[raw], &evidence);
+    assert_eq!((at(&ledger, "host_queue").messages, at(&ledger, "host_queue").packets), (10, 10));
+    assert_eq!((ledger.unexplained, ledger.unexplained_packets, caveats), (Some(0), Some(0), vec![]));
+}
+
+#[test]
 fn what_was_put_together_and_never_read_has_come() {
     let hosts = HostCounters {
         udp_out_datagrams: 10,

@@ -165,6 +165,7 @@ impl Outlet for RawOutlet {
 
     fn send(&mut self, train: Train) -> io::Result<u32> {
         let messages = train.messages.min(self.room());
+        let is_frames = matches!(&self.way, Way::Socket(packets) if packets.head_bytes > 0);
         let sent = match &mut self.way {
             Way::Socket(packets) => packets.send(train.first, messages),
             Way::Xdp(sender) => return sender.send(train.first, messages),
@@ -172,6 +173,9 @@ impl Outlet for RawOutlet {
         match sent {
             Ok(taken) => {
                 self.refusals = 0;
+                // The kernel says how many it took, and not why it took no more; the frame that ended the call found
+                // the queue full, and is counted there (net/packet/af_packet.c, `packet_xmit`). IP says nothing of it.
+                self.side.queue_full += u64::from(is_frames && taken < messages);
                 Ok(taken.min(messages))
             }
             Err(error) => self.handle_refusal(error),
