@@ -28,6 +28,8 @@ pub mod server;
 pub mod socket;
 pub mod stamp;
 pub mod tcp;
+#[cfg(test)]
+mod test_plan;
 pub mod traffic;
 pub mod udp;
 pub mod wait;

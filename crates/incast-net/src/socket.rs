@@ -358,33 +358,14 @@ const BUFFER_BYTES_MAX: usize = 1 << 30;
 
 #[cfg(test)]
 mod tests {
-    use incast_core::load::{Load, Spacing, Stop, Transport};
-    use incast_core::raw::RawPlan;
-    use incast_core::time::Span;
+    use incast_core::load::Transport;
 
     use super::*;
+    use crate::test_plan;
 
     fn plan(transport: Transport) -> SendPlan {
-        SendPlan {
-            transport,
-            message_bytes: 64,
-            streams: 1,
-            load: Load::Unlimited,
-            spacing: Spacing::Fixed,
-            stop: Stop::after(Span::from_s(1)),
-            start_after: Span::ZERO,
-            interval: Span::from_ms(100),
-            seed: 1,
-            spin: false,
-            send_buffer: Some(Bytes(100_000)),
-            congestion: None,
-            no_delay: true,
-            dscp: Some(46),
-            segments_max: None,
-            send_batch: None,
-            raw: RawPlan::default(),
-            probe: None,
-        }
+        let send_buffer = Some(Bytes(100_000));
+        SendPlan { send_buffer, no_delay: true, dscp: Some(46), ..test_plan::plan(transport, 64) }
     }
 
     fn localhost() -> SocketAddr {

@@ -8,17 +8,16 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::unbounded;
 use incast_core::control::SendPlan;
 use incast_core::flood::FloodReceiver;
-use incast_core::load::{Load, Spacing, Stop, Transport};
+use incast_core::load::Transport;
 use incast_core::probe::ProbeStream;
 use incast_core::probe::report::TWO_WAY_MAX;
-use incast_core::raw::RawPlan;
-use incast_core::time::Span;
 use incast_core::wire::two_way::{self, TwoWayTimes};
 
 use super::{Hub, HubPlan, Report};
 use crate::clock::Clock;
 use crate::faults::FaultCounters;
 use crate::socket;
+use crate::test_plan;
 
 const STREAM: u64 = 7;
 const REQUEST: TwoWayTimes = TwoWayTimes { t1: 1, t2: 0, t3: 0 };
@@ -40,26 +39,8 @@ fn probed(bind: &str, probers: &[IpAddr]) -> (Hub, Arc<FaultCounters>) {
     let (socket, granted) = socket::udp_bind(bind.parse().unwrap(), None).unwrap();
     let faults = Arc::<FaultCounters>::default();
     let hub = Hub::start(socket, granted, plan, Arc::clone(&faults)).unwrap();
-    let send = SendPlan {
-        transport: Transport::Udp,
-        message_bytes: 64,
-        streams: 1,
-        load: Load::Unlimited,
-        spacing: Spacing::Fixed,
-        stop: Stop::after(Span::from_s(1)),
-        start_after: Span::ZERO,
-        interval: Span::from_ms(100),
-        seed: 1,
-        spin: false,
-        send_buffer: None,
-        congestion: None,
-        no_delay: true,
-        dscp: None,
-        segments_max: None,
-        send_batch: None,
-        raw: RawPlan::default(),
-        probe: Some(ProbeStream { warm_up_messages: 0, drift_ppb: 0 }),
-    };
+    let probe = Some(ProbeStream { warm_up_messages: 0, drift_ppb: 0 });
+    let send = SendPlan { probe, ..test_plan::plan(Transport::Udp, 64) };
     let (events, _) = unbounded();
     let report = Report { index: 0, events, live: Arc::default() };
     let receiver = FloodReceiver::new(clock.now(), send.interval);

@@ -9,7 +9,6 @@ use incast_core::control::SendPlan;
 use incast_core::flood::FloodSender;
 use incast_core::flood::sender::StreamPlan;
 use incast_core::load::{Load, Spacing, Stop, Transport};
-use incast_core::raw::RawPlan;
 use incast_core::time::{Span, Time};
 use incast_core::units::Bytes;
 use incast_core::wire::stream::Deframer;
@@ -17,32 +16,14 @@ use incast_core::wire::stream::Deframer;
 use super::{TcpInlet, TcpOutlet, flood_tcp};
 use crate::clock::Clock;
 use crate::socket::{tcp_connect, tcp_listen};
+use crate::test_plan;
 use crate::udp::Control;
 use crate::wait::{Wait, wait_until};
 
 const STREAM: u64 = 0xfeed;
 
 fn plan(message_bytes: u32, send_buffer: Option<Bytes>) -> SendPlan {
-    SendPlan {
-        transport: Transport::Tcp,
-        message_bytes,
-        streams: 1,
-        load: Load::Unlimited,
-        spacing: Spacing::Fixed,
-        stop: Stop::after(Span::from_s(1)),
-        start_after: Span::ZERO,
-        interval: Span::from_ms(100),
-        seed: 1,
-        spin: false,
-        send_buffer,
-        congestion: None,
-        no_delay: true,
-        dscp: None,
-        segments_max: None,
-        send_batch: None,
-        raw: RawPlan::default(),
-        probe: None,
-    }
+    SendPlan { send_buffer, ..test_plan::plan(Transport::Tcp, message_bytes) }
 }
 
 fn sender(message_bytes: u32, stop: Stop) -> FloodSender {

@@ -7,8 +7,7 @@ use incast_core::caveat::CaveatKind;
 use incast_core::control::SendPlan;
 use incast_core::flood::sender::StreamPlan;
 use incast_core::flood::{FloodReceiver, FloodSender, Train};
-use incast_core::load::{Load, Spacing, Stop, Transport};
-use incast_core::raw::RawPlan;
+use incast_core::load::{Spacing, Stop, Transport};
 use incast_core::time::{Span, Time};
 use incast_core::units::Bytes;
 use incast_core::wire::probe;
@@ -17,31 +16,13 @@ use super::{Control, UdpInlet, UdpOutlet, flood_udp};
 use crate::clock::Clock;
 use crate::socket::{socket_drops, udp_bind, udp_connect};
 use crate::sys::option::{self, Settable};
+use crate::test_plan;
 use crate::wait::Wait;
 
 const STREAM: u64 = 0xfeed;
 
 fn plan(message_bytes: u32, segments_max: Option<u32>) -> SendPlan {
-    SendPlan {
-        transport: Transport::Udp,
-        message_bytes,
-        streams: 1,
-        load: Load::Unlimited,
-        spacing: Spacing::Fixed,
-        stop: Stop::after(Span::from_s(1)),
-        start_after: Span::ZERO,
-        interval: Span::from_ms(100),
-        seed: 1,
-        spin: false,
-        send_buffer: None,
-        congestion: None,
-        no_delay: false,
-        dscp: None,
-        segments_max,
-        send_batch: None,
-        raw: RawPlan::default(),
-        probe: None,
-    }
+    SendPlan { segments_max, ..test_plan::plan(Transport::Udp, message_bytes) }
 }
 
 fn stream_plan(load: &str, stop: Stop) -> StreamPlan {
